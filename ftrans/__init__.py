@@ -1,0 +1,1 @@
+"""ftrans: composable transformations of numerical Python functions."""

@@ -1,0 +1,1 @@
+"""Avals, jaxprs, tracing, primitives, pytrees: the language that transforms are written in."""

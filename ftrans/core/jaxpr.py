@@ -1,0 +1,176 @@
+"""The intermediate language: a flat list of equations between typed variables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from .avals import ShapedArray
+from .printing import format_equation, format_jaxpr, format_neighbourhood
+from .source import Source, format_source
+
+if TYPE_CHECKING:
+    from .._native import Array
+    from .primitive import Primitive
+
+
+class Var:
+    """A variable. Bound once, by an equation or as an input of its jaxpr; compared by identity."""
+
+    __slots__ = ("aval",)
+    is_literal = False
+
+    def __init__(self, aval: ShapedArray):
+        self.aval = aval
+
+
+class Literal:
+    """A scalar constant written inline in an equation."""
+
+    __slots__ = ("value", "aval")
+    is_literal = True
+
+    def __init__(self, value: Array, aval: ShapedArray):
+        self.value = value
+        self.aval = aval
+
+
+Atom = Var | Literal
+
+
+class Equation:
+    """``outputs = primitive[parameters] inputs``, run on `stream` (None: whichever is current)."""
+
+    __slots__ = ("primitive", "inputs", "outputs", "parameters", "source", "stream")
+
+    def __init__(
+        self,
+        primitive: Primitive,
+        inputs: Sequence[Atom],
+        outputs: Sequence[Var],
+        parameters: dict[str, Any],
+        source: Source = None,
+        stream: Any = None,
+    ):
+        self.primitive = primitive
+        self.inputs = inputs
+        self.outputs = outputs
+        self.parameters = parameters
+        self.source = source
+        self.stream = stream
+
+    def __str__(self) -> str:
+        return format_equation(self)
+
+
+class Jaxpr:
+    """``{ lambda constvars ; invars. let equations in outvars }``."""
+
+    __slots__ = ("constvars", "invars", "equations", "outvars")
+
+    def __init__(
+        self, constvars: Sequence[Var], invars: Sequence[Var], equations: list[Equation], outvars: Sequence[Atom]
+    ):
+        self.constvars = constvars
+        self.invars = invars
+        self.equations = equations
+        self.outvars = outvars
+
+    def __str__(self) -> str:
+        return format_jaxpr(self)
+
+    __repr__ = __str__
+
+
+class ClosedJaxpr:
+    """A jaxpr with the values of its constants. What transforms derive from it is cached in `derived`."""
+
+    __slots__ = ("jaxpr", "consts", "derived", "__weakref__")
+
+    def __init__(self, jaxpr: Jaxpr, consts: Sequence[Array]):
+        self.jaxpr = jaxpr
+        self.consts = consts
+        self.derived: dict[Any, Any] = {}
+
+    @property
+    def in_avals(self) -> list[ShapedArray]:
+        """The avals of the inputs."""
+        return [v.aval for v in self.jaxpr.invars]
+
+    @property
+    def out_avals(self) -> list[ShapedArray]:
+        """The avals of the outputs."""
+        return [v.aval for v in self.jaxpr.outvars]
+
+    def __str__(self) -> str:
+        return format_jaxpr(self.jaxpr)
+
+    __repr__ = __str__
+
+
+def live_equations(equations: Sequence[Equation], outvars: Sequence[Atom]) -> list[Equation]:
+    """The equations on which `outvars` depend, in order."""
+    live = {v for v in outvars if not v.is_literal}
+    kept = []
+    for equation in reversed(equations):
+        if not live.isdisjoint(equation.outputs):
+            kept.append(equation)
+            live.update(v for v in equation.inputs if not v.is_literal)
+    kept.reverse()
+    return kept
+
+
+def dce(closed: ClosedJaxpr) -> ClosedJaxpr:
+    """`closed` without the equations and constants that its outputs do not need. The inputs all stay."""
+    jaxpr = closed.jaxpr
+    equations = live_equations(jaxpr.equations, jaxpr.outvars)
+    used = {v for e in equations for v in e.inputs} | set(jaxpr.outvars)
+    kept = [(v, c) for v, c in zip(jaxpr.constvars, closed.consts, strict=True) if v in used]
+    return ClosedJaxpr(
+        Jaxpr([v for v, _ in kept], jaxpr.invars, equations, jaxpr.outvars), [c for _, c in kept]
+    )
+
+
+def check_jaxpr(jaxpr: Jaxpr) -> None:
+    """Check that every variable is bound once before it is used, and that avals are what the rules give.
+
+    Raises:
+        TypeError: naming the equation, the user's line, and the equations around it.
+    """
+    bound: set[Var] = set()
+
+    def bind(var: Var, position: int | None, what: str) -> None:
+        if var in bound:
+            raise _ill_formed(jaxpr, position, f"{what} is bound twice")
+        bound.add(var)
+
+    def use(atom: Atom, position: int | None, what: str) -> None:
+        if not atom.is_literal and atom not in bound:
+            raise _ill_formed(jaxpr, position, f"{what} is used before it is bound")
+
+    for i, var in enumerate(jaxpr.constvars):
+        bind(var, None, f"constant {i}")
+    for i, var in enumerate(jaxpr.invars):
+        bind(var, None, f"input {i}")
+    for position, equation in enumerate(jaxpr.equations):
+        for i, atom in enumerate(equation.inputs):
+            use(atom, position, f"operand {i}")
+        for i, var in enumerate(equation.outputs):
+            bind(var, position, f"result {i}")
+        avals = equation.primitive.abstract(tuple(a.aval for a in equation.inputs), equation.parameters)
+        expected = avals if equation.primitive.multiple_results else [avals]
+        found = [v.aval for v in equation.outputs]
+        if len(expected) != len(found) or any(e is not f for e, f in zip(expected, found)):
+            raise _ill_formed(jaxpr, position, f"the results are {found!r}, the primitive's rule gives {expected!r}")
+    for i, atom in enumerate(jaxpr.outvars):
+        use(atom, None, f"output {i}")
+
+
+def _ill_formed(jaxpr: Jaxpr, position: int | None, problem: str) -> TypeError:
+    if position is None:
+        return TypeError(f"ill-formed jaxpr: {problem}, in\n{jaxpr}")
+    source = format_source(jaxpr.equations[position].source)
+    return TypeError(
+        f"ill-formed jaxpr: {problem}, in equation {position}, from {source}:\n"
+        f"{format_neighbourhood(jaxpr, position)}"
+    )

@@ -1,0 +1,155 @@
+"""Primitives: one registered row holds all that the system knows of an operation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from .. import _native
+from .._native import Array
+from .avals import ShapedArray
+
+#: Every primitive, by name.
+primitives: dict[str, Primitive] = {}
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Small concrete operands from which the test harness generates checks of every rule.
+
+    `args` are ndarrays (or functions without arguments that make one); `differentiable` are the positions of the
+    operands at which derivatives are compared with finite differences.
+    """
+
+    args: tuple
+    params: dict[str, Any] = field(default_factory=dict)
+    differentiable: tuple[int, ...] = ()
+
+
+class NoDerivative:
+    """The JVP and VJP rule of an operation that has no derivative: differentiating it raises `TypeError`."""
+
+    __slots__ = ("reason", "name")
+
+    def __init__(self, reason: str, name: str = "this operation"):
+        self.reason = reason
+        self.name = name
+
+    def __call__(self, *args: Any, **parameters: Any) -> Any:
+        raise TypeError(f"{self.name} has no derivative: {self.reason}")
+
+
+def no_derivative(reason: str) -> NoDerivative:
+    """Declare that an operation cannot be differentiated: ``Primitive(…, jvp=no_derivative("why"), …)``."""
+    return NoDerivative(reason)
+
+
+def zero_derivative(*args: Any, **parameters: Any) -> None:
+    """Declare that the derivative is zero everywhere. Traces recognise it and stop following the result."""
+
+
+class Primitive:
+    """An operation with its rules. See docs/architecture.md for their signatures.
+
+    Args:
+        name: unique; how it prints in jaxprs.
+        abstract_eval: avals → aval of the result.
+        impl: ndarrays → ndarray, the reference semantics.
+        jvp, vjp: derivative rules, or `no_derivative(reason)`, or `zero_derivative`.
+        batch: the vectorising rule.
+        opcode: the native operation's name; `name` if not given.
+        lower: (parameters, in_avals, out_avals) → tuple of ints, the native parameters; none if not given.
+        multiple_results: whether rules and `bind` deal in lists of results.
+        samples: operands for the test harness.
+        linked_forward: for call-like primitives, in place of `jvp` and `vjp`: see `core.partition`.
+
+    Raises:
+        TypeError: a rule is missing.
+        ValueError: the name is taken.
+    """
+
+    __slots__ = (
+        "name", "abstract_eval", "impl", "jvp", "vjp", "batch", "lower", "multiple_results", "samples",
+        "linked_forward", "has_zero_derivative", "_native_name", "_opcode", "_memo",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        abstract_eval: Callable | None = None,
+        impl: Callable | None = None,
+        jvp: Callable | None = None,
+        vjp: Callable | None = None,
+        batch: Callable | None = None,
+        opcode: str | None = None,
+        lower: Callable | None = None,
+        multiple_results: bool = False,
+        samples: Sequence[Sample] = (),
+        linked_forward: Callable | None = None,
+    ):
+        rules = {"abstract_eval": abstract_eval, "impl": impl, "batch": batch}
+        if linked_forward is None:
+            rules |= {"jvp": jvp, "vjp": vjp}
+        missing = [rule for rule, function in rules.items() if function is None]
+        if missing:
+            raise TypeError(
+                f"primitive '{name}' lacks {', '.join(missing)}: pass each as Primitive({name!r}, {missing[0]}=…); "
+                "a derivative may be no_derivative(reason) or zero_derivative"
+            )
+        if name in primitives:
+            raise ValueError(f"a primitive named '{name}' is already registered")
+        self.name = name
+        self.abstract_eval = abstract_eval
+        self.impl = impl
+        self.jvp = NoDerivative(jvp.reason, name) if isinstance(jvp, NoDerivative) else jvp
+        self.vjp = NoDerivative(vjp.reason, name) if isinstance(vjp, NoDerivative) else vjp
+        self.batch = batch
+        self.lower = lower
+        self.multiple_results = multiple_results
+        self.samples = samples
+        self.linked_forward = linked_forward
+        self.has_zero_derivative = vjp is zero_derivative
+        self._native_name = opcode or name
+        self._opcode: int | None = None
+        self._memo: dict[Any, Any] = {}
+        primitives[name] = self
+
+    def __repr__(self) -> str:
+        return self.name
+
+    def bind(self, *operands: Array, **parameters: Any) -> Any:
+        """Apply to arrays: recorded by the innermost trace among the operands, executed if there is none."""
+        trace = None
+        for operand in operands:
+            candidate = operand._trace
+            if candidate is not None and (trace is None or candidate.level > trace.level):
+                trace = candidate
+        if trace is None:
+            return self.execute(operands, parameters)
+        return trace.record(self, operands, parameters)
+
+    def execute(self, operands: Sequence[Array], parameters: dict[str, Any]) -> Any:
+        """Make the native node of this operation on concrete arrays."""
+        in_avals = tuple([x.aval for x in operands])
+        abstract = self.abstract(in_avals, parameters)
+        out_avals = abstract if self.multiple_results else [abstract]
+        if not hasattr(_native, "execute"):  # the stand-in for the native module
+            return _native.execute_fake(self, operands, parameters, out_avals)
+        if self._opcode is None:
+            self._opcode = _native.opcode(self._native_name)
+        encoded = self.lower(parameters, in_avals, out_avals) if self.lower is not None else ()
+        result = _native.execute(self._opcode, operands, encoded, out_avals)
+        return [result] if self.multiple_results and len(out_avals) == 1 else result
+
+    def abstract(self, avals: tuple[ShapedArray, ...], parameters: dict[str, Any]) -> Any:
+        """The memoised `abstract_eval`. Avals are interned and parameters hashable, so the key is cheap."""
+        key = (avals, tuple(parameters.items())) if parameters else avals
+        try:
+            return self._memo[key]
+        except KeyError:
+            result = self._memo[key] = self.abstract_eval(*avals, **parameters)
+            return result
+        except TypeError:
+            raise TypeError(f"{self.name}: parameters must be hashable, got {parameters!r}") from None

@@ -1,0 +1,109 @@
+#include "core/stream.h"
+
+#include <unistd.h>
+
+#include <thread>
+
+namespace ftrans {
+
+void Event::signal(std::exception_ptr error) {
+  {
+    std::lock_guard lock(mutex_);
+    error_ = std::move(error);
+    signalled_.store(true, std::memory_order_release);
+  }
+  condition_.notify_all();
+}
+
+void Event::wait() {
+  if (!is_signalled()) {
+    std::unique_lock lock(mutex_);
+    condition_.wait(lock, [this] { return is_signalled(); });
+  }
+  if (error_) std::rethrow_exception(error_);
+}
+
+void Stream::submit(std::function<void()> task) {
+  {
+    std::lock_guard lock(mutex_);
+    queue_.push_back(std::move(task));
+    if (thread_owner_ != getpid()) {
+      thread_owner_ = getpid();
+      std::thread(&Stream::work, this).detach();
+    }
+  }
+  condition_.notify_all();
+}
+
+void Stream::work() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    condition_.wait(lock, [this] { return !busy_ && !queue_.empty(); });
+    std::function<void()> task = std::move(queue_.front());
+    queue_.pop_front();
+    busy_ = true;
+    lock.unlock();
+    task();
+    task = nullptr;  // what it holds goes before the stream counts as idle
+    lock.lock();
+    busy_ = false;
+    condition_.notify_all();
+  }
+}
+
+bool Stream::try_begin_inline() {
+  std::lock_guard lock(mutex_);
+  if (busy_ || !queue_.empty()) return false;
+  busy_ = true;
+  return true;
+}
+
+void Stream::finish_inline() {
+  bool waiting;
+  {
+    std::lock_guard lock(mutex_);
+    busy_ = false;
+    waiting = thread_owner_ != 0;
+  }
+  if (waiting) condition_.notify_all();
+}
+
+void Stream::synchronize() {
+  std::unique_lock lock(mutex_);
+  condition_.wait(lock, [this] { return !busy_ && queue_.empty(); });
+}
+
+StreamRegistry::StreamRegistry() { defaults_[0] = new_stream(Device{DeviceKind::Cpu, 0}); }
+
+StreamRegistry& StreamRegistry::instance() {
+  static StreamRegistry* registry = new StreamRegistry;  // never destroyed: stream threads may outlive main
+  return *registry;
+}
+
+Stream* StreamRegistry::new_stream(Device device) {
+  std::lock_guard lock(mutex_);
+  streams_.push_back(std::make_unique<Stream>(device, static_cast<int>(streams_.size())));
+  return streams_.back().get();
+}
+
+Stream* StreamRegistry::default_stream(Device device) {
+  std::lock_guard lock(mutex_);
+  return defaults_[static_cast<int>(device.kind)];
+}
+
+void StreamRegistry::set_default_stream(Stream* stream) {
+  std::lock_guard lock(mutex_);
+  defaults_[static_cast<int>(stream->device().kind)] = stream;
+}
+
+Stream* StreamRegistry::stream(int index) {
+  std::lock_guard lock(mutex_);
+  return index >= 0 && index < static_cast<int>(streams_.size()) ? streams_[index].get() : nullptr;
+}
+
+int StreamRegistry::count() {
+  std::lock_guard lock(mutex_);
+  return static_cast<int>(streams_.size());
+}
+
+}  // namespace ftrans

@@ -1,0 +1,88 @@
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <mutex>
+
+#include "core/ref.h"
+
+namespace ftrans {
+
+enum class DeviceKind : uint8_t { Cpu, Gpu };
+
+struct Device {
+  DeviceKind kind = DeviceKind::Cpu;
+  int index = 0;
+  bool operator==(const Device&) const = default;
+};
+
+/// Signalled once, when work is done or has failed; waited for from any thread.
+class Event : public RefCounted {
+ public:
+  void signal(std::exception_ptr error = nullptr);
+  bool is_signalled() const { return signalled_.load(std::memory_order_acquire); }
+
+  /// Blocks until signalled; rethrows the error of the work, if it failed.
+  void wait();
+
+ private:
+  std::atomic<bool> signalled_{false};
+  std::exception_ptr error_;
+  std::mutex mutex_;
+  std::condition_variable condition_;
+};
+
+/// A queue of work whose items run one after the other, in the order in which they were submitted.
+class Stream {
+ public:
+  Stream(Device device, int index) : device_(device), index_(index) {}
+
+  Device device() const { return device_; }
+  int index() const { return index_; }
+
+  /// Appends a task for the stream's own thread (started at the first use). Tasks don't throw.
+  void submit(std::function<void()> task);
+
+  /// If nothing is queued or running, claims the stream for the calling thread, which runs its work itself and then
+  /// calls `finish_inline`.
+  bool try_begin_inline();
+  void finish_inline();
+
+  /// Blocks until everything submitted so far is done.
+  void synchronize();
+
+ private:
+  void work();
+
+  const Device device_;
+  const int index_;
+  std::mutex mutex_;
+  std::condition_variable condition_;
+  std::deque<std::function<void()>> queue_;
+  bool busy_ = false;         ///< a task runs, on the stream's thread or on a caller's
+  int64_t thread_owner_ = 0;  ///< the process whose thread serves the queue (a fork leaves it behind)
+};
+
+/// All streams of the process; they live as long as it does.
+class StreamRegistry {
+ public:
+  static StreamRegistry& instance();
+
+  Stream* new_stream(Device device);
+  Stream* default_stream(Device device);
+  void set_default_stream(Stream* stream);
+  Stream* stream(int index);
+  int count();
+
+ private:
+  StreamRegistry();
+  std::mutex mutex_;
+  std::deque<std::unique_ptr<Stream>> streams_;
+  Stream* defaults_[2] = {nullptr, nullptr};
+};
+
+}  // namespace ftrans

@@ -1,1 +1,1 @@
-"""Benchmarks of ftrans beside JAX, MLX and NumPy: `python -m benchmarks`, and `python -m benchmarks.adbench`."""
+"""Benchmarks of ftrans beside its peers: `python -m benchmarks`, and `python -m benchmarks.adbench`."""

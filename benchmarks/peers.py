@@ -1,7 +1,7 @@
 """The libraries that are measured, each behind the same few names.
 
-A workload takes a `Peer` and is otherwise written once: `peer.xp` has the array functions (NumPy's names), the
-other attributes are the function transformations. A library that is not installed is simply absent.
+A workload takes a `Peer` and is otherwise written once: `peer.xp` has the array functions (NumPy's names),
+the other attributes are the function transformations. A library that is not installed is simply absent.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Peer:
 
 
 def unrolled_scan(stack: Callable[[list[Any]], Any]) -> Callable[..., Any]:
-    """Returns a `scan` that is a Python loop, for the libraries that are traced or run operation by operation."""
+    """Returns a `scan` that is a Python loop."""
 
     def scan(step, carry, xs):
         ys = []
@@ -61,9 +61,21 @@ def unrolled_scan(stack: Callable[[list[Any]], Any]) -> Callable[..., Any]:
 def load_ftrans(x64: bool) -> Peer:
     ft = importlib.import_module("ftrans")
     return Peer(
-        "ftrans", getattr(ft, "__version__", "?"), ft, ft.array, ft.eval, ft.logsumexp, ft.jit, ft.grad,
-        ft.value_and_grad, ft.vmap, ft.jacfwd, ft.jacrev, ft.jvp, unrolled_scan(ft.stack),
-    )  # fmt: skip
+        "ftrans",
+        getattr(ft, "__version__", "?"),
+        ft,
+        ft.array,
+        ft.eval,
+        ft.logsumexp,
+        ft.jit,
+        ft.grad,
+        ft.value_and_grad,
+        ft.vmap,
+        ft.jacfwd,
+        ft.jacrev,
+        ft.jvp,
+        unrolled_scan(ft.stack),
+    )
 
 
 def load_jax(x64: bool) -> Peer:
@@ -71,10 +83,21 @@ def load_jax(x64: bool) -> Peer:
     jax.config.update("jax_enable_x64", x64)
     jax.config.update("jax_platforms", "cpu")
     return Peer(
-        "jax", jax.__version__, importlib.import_module("jax.numpy"), jax.numpy.asarray, jax.block_until_ready,
-        jax.nn.logsumexp, jax.jit, jax.grad, jax.value_and_grad, jax.vmap, jax.jacfwd, jax.jacrev, jax.jvp,
+        "jax",
+        jax.__version__,
+        importlib.import_module("jax.numpy"),
+        jax.numpy.asarray,
+        jax.block_until_ready,
+        jax.nn.logsumexp,
+        jax.jit,
+        jax.grad,
+        jax.value_and_grad,
+        jax.vmap,
+        jax.jacfwd,
+        jax.jacrev,
+        jax.jvp,
         jax.lax.scan,
-    )  # fmt: skip
+    )
 
 
 def load_mlx(x64: bool) -> Peer:
@@ -83,9 +106,18 @@ def load_mlx(x64: bool) -> Peer:
     mx = importlib.import_module("mlx.core")
     mx.set_default_device(mx.cpu)
     return Peer(
-        "mlx", mx.__version__, mx, mx.array, mx.eval, mx.logsumexp, mx.compile, mx.grad, mx.value_and_grad, mx.vmap,
+        "mlx",
+        mx.__version__,
+        mx,
+        mx.array,
+        mx.eval,
+        mx.logsumexp,
+        mx.compile,
+        mx.grad,
+        mx.value_and_grad,
+        mx.vmap,
         jvp=mx.jvp,
-    )  # fmt: skip
+    )
 
 
 def load_torch(x64: bool) -> Peer:
@@ -96,11 +128,23 @@ def load_torch(x64: bool) -> Peer:
         transformed = func.grad_and_value(f, argnums)
         return lambda *args: transformed(*args)[::-1]
 
-    # torch.compile needs a C++ compiler and minutes for these functions: PyTorch runs as its users run torch.func.
+    # torch.compile needs a C++ compiler and minutes for these functions, so `jit` does nothing here.
     return Peer(
-        "torch", torch.__version__, torch, torch.from_numpy, lambda tree: tree, torch.logsumexp, lambda f: f,
-        func.grad, value_and_grad, func.vmap, func.jacfwd, func.jacrev, func.jvp, unrolled_scan(torch.stack),
-    )  # fmt: skip
+        "torch",
+        torch.__version__,
+        torch,
+        torch.from_numpy,
+        lambda tree: tree,
+        torch.logsumexp,
+        lambda f: f,
+        func.grad,
+        value_and_grad,
+        func.vmap,
+        func.jacfwd,
+        func.jacrev,
+        func.jvp,
+        unrolled_scan(torch.stack),
+    )
 
 
 def load_numpy(x64: bool) -> Peer:
@@ -116,19 +160,26 @@ LOADERS = {
 }
 
 
+def load_if_there(name: str, x64: bool) -> Peer | None:
+    """The library of this name; or None, and a line that says why, if it cannot be imported."""
+    try:
+        return LOADERS[name](x64)
+    except ImportError as error:
+        if name == "ftrans":
+            raise
+        print(f"{name} is left out: {error}")
+        return None
+
+
 def load(names: tuple[str, ...], x64: bool = False) -> dict[str, Peer]:
-    """Loads the libraries of these names and prints a line for each that is not there.
+    """Loads the libraries of these names that are installed.
 
     Args:
         names: keys of `LOADERS`.
         x64: whether JAX shall keep float64 arrays.
+
+    Raises:
+        ImportError: if ftrans itself cannot be imported.
     """
-    peers = {}
-    for name in names:
-        try:
-            peers[name] = LOADERS[name](x64)
-        except ImportError as error:
-            if name == "ftrans":
-                raise
-            print(f"{name} is left out: {error}")
-    return peers
+    peers = {name: load_if_there(name, x64) for name in names}
+    return {name: peer for name, peer in peers.items() if peer is not None}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from .avals import ShapedArray
 from .printing import format_equation, format_jaxpr, format_neighbourhood
-from .source import Source, format_source
+from .source import ArgumentSource, Source, format_source
 
 if TYPE_CHECKING:
     from .._native import Array
@@ -15,13 +15,17 @@ if TYPE_CHECKING:
 
 
 class Var:
-    """A variable. Bound once, by an equation or as an input of its jaxpr; compared by identity."""
+    """A variable. Bound once, by an equation or as an input of its jaxpr; compared by identity.
 
-    __slots__ = ("aval",)
+    `source` is the user's line that made it, or the argument it stands for where it is an input.
+    """
+
+    __slots__ = ("aval", "source")
     is_literal = False
 
-    def __init__(self, aval: ShapedArray):
+    def __init__(self, aval: ShapedArray, source: Source | ArgumentSource = None):
         self.aval = aval
+        self.source = source
 
 
 class Literal:

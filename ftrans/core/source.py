@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import sys
+from collections.abc import Callable
 from types import CodeType
+
+from optree import PyTreeSpec
 
 #: (code object, offset of the last instruction), or None.
 Source = tuple[CodeType, int] | None
@@ -28,10 +32,12 @@ def user_source() -> Source:
     return None
 
 
-def format_source(source: Source) -> str:
-    """``file.py:12 (function)``."""
+def format_source(source: Source | ArgumentSource) -> str:
+    """``file.py:12 (function)``, or ``argument x of function``."""
     if source is None:
         return "an unknown line"
+    if isinstance(source, ArgumentSource):
+        return str(source)
     code, offset = source
     line = code.co_firstlineno
     for start, end, number in code.co_lines():
@@ -39,3 +45,44 @@ def format_source(source: Source) -> str:
             line = number
             break
     return f"{code.co_filename}:{line} ({code.co_name})"
+
+
+class ArgumentSource:
+    """The source of a trace's input: a leaf of the arguments of a function. Named only when shown.
+
+    `structure` is that of the pair (positional arguments, keyword arguments).
+    """
+
+    __slots__ = ("function", "structure", "index")
+
+    def __init__(self, function: Callable, structure: PyTreeSpec, index: int):
+        self.function = function
+        self.structure = structure
+        self.index = index
+
+    @property
+    def name(self) -> str:
+        """``params['w'][0]``."""
+        accessor = self.structure.accessors()[self.index]
+        which, key = accessor[0].entry, accessor[1].entry
+        if which == 0:
+            parameters = parameter_names(self.function)
+            key = parameters[key] if key < len(parameters) else f"args[{key}]"
+        return accessor[2:].codify(key)
+
+    def __str__(self) -> str:
+        return f"argument {self.name} of {function_name(self.function)}"
+
+
+def function_name(function: Callable) -> str:
+    """A function's name; of its class, if it is a callable object."""
+    return getattr(function, "__name__", None) or type(function).__name__
+
+
+def parameter_names(function: Callable) -> list[str]:
+    """The names of the parameters that can be given by position; empty if unknown."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return []
+    return [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]

@@ -158,6 +158,7 @@ void make_node(Opcode opcode, const Ref<Value>* inputs, int input_count, const D
   node->outputs.resize(output_count, nullptr);
   int64_t bytes = 0;
   for (int i = 0; i < output_count; ++i) {
+    if (output_count > 1) node->output_types.push_back({dtypes[i], shapes[i]});
     Ref<Value> value(new Value(dtypes[i], shapes[i]));
     value->node = node;
     value->output_index = i;
@@ -174,7 +175,15 @@ Ref<Value> make_node(Opcode opcode, const Ref<Value>* inputs, int input_count, c
     Value& source = *inputs[0];
     Dims strides;
     int64_t offset;
-    if (source.is_immediate) source.materialize_immediate();
+    if (source.is_immediate) {
+      Ref<Value> splat(new Value(dtype, shape));
+      splat->is_immediate = true;
+      splat->immediate = source.immediate;
+      splat->strides = Dims(shape.size(), 0);
+      splat->contiguous = splat->size <= 1;
+      splat->state.store(Value::State::Ready, std::memory_order_relaxed);
+      return splat;
+    }
     if (view_layout(opcode, parameters, source.shape, source.strides, source.offset, shape, strides, offset)) {
       return Value::alias(source, shape, strides, offset);
     }

@@ -32,7 +32,7 @@ class Value : public RefCounted {
   const Dtype dtype;
   bool weak_type = false;
   bool contiguous = true;     ///< of a Ready value
-  bool is_immediate = false;  ///< a scalar whose value is `immediate`; the buffer appears when somebody needs it
+  bool is_immediate = false;  ///< every element is `immediate`; a buffer of one element appears when somebody needs it
   const Dims shape;
   const int64_t size;
 
@@ -78,6 +78,11 @@ class Value : public RefCounted {
 /// A pending operation.
 class Node : public RefCounted {
  public:
+  struct OutputType {
+    Dtype dtype;
+    Dims shape;
+  };
+
   Opcode opcode;
   Stream* stream = nullptr;
   bool symbolic = false;      ///< depends on a placeholder: can be compiled, not evaluated
@@ -85,7 +90,8 @@ class Node : public RefCounted {
   int64_t first_bytes = 0;     ///< bytes created when that node was
   int64_t mark = -1;           ///< place in the graph that is being built
   std::vector<Ref<Value>> inputs;
-  InlineVector<Value*, 2> outputs;  ///< not owned; null where the value is gone
+  InlineVector<Value*, 2> outputs;        ///< not owned; null where the value is gone
+  std::vector<OutputType> output_types;   ///< of a node with several outputs, some of which may be gone
   Dims parameters;
   Ref<RefCounted> payload;  ///< the Program of a CallProgram
 

@@ -1,0 +1,135 @@
+"""Pytrees: nested containers of arrays (tuple, list, dict, NamedTuple, None, registered classes), through optree."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import optree
+from optree import PyTreeSpec
+
+from .. import _native
+from .._native import Array
+
+_NAMESPACE = "ftrans"
+
+
+def flatten(tree: Any) -> tuple[list[Any], PyTreeSpec]:
+    """The leaves of `tree`, and its structure. None is an empty tree; dicts are ordered by key."""
+    return optree.tree_flatten(tree, namespace=_NAMESPACE)
+
+
+def unflatten(structure: PyTreeSpec, leaves: Iterable[Any]) -> Any:
+    """The tree of this structure with these leaves."""
+    return structure.unflatten(leaves)
+
+
+def tree_map(f: Callable, tree: Any, *rest: Any) -> Any:
+    """Apply `f` leaf by leaf; the trees in `rest` must have `tree` as a prefix of their structure.
+
+    >>> ft.tree_map(lambda x: 2 * x, {"a": 1, "b": (2, 3)})
+    {'a': 2, 'b': (4, 6)}
+    """
+    return optree.tree_map(f, tree, *rest, namespace=_NAMESPACE)
+
+
+def leaf_names(tree: Any, root: str) -> list[str]:
+    """How each leaf is reached from `root`: ``params['w'][0]``."""
+    return [a.codify(root) for a in optree.tree_accessors(tree, namespace=_NAMESPACE)]
+
+
+def register_pytree_node(cls: type, flatten: Callable[[Any], tuple], unflatten: Callable[[Any, Any], Any]) -> None:
+    """Make the instances of a class trees.
+
+    Args:
+        cls: the class.
+        flatten: instance → (children, hashable auxiliary data).
+        unflatten: (auxiliary data, children) → instance.
+
+    >>> ft.register_pytree_node(Point, lambda p: ((p.x, p.y), None), lambda _, xy: Point(*xy))
+    """
+    optree.register_pytree_node(cls, flatten, unflatten, namespace=_NAMESPACE)
+
+
+def register_dataclass(cls: type | None = None, *, meta_fields: Sequence[str] = ()) -> Any:
+    """Make a dataclass a tree whose children are its fields. Also a decorator.
+
+    Args:
+        cls: the dataclass.
+        meta_fields: names of the fields that are not data but part of the structure; they must be hashable.
+
+    Raises:
+        TypeError: `cls` is not a dataclass.
+        ValueError: a meta field is not among its fields.
+
+    >>> @ft.register_dataclass
+    ... @dataclass
+    ... class Layer:
+    ...     weight: ft.Array
+    ...     bias: ft.Array
+    """
+    if cls is None:
+        return lambda c: register_dataclass(c, meta_fields=meta_fields)
+    if not (isinstance(cls, type) and dataclasses.is_dataclass(cls)):
+        raise TypeError(f"register_dataclass: expected a dataclass, got {cls!r}")
+    names = [f.name for f in dataclasses.fields(cls) if f.init]
+    unknown = [n for n in meta_fields if n not in names]
+    if unknown:
+        raise ValueError(f"register_dataclass: meta_fields {unknown} are not fields of {cls.__name__}, which has {names}")
+    data = [n for n in names if n not in meta_fields]
+
+    def to_children(instance: Any) -> tuple:
+        children = [getattr(instance, n) for n in data]
+        return children, tuple(getattr(instance, n) for n in meta_fields), data
+
+    def from_children(meta: tuple, children: Iterable[Any]) -> Any:
+        return cls(**dict(zip(data, children, strict=True)), **dict(zip(meta_fields, meta, strict=True)))
+
+    optree.register_pytree_node(
+        cls, to_children, from_children, path_entry_type=optree.DataclassEntry, namespace=_NAMESPACE
+    )
+    return cls
+
+
+def broadcast_prefix(prefix: Any, structure: PyTreeSpec, what: str) -> list[Any]:
+    """One entry of `prefix` for each leaf: a leaf of the prefix stands for all leaves below it. None is an entry.
+
+    Raises:
+        ValueError: `prefix` is not a prefix of the structure; `what` names it in the message.
+    """
+    tree = unflatten(structure, [True] * structure.num_leaves)
+    try:
+        entries = optree.broadcast_prefix(prefix, tree, none_is_leaf=True, namespace=_NAMESPACE)
+    except ValueError as error:
+        raise ValueError(f"{what} must be a prefix of the tree it describes, {structure}, got {prefix!r}: {error}") from None
+    # Where the tree itself has None there is no leaf.
+    present = optree.tree_leaves(tree, none_is_leaf=True, namespace=_NAMESPACE)
+    return [e for e, leaf in zip(entries, present, strict=True) if leaf is not None]
+
+
+def as_array(x: Any, what: Callable[[], str]) -> Array:
+    """An array for a leaf: arrays as they are, NumPy arrays copied, Python scalars weakly typed.
+
+    Raises:
+        TypeError: `x` is none of these; ``what()`` names it in the message.
+        OverflowError: a Python int does not fit in int32.
+    """
+    if isinstance(x, Array):
+        return x
+    if isinstance(x, (np.ndarray, np.generic)):
+        return _native.from_numpy(np.asarray(x))
+    if isinstance(x, bool):
+        return _native.scalar(x, _native.bool_, False)
+    if isinstance(x, int):
+        if not -(2**31) <= x < 2**31:
+            raise OverflowError(f"{what()}: {x} does not fit in int32; pass np.int64({x}) for a wider integer")
+        return _native.scalar(x, _native.int32, True)
+    if isinstance(x, float):
+        return _native.scalar(x, _native.float32, True)
+    if isinstance(x, complex):
+        return _native.scalar(x, _native.complex64, True)
+    raise TypeError(
+        f"{what()} must be an array, a NumPy array, a Python scalar, or a pytree of these; got {type(x).__name__}: {x!r}"
+    )

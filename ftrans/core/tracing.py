@@ -1,0 +1,277 @@
+"""Traces: what is recorded while a transformed function runs.
+
+There is one kind of traced array and no stack of interpreters. A trace is *linked* when its arrays also carry a
+value one level down (`grad`, `vjp`, `jvp`), and then records steps with the values their derivative rules need; it is
+*abstract* when they do not (`vmap`, `jit`, `make_jaxpr`), and then records the equations of a jaxpr. A trace that
+starts later has a higher level. An operation is recorded by the highest among its operands, for which the
+arrays of all others are constants: so nested derivatives cannot be confused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from itertools import count, repeat
+from typing import Any
+
+import numpy as np
+
+from .. import _native
+from .._native import Array, current_stream, make_tracer
+from .avals import ShapedArray
+from .errors import ConcretizationError, LeakedTracerError
+from .jaxpr import Atom, ClosedJaxpr, Equation, Jaxpr, Literal, Var
+from .primitive import Primitive
+from .source import ArgumentSource, format_source, user_source
+
+_levels = count()
+
+
+class Step:
+    """An operation recorded by a linked trace: its derivative rule, and the values the rule needs.
+
+    `inputs[i]` is the operand's variable, or None where it is a constant of the trace.
+    """
+
+    __slots__ = ("rule", "multiple_results", "inputs", "outputs", "primals", "outs", "parameters", "stream")
+
+    def __init__(
+        self,
+        rule: Callable,
+        multiple_results: bool,
+        inputs: list[Var | None],
+        outputs: list[Var | None],
+        primals: list[Array],
+        outs: Any,
+        parameters: dict[str, Any],
+        stream: Any,
+    ):
+        self.rule = rule
+        self.multiple_results = multiple_results
+        self.inputs = inputs
+        self.outputs = outputs
+        self.primals = primals
+        self.outs = outs
+        self.parameters = parameters
+        self.stream = stream
+
+
+class Trace:
+    """One run of a function under a transformation.
+
+    Args:
+        transformation: the user's name of it, for messages.
+        mode: "jvp" or "vjp" for a linked trace, None for an abstract one.
+    """
+
+    __slots__ = ("level", "transformation", "mode", "active", "equations", "_consts", "__weakref__")
+
+    def __init__(self, transformation: str, mode: str | None = None):
+        self.level = next(_levels)
+        self.transformation = transformation
+        self.mode = mode
+        self.active = True
+        self.equations: list[Any] = []
+        self._consts: dict[Any, tuple[Var, Array]] = {}
+
+    def input(self, aval: ShapedArray, linked: Array | None = None, source: ArgumentSource | None = None) -> Array:
+        """A traced array that stands for an input of the function."""
+        return make_tracer(self, Var(aval, source), aval, linked)
+
+    def record(self, primitive: Primitive, operands: Sequence[Array], parameters: dict[str, Any]) -> Any:
+        """Apply `primitive`, at least one of whose operands belongs to this trace."""
+        if not self.active:
+            raise leaked_tracer_error(next(x for x in operands if x._trace is self))
+        if self.mode is None:
+            return self._record_equation(primitive, operands, parameters)
+        return self._record_step(primitive, operands, parameters)
+
+    def _record_equation(self, primitive: Primitive, operands: Sequence[Array], parameters: dict[str, Any]) -> Any:
+        inputs = [x._variable if x._trace is self else self.constant(x) for x in operands]
+        avals = primitive.abstract(tuple([v.aval for v in inputs]), parameters)
+        source = user_source()
+        if primitive.multiple_results:
+            outputs = [Var(aval, source) for aval in avals]
+            result: Any = [make_tracer(self, v, v.aval, None) for v in outputs]
+        else:
+            outputs = [Var(avals, source)]
+            result = make_tracer(self, outputs[0], avals, None)
+        self.equations.append(Equation(primitive, inputs, outputs, parameters, source, current_stream()))
+        return result
+
+    def _record_step(self, primitive: Primitive, operands: Sequence[Array], parameters: dict[str, Any]) -> Any:
+        inputs: list[Var | None] = []
+        primals = []
+        for x in operands:
+            if x._trace is self:
+                inputs.append(x._variable)
+                primals.append(x._linked)
+            else:
+                inputs.append(None)
+                primals.append(x._snapshot())
+        if primitive.has_zero_derivative:
+            return primitive.bind(*primals, **parameters)
+        if primitive.linked_forward is None:
+            outs = primitive.bind(*primals, **parameters)
+            rule = primitive.vjp if self.mode == "vjp" else primitive.jvp
+        else:
+            needed = [v is not None for v in inputs]
+            outs, rule = primitive.linked_forward(self.mode, primals, needed, **parameters)
+            if any(out._trace is self for out in outs):
+                raise TypeError(
+                    f"{primitive.name}: the function or its rule closes over an array that {self.transformation} is "
+                    f"differentiating (at {format_source(user_source())}); pass the array as an argument"
+                )
+        source = user_source()
+        if primitive.multiple_results:
+            # An integer result has no derivative: it stays what it is one level down.
+            outputs = [Var(out.aval, source) if out.aval.is_inexact else None for out in outs]
+            result: Any = [
+                out._snapshot() if v is None else make_tracer(self, v, v.aval, out)
+                for v, out in zip(outputs, outs, strict=True)
+            ]
+        else:
+            aval = outs.aval
+            if not aval.is_inexact:
+                return outs
+            outputs = [Var(aval, source)]
+            result = make_tracer(self, outputs[0], aval, outs)
+        self.equations.append(
+            Step(rule, primitive.multiple_results, inputs, outputs, primals, outs, parameters, current_stream())
+        )
+        return result
+
+    def constant(self, x: Array) -> Atom:
+        """The atom for an array from outside of this (abstract) trace."""
+        if x._trace is None:
+            if x._is_immediate:
+                return Literal(x._snapshot(), x.aval)
+            key: Any = (x._value_id, x.aval)
+        else:
+            if not x._trace.active:
+                raise leaked_tracer_error(x)
+            key = x._variable
+        entry = self._consts.get(key)
+        if entry is None:
+            # The snapshot keeps the value alive, so that its id stays its own, and out of reach of `x[i] = …`.
+            entry = self._consts[key] = (Var(x.aval), x._snapshot())
+        return entry[0]
+
+    def close(self, inputs: Sequence[Array], outputs: Sequence[Array]) -> ClosedJaxpr:
+        """The jaxpr that this (abstract) trace has recorded."""
+        outvars = [x._variable if x._trace is self else self.constant(x) for x in outputs]
+        constvars = [v for v, _ in self._consts.values()]
+        consts = [x for _, x in self._consts.values()]
+        return ClosedJaxpr(Jaxpr(constvars, [x._variable for x in inputs], self.equations, outvars), consts)
+
+    def end(self) -> None:
+        """No more operations: using an array of this trace raises from now on. What was recorded is let go."""
+        self.active = False
+        self.equations = []
+        self._consts = {}
+
+
+def trace_to_jaxpr(
+    fun: Callable[..., Sequence[Array]],
+    in_avals: Sequence[ShapedArray],
+    transformation: str,
+    sources: Iterable[ArgumentSource | None] = repeat(None),
+) -> ClosedJaxpr:
+    """Run `fun`, from arrays to a list of arrays, on abstract values. Outer tracers it closes over become constants."""
+    trace = Trace(transformation)
+    try:
+        inputs = [trace.input(aval, None, source) for aval, source in zip(in_avals, sources)]
+        variables = [x._snapshot() for x in inputs]  # `fun` may assign to the items of its arguments
+        return trace.close(variables, fun(*inputs))
+    finally:
+        trace.end()
+
+
+def run_on(stream: Any, function: Callable, *args: Any, **parameters: Any) -> Any:
+    """Call a function on the stream that an equation recorded (None: the current one)."""
+    if stream is None:
+        return function(*args, **parameters)
+    previous = current_stream()
+    _native.set_current_stream(stream)
+    try:
+        return function(*args, **parameters)
+    finally:
+        _native.set_current_stream(previous)
+
+
+def eval_jaxpr(jaxpr: Jaxpr, consts: Sequence[Array], *args: Array, bind: Callable = Primitive.bind) -> list[Array]:
+    """Apply a jaxpr to arrays, concrete or traced; `bind` applies the primitive of each equation.
+
+    >>> closed = ft.make_jaxpr(ft.sin)(1.0)
+    >>> eval_jaxpr(closed.jaxpr, closed.consts, ft.array(0.0))
+    [array(0., dtype=float32)]
+    """
+    env = dict(zip(jaxpr.constvars, consts, strict=True))
+    env.update(zip(jaxpr.invars, args, strict=True))
+    for equation in jaxpr.equations:
+        operands = [v.value if v.is_literal else env[v] for v in equation.inputs]
+        result = run_on(equation.stream, bind, equation.primitive, *operands, **equation.parameters)
+        if equation.primitive.multiple_results:
+            env.update(zip(equation.outputs, result, strict=True))
+        else:
+            env[equation.outputs[0]] = result
+    return [v.value if v.is_literal else env[v] for v in jaxpr.outvars]
+
+
+def eval_reference(closed: ClosedJaxpr, *args: np.ndarray) -> list[np.ndarray]:
+    """Apply a jaxpr to NumPy arrays with the primitives' reference implementations."""
+    jaxpr = closed.jaxpr
+    env = dict(zip(jaxpr.constvars, map(np.asarray, closed.consts), strict=True))
+    env.update(zip(jaxpr.invars, args, strict=True))
+    for equation in jaxpr.equations:
+        operands = [np.asarray(v.value) if v.is_literal else env[v] for v in equation.inputs]
+        result = equation.primitive.impl(*operands, **equation.parameters)
+        env.update(zip(equation.outputs, result if equation.primitive.multiple_results else [result], strict=True))
+    return [np.asarray(v.value) if v.is_literal else env[v] for v in jaxpr.outvars]
+
+
+def leaked_tracer_error(x: Array) -> LeakedTracerError:
+    """The error for using `x` after its trace has ended."""
+    return LeakedTracerError(
+        f"an array {x.aval} traced by {x._trace.transformation} was used after {x._trace.transformation} had ended "
+        f"(at {format_source(user_source())}). It was made by {format_source(x._variable.source)}, and left the function "
+        "through a side effect: a global, an attribute, a closure or a list. Return it from the transformed function "
+        "instead (has_aux=True lets grad, vjp and jvp return more than what is differentiated)."
+    )
+
+
+def _raise_concretization_error(x: Array, what: str) -> None:
+    while x._linked is not None:
+        x = x._linked
+    trace = x._trace
+    if not trace.active:
+        raise leaked_tracer_error(x)
+    arguments = _arguments_behind(trace, x._variable)
+    origin = f", computed by {format_source(x._variable.source)}" if x._variable not in arguments else ""
+    raise ConcretizationError(
+        f"{what} at {format_source(user_source())} needs the value of an array {x.aval} that has none while "
+        f"{trace.transformation} traces the function{origin}. It depends on {_join(arguments)}. For a choice between values "
+        "use ft.where(condition, a, b), for a choice between computations ft.cond(condition, f, g, …); if the argument "
+        "should be an ordinary Python value, name it in jit's static_argnums or static_argnames."
+    )
+
+
+def _join(arguments: list[Var]) -> str:
+    return ", ".join(format_source(v.source) for v in arguments) or "no argument"
+
+
+def _arguments_behind(trace: Trace, var: Var) -> list[Var]:
+    """The inputs of the trace on which `var` depends."""
+    defining = {v: equation for equation in trace.equations for v in equation.outputs}
+    found, pending, seen = [], [var], {var}
+    while pending:
+        v = pending.pop()
+        if v in defining:
+            new = [i for i in defining[v].inputs if not i.is_literal and i not in seen]
+            seen.update(new)
+            pending += new
+        elif isinstance(v.source, ArgumentSource):
+            found.append(v)
+    return found
+
+
+_native.set_concretization_hook(_raise_concretization_error)

@@ -1,0 +1,41 @@
+"""From a jaxpr to a native program."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from . import _native
+from ._native import Array
+from .core.call import CallPrimitive
+from .core.jaxpr import ClosedJaxpr
+from .core.primitive import Primitive
+from .core.tracing import eval_jaxpr
+
+Program = Callable[[Sequence[Array]], list[Array]]
+
+
+def compiled(closed: ClosedJaxpr) -> Program:
+    """The native program of a jaxpr whose constants are concrete; made once, and cached in it."""
+    program = closed.derived.get("program")
+    if program is None:
+        program = closed.derived["program"] = _compile(closed)
+    return program
+
+
+def _compile(closed: ClosedJaxpr) -> Program:
+    if not hasattr(_native, "compile"):  # the stand-in for the native module
+        return lambda operands: [x._snapshot() for x in _evaluate(closed, operands)]
+    placeholders = [_native.placeholder(aval) for aval in closed.in_avals]
+    return _native.compile(placeholders, _evaluate(closed, placeholders))
+
+
+def _evaluate(closed: ClosedJaxpr, operands: Sequence[Array]) -> list[Array]:
+    return eval_jaxpr(closed.jaxpr, closed.consts, *operands, bind=_bind_inline)
+
+
+def _bind_inline(primitive: Primitive, *operands: Array, **parameters: Any) -> Any:
+    """Calls are inlined: a program sees one flat graph to optimise."""
+    if isinstance(primitive, CallPrimitive):
+        return _evaluate(parameters["jaxpr"], operands)
+    return primitive.bind(*operands, **parameters)

@@ -1,0 +1,592 @@
+"""Changing shapes and rearranging elements: the array API standard's manipulation functions."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .._native import Array
+from ..primitives import concatenate_p, pad_p, rev_p, slice_p, transpose_p
+from ._gather import take_static
+from .operands import (
+    AxisError,
+    as_array,
+    as_arrays,
+    as_dtype_array,
+    broadcast,
+    broadcast_shapes_of,
+    convert,
+    normalize_axes,
+    normalize_axis,
+    normalize_shape,
+    promoted_dtype,
+    reshape_to,
+)
+from .streams import streamed
+
+__all__ = [
+    "atleast_1d",
+    "atleast_2d",
+    "atleast_3d",
+    "broadcast_arrays",
+    "broadcast_shapes",
+    "broadcast_to",
+    "concat",
+    "concatenate",
+    "expand_dims",
+    "flatten",
+    "flip",
+    "fliplr",
+    "flipud",
+    "hstack",
+    "moveaxis",
+    "pad",
+    "permute_dims",
+    "ravel",
+    "repeat",
+    "reshape",
+    "roll",
+    "rot90",
+    "split",
+    "squeeze",
+    "stack",
+    "swapaxes",
+    "tile",
+    "transpose",
+    "unflatten",
+    "unstack",
+    "vstack",
+]
+
+
+@streamed
+def reshape(x: Any, /, shape: Any, *, copy: bool | None = None, stream: Any = None) -> Array:
+    """`x` with its elements, in row-major order, in another shape.
+
+    Args:
+        shape: an int or a tuple of ints; one of them may be -1, to be inferred.
+        copy: accepted for the standard: arrays are immutable values, nothing can tell.
+
+    Raises:
+        ValueError: the numbers of elements differ.
+
+    >>> ft.reshape(ft.arange(4), (2, -1))
+    array([[0, 1],
+           [2, 3]], dtype=int32)
+    """
+    x = as_array(x, "reshape")
+    return reshape_to(x, _resolve_shape("reshape", x.shape, x.size, shape))
+
+
+def _resolve_shape(function: str, old: tuple[int, ...], size: int, shape: Any) -> tuple[int, ...]:
+    """`shape` with its -1 inferred, checked against the number of elements."""
+    extents = [operator.index(s) for s in shape] if isinstance(shape, (tuple, list)) else [operator.index(shape)]
+    known = 1
+    for extent in extents:
+        known *= extent if extent != -1 else 1
+    unknown = extents.count(-1)
+    if unknown == 1 and known > 0 and size % known == 0:
+        extents[extents.index(-1)] = size // known
+    elif unknown or known != size or any(extent < 0 for extent in extents):
+        raise ValueError(f"{function}: cannot reshape an array of shape {old} ({size} elements) to {tuple(extents)}")
+    return tuple(extents)
+
+
+@streamed
+def ravel(x: Any, /, *, stream: Any = None) -> Array:
+    """The elements of `x` in a vector.
+
+    >>> ft.ravel(ft.ones((2, 2))).shape
+    (4,)
+    """
+    x = as_array(x, "ravel")
+    return reshape_to(x, (x.size,))
+
+
+@streamed
+def flatten(x: Any, /, start_axis: int = 0, end_axis: int = -1, *, stream: Any = None) -> Array:
+    """`x` with the axes from `start_axis` to `end_axis` joined into one.
+
+    >>> ft.flatten(ft.ones((2, 3, 4)), 1).shape
+    (2, 12)
+    """
+    x = as_array(x, "flatten")
+    if x.ndim == 0:
+        return reshape_to(x, (1,))
+    start = normalize_axis("flatten", start_axis, x.ndim)
+    end = normalize_axis("flatten", end_axis, x.ndim)
+    if start > end:
+        raise ValueError(f"flatten: start_axis {start_axis} is behind end_axis {end_axis} of an array of ndim {x.ndim}")
+    joined = 1
+    for extent in x.shape[start : end + 1]:
+        joined *= extent
+    return reshape_to(x, (*x.shape[:start], joined, *x.shape[end + 1 :]))
+
+
+@streamed
+def unflatten(x: Any, /, axis: int, shape: Any, *, stream: Any = None) -> Array:
+    """`x` with one axis split into axes of `shape`, one of which may be -1.
+
+    >>> ft.unflatten(ft.arange(6), 0, (2, -1)).shape
+    (2, 3)
+    """
+    x = as_array(x, "unflatten")
+    axis = normalize_axis("unflatten", axis, x.ndim)
+    extent = x.shape[axis]
+    return reshape_to(x, (*x.shape[:axis], *_resolve_shape("unflatten", (extent,), extent, shape), *x.shape[axis + 1 :]))
+
+
+@streamed
+def expand_dims(x: Any, /, axis: Any = 0, *, stream: Any = None) -> Array:
+    """`x` with new axes of extent 1 at these positions of the result.
+
+    >>> ft.expand_dims(ft.ones(3), axis=0).shape
+    (1, 3)
+    """
+    x = as_array(x, "expand_dims")
+    axes = axis if isinstance(axis, (tuple, list)) else (axis,)
+    axes = normalize_axes("expand_dims", tuple(axes), x.ndim + len(axes))
+    extents = iter(x.shape)
+    return reshape_to(x, tuple([1 if i in axes else next(extents) for i in range(x.ndim + len(axes))]))
+
+
+@streamed
+def squeeze(x: Any, /, axis: Any = None, *, stream: Any = None) -> Array:
+    """`x` without these axes of extent 1 (all such axes if None).
+
+    Raises:
+        ValueError: an axis of another extent is named.
+
+    >>> ft.squeeze(ft.ones((1, 3, 1)), axis=0).shape
+    (3, 1)
+    """
+    x = as_array(x, "squeeze")
+    if axis is None:
+        return reshape_to(x, tuple(extent for extent in x.shape if extent != 1))
+    axes = normalize_axes("squeeze", axis, x.ndim)
+    if any(x.shape[a] != 1 for a in axes):
+        raise ValueError(f"squeeze: axis {axis} of an array of shape {x.shape} has not extent 1")
+    return reshape_to(x, tuple(extent for i, extent in enumerate(x.shape) if i not in axes))
+
+
+def permute(x: Array, permutation: tuple[int, ...]) -> Array:
+    """`x` with axis permutation[i] as its axis i."""
+    return x if permutation == tuple(range(x.ndim)) else transpose_p.bind(x, permutation=permutation)
+
+
+@streamed
+def permute_dims(x: Any, /, axes: Any = None, *, stream: Any = None) -> Array:
+    """`x` with its axes in another order; reversed if none is given.
+
+    >>> ft.permute_dims(ft.ones((2, 3, 4)), (2, 0, 1)).shape
+    (4, 2, 3)
+    """
+    x = as_array(x, "permute_dims")
+    if axes is None:
+        return permute(x, tuple(range(x.ndim - 1, -1, -1)))
+    permutation = tuple(normalize_axis("permute_dims", a, x.ndim) for a in axes)
+    if sorted(permutation) != list(range(x.ndim)):
+        raise AxisError(f"permute_dims: axes must be a permutation of the {x.ndim} axes, got {tuple(axes)}")
+    return permute(x, permutation)
+
+
+@streamed
+def moveaxis(x: Any, source: Any, destination: Any, /, *, stream: Any = None) -> Array:
+    """`x` with axes moved to other positions; the others keep their order.
+
+    >>> ft.moveaxis(ft.ones((2, 3, 4)), 0, -1).shape
+    (3, 4, 2)
+    """
+    x = as_array(x, "moveaxis")
+    sources = source if isinstance(source, (tuple, list)) else (source,)
+    targets = destination if isinstance(destination, (tuple, list)) else (destination,)
+    if len(sources) != len(targets):
+        raise ValueError(f"moveaxis: got {len(sources)} source and {len(targets)} destination axes")
+    normalize_axes("moveaxis", tuple(sources), x.ndim)
+    normalize_axes("moveaxis", tuple(targets), x.ndim)
+    moved = {
+        normalize_axis("moveaxis", t, x.ndim): normalize_axis("moveaxis", s, x.ndim)
+        for s, t in zip(sources, targets, strict=True)
+    }
+    rest = iter([i for i in range(x.ndim) if i not in moved.values()])
+    return permute(x, tuple([moved[i] if i in moved else next(rest) for i in range(x.ndim)]))
+
+
+@streamed
+def swapaxes(x: Any, axis1: int, axis2: int, /, *, stream: Any = None) -> Array:
+    """`x` with two axes exchanged.
+
+    >>> ft.swapaxes(ft.ones((2, 3, 4)), 0, 2).shape
+    (4, 3, 2)
+    """
+    x = as_array(x, "swapaxes")
+    a, b = normalize_axis("swapaxes", axis1, x.ndim), normalize_axis("swapaxes", axis2, x.ndim)
+    order = list(range(x.ndim))
+    order[a], order[b] = b, a
+    return permute(x, tuple(order))
+
+
+@streamed
+def flip(x: Any, /, axis: Any = None, *, stream: Any = None) -> Array:
+    """`x` with its elements reversed along these axes (all if None).
+
+    >>> ft.flip(ft.array([1, 2, 3]))
+    array([3, 2, 1], dtype=int32)
+    """
+    x = as_array(x, "flip")
+    axes = normalize_axes("flip", axis, x.ndim)
+    return rev_p.bind(x, axes=axes) if axes else x
+
+
+@streamed
+def flipud(x: Any, /, *, stream: Any = None) -> Array:
+    """`flip(x, axis=0)`.
+
+    >>> ft.flipud(ft.array([1, 2]))
+    array([2, 1], dtype=int32)
+    """
+    return flip(x, axis=0)
+
+
+@streamed
+def fliplr(x: Any, /, *, stream: Any = None) -> Array:
+    """`flip(x, axis=1)`.
+
+    >>> ft.fliplr(ft.array([[1, 2]]))
+    array([[2, 1]], dtype=int32)
+    """
+    return flip(x, axis=1)
+
+
+@streamed
+def rot90(x: Any, /, k: int = 1, axes: tuple[int, int] = (0, 1), *, stream: Any = None) -> Array:
+    """`x` turned by 90 degrees `k` times, from the first towards the second of `axes`.
+
+    >>> ft.rot90(ft.array([[1, 2], [3, 4]]))
+    array([[2, 4],
+           [1, 3]], dtype=int32)
+    """
+    x = as_array(x, "rot90")
+    a, b = (normalize_axis("rot90", axis, x.ndim) for axis in axes)
+    if a == b:
+        raise AxisError(f"rot90: axes must be different, got {tuple(axes)}")
+    turns = operator.index(k) % 4
+    if turns == 2:
+        return flip(x, axis=(a, b))
+    if turns == 1:
+        return swapaxes(flip(x, axis=b), a, b)
+    return flip(swapaxes(x, a, b), axis=b) if turns else x
+
+
+def slice_axis(x: Array, axis: int, start: int, stop: int) -> Array:
+    """x[start:stop] along one axis; the bounds are within it."""
+    if start == 0 and stop == x.shape[axis]:
+        return x
+    first, last = [0] * x.ndim, list(x.shape)
+    first[axis], last[axis] = start, stop
+    return slice_p.bind(x, start=tuple(first), limit=tuple(last), strides=(1,) * x.ndim)
+
+
+@streamed
+def roll(x: Any, /, shift: Any, *, axis: Any = None, stream: Any = None) -> Array:
+    """`x` with its elements shifted along axes; those that leave at one end come in at the other.
+
+    Args:
+        shift: an int, or one for each of `axis`.
+        axis: None shifts the flattened array.
+
+    >>> ft.roll(ft.array([1, 2, 3]), 1)
+    array([3, 1, 2], dtype=int32)
+    """
+    x = as_array(x, "roll")
+    if axis is None:
+        return reshape_to(roll(reshape_to(x, (x.size,)), shift, axis=0), x.shape)
+    axes = axis if isinstance(axis, (tuple, list)) else (axis,)
+    shifts = shift if isinstance(shift, (tuple, list)) else (shift,) * len(axes)
+    if len(shifts) != len(axes):
+        raise ValueError(f"roll: got {len(shifts)} shifts for {len(axes)} axes")
+    for a, by in zip(axes, shifts, strict=True):
+        a = normalize_axis("roll", a, x.ndim)
+        extent = x.shape[a]
+        cut = -operator.index(by) % extent if extent else 0
+        if cut:
+            x = concatenate_p.bind(slice_axis(x, a, cut, extent), slice_axis(x, a, 0, cut), axis=a)
+    return x
+
+
+def _promote_all(function: str, arrays: Any, dtype: Any = None) -> list[Array]:
+    operands = as_arrays(arrays, function)
+    if not operands:
+        raise ValueError(f"{function}: at least one array is needed")
+    common = promoted_dtype(function, *operands) if dtype is None else dtype
+    return [convert(x, common) for x in operands]
+
+
+@streamed
+def concat(arrays: Any, /, axis: int | None = 0, *, stream: Any = None) -> Array:
+    """The arrays one after the other along an existing axis; flattened first if `axis` is None.
+
+    Raises:
+        ValueError: there are no arrays, or they differ in another axis.
+
+    >>> ft.concat([ft.array([1]), ft.array([2, 3])])
+    array([1, 2, 3], dtype=int32)
+    """
+    operands = _promote_all("concat", arrays)
+    if axis is None:
+        operands, axis = [reshape_to(x, (x.size,)) for x in operands], 0
+    first = operands[0]
+    axis = normalize_axis("concat", axis, first.ndim)
+    for i, x in enumerate(operands):
+        if x.ndim != first.ndim or any(
+            a != b for k, (a, b) in enumerate(zip(x.shape, first.shape, strict=True)) if k != axis
+        ):
+            raise ValueError(
+                f"concat: arrays must agree in all axes but axis {axis}; arrays[0] has shape {first.shape}, "
+                f"arrays[{i}] {x.shape}"
+            )
+    return concatenate_p.bind(*operands, axis=axis) if len(operands) > 1 else first
+
+
+@streamed
+def stack(arrays: Any, /, axis: int = 0, *, stream: Any = None) -> Array:
+    """Arrays of one shape joined along a new axis.
+
+    >>> ft.stack([ft.array([1, 2]), ft.array([3, 4])], axis=1)
+    array([[1, 3],
+           [2, 4]], dtype=int32)
+    """
+    operands = _promote_all("stack", arrays)
+    shape = operands[0].shape
+    for i, x in enumerate(operands):
+        if x.shape != shape:
+            raise ValueError(f"stack: arrays must have one shape; arrays[0] has {shape}, arrays[{i}] {x.shape}")
+    axis = normalize_axis("stack", axis, len(shape) + 1)
+    rows = [reshape_to(x, (*shape[:axis], 1, *shape[axis:])) for x in operands]
+    return concatenate_p.bind(*rows, axis=axis) if len(rows) > 1 else rows[0]
+
+
+@streamed
+def hstack(arrays: Any, /, *, stream: Any = None) -> Array:
+    """`concat` along the second axis (the first, for vectors).
+
+    >>> ft.hstack([ft.array([1]), ft.array([2])])
+    array([1, 2], dtype=int32)
+    """
+    operands = [atleast_1d(x) for x in as_arrays(arrays, "hstack")]
+    return concat(operands, axis=1 if operands and operands[0].ndim > 1 else 0)
+
+
+@streamed
+def vstack(arrays: Any, /, *, stream: Any = None) -> Array:
+    """`concat` along the first axis, vectors being rows.
+
+    >>> ft.vstack([ft.array([1]), ft.array([2])]).shape
+    (2, 1)
+    """
+    return concat([atleast_2d(x) for x in as_arrays(arrays, "vstack")], axis=0)
+
+
+@streamed
+def unstack(x: Any, /, *, axis: int = 0, stream: Any = None) -> tuple[Array, ...]:
+    """The arrays that `stack` would join to `x`.
+
+    >>> ft.unstack(ft.array([[1, 2], [3, 4]]))
+    (array([1, 2], dtype=int32), array([3, 4], dtype=int32))
+    """
+    x = as_array(x, "unstack")
+    axis = normalize_axis("unstack", axis, x.ndim)
+    rest = (*x.shape[:axis], *x.shape[axis + 1 :])
+    return tuple(reshape_to(slice_axis(x, axis, i, i + 1), rest) for i in range(x.shape[axis]))
+
+
+@streamed
+def split(x: Any, indices_or_sections: Any, /, axis: int = 0, *, stream: Any = None) -> list[Array]:
+    """`x` cut along an axis: into so many equal parts (an int), or before these indices (a sequence of ints).
+
+    Raises:
+        ValueError: the axis does not divide into equal parts.
+
+    >>> ft.split(ft.arange(4), 2)
+    [array([0, 1], dtype=int32), array([2, 3], dtype=int32)]
+    """
+    x = as_array(x, "split")
+    axis = normalize_axis("split", axis, x.ndim)
+    extent = x.shape[axis]
+    if isinstance(indices_or_sections, Sequence):
+        cuts = [min(max(i + extent if i < 0 else i, 0), extent) for i in map(operator.index, indices_or_sections)]
+    else:
+        parts = operator.index(indices_or_sections)
+        if parts <= 0 or extent % parts:
+            raise ValueError(f"split: axis {axis} of extent {extent} does not divide into {parts} equal parts")
+        cuts = list(range(extent // parts, extent, extent // parts)) if extent else [0] * (parts - 1)
+    starts, stops = [0, *cuts], [*cuts, extent]
+    return [slice_axis(x, axis, a, max(a, b)) for a, b in zip(starts, stops, strict=True)]
+
+
+@streamed
+def broadcast_to(x: Any, /, shape: Any, *, stream: Any = None) -> Array:
+    """`x` repeated to `shape`.
+
+    >>> ft.broadcast_to(ft.array([1, 2]), (2, 2))
+    array([[1, 2],
+           [1, 2]], dtype=int32)
+    """
+    x = as_array(x, "broadcast_to")
+    shape = normalize_shape("broadcast_to", shape)
+    if len(shape) < x.ndim or broadcast_shapes_of("broadcast_to", x.shape, shape) != shape:
+        raise ValueError(f"broadcast_to: an array of shape {x.shape} does not broadcast to {shape}")
+    return broadcast(x, shape)
+
+
+@streamed
+def broadcast_arrays(*arrays: Any, stream: Any = None) -> list[Array]:
+    """The arrays, each broadcast to their common shape.
+
+    >>> [x.shape for x in ft.broadcast_arrays(ft.ones((2, 1)), ft.ones(3))]
+    [(2, 3), (2, 3)]
+    """
+    operands = as_arrays(arrays, "broadcast_arrays")
+    shape = broadcast_shapes_of("broadcast_arrays", *[x.shape for x in operands])
+    return [broadcast(x, shape) for x in operands]
+
+
+def broadcast_shapes(*shapes: Any) -> tuple[int, ...]:
+    """The shape that arrays of these shapes broadcast to.
+
+    >>> ft.broadcast_shapes((2, 1), (3,))
+    (2, 3)
+    """
+    return broadcast_shapes_of("broadcast_shapes", *[normalize_shape("broadcast_shapes", s) for s in shapes])
+
+
+@streamed
+def repeat(x: Any, repeats: Any, /, *, axis: int | None = None, stream: Any = None) -> Array:
+    """Each element repeated along an axis (of the flattened array if None).
+
+    Args:
+        repeats: an int, or a sequence of ints (concrete), one for each position of the axis.
+
+    >>> ft.repeat(ft.array([1, 2]), 2)
+    array([1, 1, 2, 2], dtype=int32)
+    """
+    x = as_array(x, "repeat")
+    if axis is None:
+        x, axis = reshape_to(x, (x.size,)), 0
+    axis = normalize_axis("repeat", axis, x.ndim)
+    extent = x.shape[axis]
+    counts = np.asarray(repeats)
+    if counts.dtype.kind not in "iu" or counts.ndim > 1:
+        raise TypeError(f"repeat: repeats must be an integer or a vector of integers, got {repeats!r}")
+    if counts.size == 1:
+        count = int(counts.reshape(()))
+        if count < 0:
+            raise ValueError(f"repeat: repeats must not be negative, got {count}")
+        before, after = x.shape[:axis], x.shape[axis + 1 :]
+        wide = reshape_to(x, (*before, extent, 1, *after))
+        return reshape_to(broadcast(wide, (*before, extent, count, *after)), (*before, extent * count, *after))
+    if counts.size != extent:
+        raise ValueError(f"repeat: got {counts.size} repeats for axis {axis} of extent {extent}")
+    return take_static(x, np.repeat(np.arange(extent), counts), axis)
+
+
+@streamed
+def tile(x: Any, repetitions: Any, /, *, stream: Any = None) -> Array:
+    """`x` repeated as a whole, `repetitions[i]` times along axis i.
+
+    >>> ft.tile(ft.array([1, 2]), 2)
+    array([1, 2, 1, 2], dtype=int32)
+    """
+    x = as_array(x, "tile")
+    counts = normalize_shape("tile", repetitions)
+    ndim = max(len(counts), x.ndim)
+    counts = (1,) * (ndim - len(counts)) + counts
+    shape = (1,) * (ndim - x.ndim) + x.shape
+    narrow = tuple(n for extent in shape for n in (1, extent))
+    wide = tuple(n for count, extent in zip(counts, shape, strict=True) for n in (count, extent))
+    final = tuple(count * extent for count, extent in zip(counts, shape, strict=True))
+    return reshape_to(broadcast(reshape_to(x, narrow), wide), final)
+
+
+def _pad_widths(pad_width: Any, ndim: int) -> list[tuple[int, int]]:
+    try:
+        widths = np.broadcast_to(np.asarray(pad_width), (ndim, 2)) if ndim else np.zeros((0, 2), int)
+    except ValueError:
+        raise ValueError(
+            f"pad: pad_width must be an int, (before, after) or one such pair for each of {ndim} axes; got {pad_width!r}"
+        ) from None
+    if widths.dtype.kind not in "iu":
+        raise TypeError(f"pad: pad_width must be integers, got {pad_width!r}")
+    if (widths < 0).any():
+        raise ValueError(f"pad: pad_width must not be negative, got {pad_width!r}")
+    return [(int(low), int(high)) for low, high in widths]
+
+
+@streamed
+def pad(
+    x: Any, /, pad_width: Any, mode: str = "constant", *, constant_values: Any = 0, stream: Any = None
+) -> Array:
+    """`x` with a margin on each side.
+
+    Args:
+        pad_width: an int, (before, after), or such a pair for each axis.
+        mode: "constant", or "edge", "reflect", "symmetric", "wrap" as in NumPy.
+        constant_values: a number or 0-d array.
+
+    >>> ft.pad(ft.array([1, 2]), (1, 2))
+    array([0, 1, 2, 0, 0], dtype=int32)
+    """
+    x = as_array(x, "pad")
+    widths = _pad_widths(pad_width, x.ndim)
+    if mode == "constant":
+        value = as_dtype_array(constant_values, x.dtype, "pad", "constant_values")
+        if value.ndim:
+            raise ValueError(f"pad: constant_values must be a scalar, got shape {value.shape}")
+        low, high = tuple(w[0] for w in widths), tuple(w[1] for w in widths)
+        return pad_p.bind(x, value, low=low, high=high, interior=(0,) * x.ndim)
+    if mode not in ("edge", "reflect", "symmetric", "wrap"):
+        raise ValueError(f"pad: mode must be constant, edge, reflect, symmetric or wrap; got {mode!r}")
+    for axis, width in enumerate(widths):
+        if width != (0, 0):
+            x = take_static(x, np.pad(np.arange(x.shape[axis]), width, mode), axis)  # type: ignore[call-overload]
+    return x
+
+
+@streamed
+def atleast_1d(x: Any, /, *, stream: Any = None) -> Array:
+    """`x` with at least one axis.
+
+    >>> ft.atleast_1d(2.0).shape
+    (1,)
+    """
+    x = as_array(x, "atleast_1d")
+    return x if x.ndim else reshape_to(x, (1,))
+
+
+@streamed
+def atleast_2d(x: Any, /, *, stream: Any = None) -> Array:
+    """`x` with at least two axes; a vector becomes a row.
+
+    >>> ft.atleast_2d(ft.ones(3)).shape
+    (1, 3)
+    """
+    x = as_array(x, "atleast_2d")
+    return x if x.ndim >= 2 else reshape_to(x, (1,) * (2 - x.ndim) + x.shape)
+
+
+@streamed
+def atleast_3d(x: Any, /, *, stream: Any = None) -> Array:
+    """`x` with at least three axes; (n,) becomes (1, n, 1) and (m, n) becomes (m, n, 1).
+
+    >>> ft.atleast_3d(ft.ones(3)).shape
+    (1, 3, 1)
+    """
+    x = as_array(x, "atleast_3d")
+    return x if x.ndim >= 3 else reshape_to(x, (*atleast_2d(x).shape, 1))
+
+
+concatenate = concat
+transpose = permute_dims

@@ -1,0 +1,275 @@
+"""Searching: the array API standard's functions, and sets of unique values."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .. import primitives as p
+from .._native import Array, bool_, int32, uint8
+from ..core.errors import ConcretizationError
+from ..interop import asarray
+from ..core.primitive import Primitive
+from ._gather import take_along
+from .creation import iota
+from .operands import (
+    as_array,
+    broadcast,
+    constant_like,
+    convert,
+    normalize_axis,
+    promote,
+    require_kinds,
+    reshape_to,
+)
+from .pointwise import to_bool
+from .streams import streamed
+
+__all__ = [
+    "argmax",
+    "argmin",
+    "argwhere",
+    "flatnonzero",
+    "isin",
+    "nonzero",
+    "searchsorted",
+    "unique_all",
+    "unique_counts",
+    "unique_inverse",
+    "unique_values",
+]
+
+
+def _arg_extreme(function: str, primitive: Primitive, x: Any, axis: int | None, keepdims: bool) -> Array:
+    x = as_array(x, function)
+    require_kinds(function, x, "biuf", "a real")
+    shape = x.shape
+    if axis is None:
+        x, axis, kept = reshape_to(x, (x.size,)), 0, (1,) * len(shape)
+    else:
+        axis = normalize_axis(function, axis, x.ndim)
+        kept = tuple(1 if i == axis else extent for i, extent in enumerate(shape))
+    if x.shape[axis] == 0:
+        raise ValueError(f"{function}: no elements along axis {axis} of an array of shape {shape}")
+    out = primitive.bind(convert(x, uint8) if x.dtype is bool_ else x, axis=axis)
+    return reshape_to(out, kept) if keepdims else out
+
+
+@streamed
+def argmax(x: Any, /, axis: int | None = None, *, keepdims: bool = False, stream: Any = None) -> Array:
+    """The int32 index of the first greatest element along an axis (in the flattened array if None).
+
+    >>> ft.argmax(ft.array([1, 5, 3]))
+    array(1, dtype=int32)
+    """
+    return _arg_extreme("argmax", p.argmax_p, x, axis, keepdims)
+
+
+@streamed
+def argmin(x: Any, /, axis: int | None = None, *, keepdims: bool = False, stream: Any = None) -> Array:
+    """The int32 index of the first least element along an axis (in the flattened array if None).
+
+    >>> ft.argmin(ft.array([4, 1, 3]))
+    array(1, dtype=int32)
+    """
+    return _arg_extreme("argmin", p.argmin_p, x, axis, keepdims)
+
+
+def _host(x: Array, function: str, way_out: str) -> np.ndarray:
+    """The values, for a function whose result's shape depends on them."""
+    try:
+        return np.asarray(x)
+    except ConcretizationError as error:
+        raise ConcretizationError(
+            f"{function}: the shape of the result depends on the values of x, which a transformation traces; {way_out}"
+        ) from error
+
+
+@streamed
+def nonzero(x: Any, /, *, size: int | None = None, fill_value: int = 0, stream: Any = None) -> tuple[Array, ...]:
+    """The int32 indices of the non-zero elements, one vector for each axis, in row-major order.
+
+    Args:
+        size: how many indices to return; must be given under `jit` and `vmap`, where the number is not known. Missing
+            ones are `fill_value`, surplus ones are dropped.
+
+    Raises:
+        ValueError: `x` has no axes.
+        ConcretizationError: `x` has no values yet and `size` is not given.
+
+    >>> ft.nonzero(ft.array([0, 3, 4]))
+    (array([1, 2], dtype=int32),)
+    """
+    x = as_array(x, "nonzero")
+    if not x.ndim:
+        raise ValueError("nonzero: x must have at least 1 dimension, got a 0-d array")
+    mask = to_bool(x)
+    if size is None:
+        found = np.nonzero(_host(mask, "nonzero", "give size=, the number of indices to return"))
+        return tuple(asarray(indices.astype(np.int32)) for indices in found)
+    flat = reshape_to(mask, (mask.size,))
+    ranks = p.cumsum_p.bind(convert(flat, int32), axis=0, reverse=False)
+    wanted = iota(size)
+    position = _count_below(ranks, wanted, inclusive=True)
+    missing = p.ge_p.bind(position, constant_like(position, mask.size))
+    results = []
+    for extent in reversed(x.shape):
+        unit = constant_like(position, max(extent, 1))
+        index = p.remainder_p.bind(position, unit)
+        results.append(p.select_p.bind(missing, constant_like(index, fill_value), index))
+        position = p.floor_divide_p.bind(position, unit)
+    return tuple(reversed(results))
+
+
+@streamed
+def flatnonzero(x: Any, /, *, size: int | None = None, fill_value: int = 0, stream: Any = None) -> Array:
+    """`nonzero` of the flattened array.
+
+    >>> ft.flatnonzero(ft.array([[0, 3], [4, 0]]))
+    array([1, 2], dtype=int32)
+    """
+    x = as_array(x, "flatnonzero")
+    return nonzero(reshape_to(x, (x.size,)), size=size, fill_value=fill_value)[0]
+
+
+@streamed
+def argwhere(x: Any, /, *, size: int | None = None, fill_value: int = 0, stream: Any = None) -> Array:
+    """The indices of the non-zero elements, one row each.
+
+    >>> ft.argwhere(ft.array([[0, 3], [4, 0]]))
+    array([[0, 1],
+           [1, 0]], dtype=int32)
+    """
+    columns = [reshape_to(i, (i.size, 1)) for i in nonzero(x, size=size, fill_value=fill_value)]
+    return p.concatenate_p.bind(*columns, axis=1) if len(columns) > 1 else columns[0]
+
+
+def _count_below(ordered: Array, values: Array, inclusive: bool) -> Array:
+    """For each value, how many elements of the sorted vector are below it (or equal, if `inclusive`): bisection."""
+    n = ordered.shape[0]
+    low = broadcast(asarray(0, dtype=int32), values.shape)
+    high = broadcast(asarray(n, dtype=int32), values.shape)
+    compare = p.le_p if inclusive else p.lt_p
+    for _ in range(n.bit_length()):
+        middle = p.shift_right_p.bind(p.add_p.bind(low, high), constant_like(low, 1))
+        at_middle = take_along(ordered, middle, 0, "clip")
+        open_ = p.lt_p.bind(low, high)
+        right = p.and_p.bind(open_, compare.bind(at_middle, values))
+        next_low = p.add_p.bind(middle, constant_like(middle, 1))
+        low, high = (
+            p.select_p.bind(right, next_low, low),
+            p.select_p.bind(p.and_p.bind(open_, p.not_p.bind(right)), middle, high),
+        )
+    return low
+
+
+@streamed
+def searchsorted(x1: Any, x2: Any, /, *, side: str = "left", sorter: Any = None, stream: Any = None) -> Array:
+    """Where to insert the elements of `x2` into the sorted vector `x1` to keep it sorted, int32.
+
+    Args:
+        side: "left" inserts before equal elements, "right" behind them.
+        sorter: indices that sort `x1`, if it is not sorted.
+
+    >>> ft.searchsorted(ft.array([1, 3, 5]), ft.array([3, 4]))
+    array([1, 2], dtype=int32)
+    """
+    if side not in ("left", "right"):
+        raise ValueError(f"searchsorted: side must be 'left' or 'right', got {side!r}")
+    x1, x2, dtype = promote("searchsorted", x1, x2)
+    if x1.ndim != 1:
+        raise ValueError(f"searchsorted: x1 must have 1 dimension, got shape {x1.shape}")
+    require_kinds("searchsorted", x1, "biuf", "a real", "x1")
+    if sorter is not None:
+        x1 = take_along(x1, convert(as_array(sorter, "searchsorted", "sorter"), int32), 0, "clip")
+    return _count_below(x1, x2, side == "right")
+
+
+@streamed
+def isin(x: Any, values: Any, /, *, invert: bool = False, stream: Any = None) -> Array:
+    """Whether each element of `x` is among `values`.
+
+    >>> ft.isin(ft.array([1, 2, 3]), ft.array([3, 1]))
+    array([True, False, True], dtype=bool)
+    """
+    x, values, _ = promote("isin", x, values)
+    shape = (*x.shape, values.size)
+    left = broadcast(reshape_to(x, (*x.shape, 1)), shape)
+    right = broadcast(reshape_to(values, (values.size,)), shape)
+    found = p.reduce_or_p.bind(p.eq_p.bind(left, right), axes=(x.ndim,))
+    return p.not_p.bind(found) if invert else found
+
+
+class UniqueAll(NamedTuple):
+    """The result of `unique_all`."""
+
+    values: Array
+    indices: Array
+    inverse_indices: Array
+    counts: Array
+
+
+class UniqueCounts(NamedTuple):
+    """The result of `unique_counts`."""
+
+    values: Array
+    counts: Array
+
+
+class UniqueInverse(NamedTuple):
+    """The result of `unique_inverse`."""
+
+    values: Array
+    inverse_indices: Array
+
+
+def _unique(function: str, x: Any) -> list[Array]:
+    values = _host(as_array(x, function), function, "call it outside of the transformed function")
+    unique, first, inverse, counts = np.unique(
+        values, return_index=True, return_inverse=True, return_counts=True, equal_nan=False
+    )
+    indices = [a.astype(np.int32) for a in (first, inverse.reshape(values.shape), counts)]
+    return [asarray(a) for a in (unique, *indices)]
+
+
+@streamed
+def unique_values(x: Any, /, *, stream: Any = None) -> Array:
+    """The sorted distinct elements of `x`, whose values must be known. Computed on the host; each NaN is distinct.
+
+    >>> ft.unique_values(ft.array([3, 1, 3]))
+    array([1, 3], dtype=int32)
+    """
+    return _unique("unique_values", x)[0]
+
+
+@streamed
+def unique_counts(x: Any, /, *, stream: Any = None) -> UniqueCounts:
+    """The sorted distinct elements of `x` and how often each occurs.
+
+    >>> ft.unique_counts(ft.array([3, 1, 3])).counts
+    array([1, 2], dtype=int32)
+    """
+    values, _, _, counts = _unique("unique_counts", x)
+    return UniqueCounts(values, counts)
+
+
+@streamed
+def unique_inverse(x: Any, /, *, stream: Any = None) -> UniqueInverse:
+    """The sorted distinct elements of `x` and, in `x`'s shape, which of them each element is.
+
+    >>> ft.unique_inverse(ft.array([3, 1, 3])).inverse_indices
+    array([1, 0, 1], dtype=int32)
+    """
+    values, _, inverse, _ = _unique("unique_inverse", x)
+    return UniqueInverse(values, inverse)
+
+
+@streamed
+def unique_all(x: Any, /, *, stream: Any = None) -> UniqueAll:
+    """The sorted distinct elements, their first flat indices, the inverse indices and the counts.
+
+    >>> ft.unique_all(ft.array([3, 1, 3])).indices
+    array([1, 0], dtype=int32)
+    """
+    return UniqueAll(*_unique("unique_all", x))

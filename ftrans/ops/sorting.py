@@ -1,0 +1,92 @@
+"""Sorting: the array API standard's functions, and `topk`."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+from .. import primitives as p
+from .._native import Array, int32
+from .manipulation import slice_axis
+from .operands import as_array, normalize_axis, require_kinds, reshape_to
+from .streams import streamed
+
+__all__ = ["argsort", "lexsort", "sort", "topk"]
+
+
+def _prepared(function: str, x: Any, axis: int | None) -> tuple[Array, int]:
+    x = as_array(x, function)
+    require_kinds(function, x, "biuf", "a real")
+    if axis is None or x.ndim == 0:
+        return reshape_to(x, (x.size,)), 0
+    return x, normalize_axis(function, axis, x.ndim)
+
+
+@streamed
+def sort(
+    x: Any, /, *, axis: int | None = -1, descending: bool = False, stable: bool = True, stream: Any = None
+) -> Array:
+    """`x` sorted along an axis (flattened if None). NaN counts as greater than all numbers.
+
+    >>> ft.sort(ft.array([3, 1, 2]), descending=True)
+    array([3, 2, 1], dtype=int32)
+    """
+    x, axis = _prepared("sort", x, axis)
+    (ordered,) = p.sort_p.bind(x, axis=axis, num_keys=1)
+    return p.rev_p.bind(ordered, axes=(axis,)) if descending else ordered
+
+
+@streamed
+def argsort(
+    x: Any, /, *, axis: int | None = -1, descending: bool = False, stable: bool = True, stream: Any = None
+) -> Array:
+    """The int32 indices that sort `x` along an axis. Equal elements keep their order, descending too.
+
+    >>> ft.argsort(ft.array([3, 1, 2]))
+    array([1, 2, 0], dtype=int32)
+    """
+    return _argsort(*_prepared("argsort", x, axis), descending)
+
+
+def _argsort(x: Array, axis: int, descending: bool) -> Array:
+    index = p.iota_p.bind(shape=x.shape, dtype=int32, dimension=axis)
+    if not descending:
+        return p.sort_p.bind(x, index, axis=axis, num_keys=1)[1]
+    # Sorting the reversed array and reversing the result keeps the order of equal elements.
+    keys, reversed_index = p.rev_p.bind(x, axes=(axis,)), p.rev_p.bind(index, axes=(axis,))
+    return p.rev_p.bind(p.sort_p.bind(keys, reversed_index, axis=axis, num_keys=1)[1], axes=(axis,))
+
+
+@streamed
+def lexsort(keys: Any, /, *, axis: int = -1, stream: Any = None) -> Array:
+    """The indices that sort by several keys of one shape, the last of which matters most.
+
+    >>> ft.lexsort((ft.array([2, 1, 1]), ft.array([0, 1, 0])))
+    array([2, 0, 1], dtype=int32)
+    """
+    arrays = [as_array(k, "lexsort", f"keys[{i}]") for i, k in enumerate(keys)]
+    if not arrays or any(k.shape != arrays[0].shape for k in arrays):
+        raise ValueError(f"lexsort: keys must be arrays of one shape, got {', '.join(str(k.shape) for k in arrays)}")
+    axis = normalize_axis("lexsort", axis, arrays[0].ndim)
+    index = p.iota_p.bind(shape=arrays[0].shape, dtype=int32, dimension=axis)
+    return p.sort_p.bind(*reversed(arrays), index, axis=axis, num_keys=len(arrays))[-1]
+
+
+@streamed
+def topk(x: Any, k: int, /, *, axis: int = -1, stream: Any = None) -> tuple[Array, Array]:
+    """The k greatest elements along an axis in descending order, and their int32 indices.
+
+    >>> ft.topk(ft.array([1.0, 3.0, 2.0]), 2)
+    (array([3, 2], dtype=float32), array([1, 2], dtype=int32))
+    """
+    x, axis = _prepared("topk", x, axis)
+    k = operator.index(k)
+    if not 0 <= k <= x.shape[axis]:
+        raise ValueError(f"topk: k must be between 0 and the extent {x.shape[axis]} of axis {axis}, got {k}")
+    index = p.iota_p.bind(shape=x.shape, dtype=int32, dimension=axis)
+    keys, reversed_index = p.rev_p.bind(x, axes=(axis,)), p.rev_p.bind(index, axes=(axis,))
+    values, indices = p.sort_p.bind(keys, reversed_index, axis=axis, num_keys=1)
+    first = x.shape[axis] - k
+    greatest = (slice_axis(a, axis, first, x.shape[axis]) for a in (values, indices))
+    values, indices = (p.rev_p.bind(a, axes=(axis,)) for a in greatest)
+    return values, indices

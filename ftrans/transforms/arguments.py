@@ -1,0 +1,145 @@
+"""How transforms take apart the arguments of the functions they are given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from optree import PyTreeSpec
+
+from .._native import Array
+from ..core.pytree import as_array, flatten, leaf_names
+from ..core.source import ArgumentSource, function_name, parameter_names
+
+Argnums = int | str | Sequence[int | str]
+
+
+def argument_arrays(transformation: str, fun: Callable, leaves: list[Any], structure: PyTreeSpec) -> list[Array]:
+    """The leaves of the arguments as arrays.
+
+    Raises:
+        TypeError: a leaf is not an array, naming transformation and argument.
+    """
+    return [
+        as_array(x, lambda i=i: f"{transformation}: {ArgumentSource(fun, structure, i)}") if type(x) is not Array else x
+        for i, x in enumerate(leaves)
+    ]
+
+
+def output_arrays(transformation: str, fun: Callable, outs: list[Any], result: Any) -> list[Array]:
+    """The leaves of a function's result as arrays.
+
+    Raises:
+        TypeError: one is not an array, naming it.
+    """
+
+    def name(i: int) -> str:
+        return f"{transformation}: {leaf_names(result, 'output')[i]} of {function_name(fun)}"
+
+    return [x if type(x) is Array else as_array(x, lambda i=i: name(i)) for i, x in enumerate(outs)]
+
+
+def argument_sources(fun: Callable, structure: PyTreeSpec) -> list[ArgumentSource]:
+    """What each leaf of the arguments is called."""
+    return [ArgumentSource(fun, structure, i) for i in range(structure.num_leaves)]
+
+
+def check_callable(transformation: str, fun: Any) -> None:
+    """Raise TypeError unless `fun` can be called."""
+    if not callable(fun):
+        raise TypeError(f"{transformation} expects a function, got {type(fun).__name__}: {fun!r}")
+
+
+def split_aux(transformation: str, fun: Callable, result: Any) -> tuple[Any, Any]:
+    """The pair that a function returns under ``has_aux=True``."""
+    if not (isinstance(result, (tuple, list)) and len(result) == 2):
+        raise TypeError(
+            f"{transformation} with has_aux=True expects {function_name(fun)} to return a pair (output, aux), "
+            f"got {type(result).__name__}"
+        )
+    return result[0], result[1]
+
+
+class Selection:
+    """The arguments that `argnums` chooses: positions, or names of parameters, one or several.
+
+    Raises:
+        TypeError: `argnums` is neither.
+    """
+
+    def __init__(self, transformation: str, fun: Callable, argnums: Argnums):
+        check_callable(transformation, fun)
+        self.transformation = transformation
+        self.fun = fun
+        self.single = isinstance(argnums, (int, str))
+        chosen = (argnums,) if self.single else tuple(argnums)
+        if not chosen or not all(isinstance(a, (int, str)) and not isinstance(a, bool) for a in chosen):
+            raise TypeError(
+                f"{transformation}: argnums must be an int, the name of a parameter, or a non-empty sequence of these; "
+                f"got {argnums!r}"
+            )
+        self.argnums = chosen
+
+    def resolve(self, args: tuple, kwargs: dict[str, Any]) -> list[int | str]:
+        """A position for each chosen argument given by position, a name for one given by keyword.
+
+        Raises:
+            ValueError: a chosen argument was not given.
+        """
+        return [self._resolve_one(a, args, kwargs) for a in self.argnums]
+
+    def _resolve_one(self, argnum: int | str, args: tuple, kwargs: dict[str, Any]) -> int | str:
+        n = len(args)
+        if isinstance(argnum, int):
+            if -n <= argnum < n:
+                return argnum % n
+            raise ValueError(
+                f"{self.transformation}: argnums {argnum} needs at least "
+                f"{argnum + 1 if argnum >= 0 else -argnum} positional arguments, "
+                f"but {function_name(self.fun)} was called with {n}"
+            )
+        if argnum in kwargs:
+            return argnum
+        names = parameter_names(self.fun)
+        if argnum in names and names.index(argnum) < n:
+            return names.index(argnum)
+        raise ValueError(
+            f"{self.transformation}: argnums names '{argnum}', which {function_name(self.fun)}({', '.join(names)}) "
+            f"was not given: it was called with {n} positional arguments and keywords {sorted(kwargs)}"
+        )
+
+    def select(self, args: tuple, kwargs: dict[str, Any]) -> Chosen:
+        """The chosen ones among the arguments of one call."""
+        return Chosen(self, args, kwargs)
+
+
+class Chosen:
+    """The chosen arguments of one call, flattened.
+
+    `structure` is that of all the arguments with None (which has no leaves) for those not chosen, so that a leaf's path is
+    the user's name of it.
+    """
+
+    def __init__(self, selection: Selection, args: tuple, kwargs: dict[str, Any]):
+        self.places = selection.resolve(args, kwargs)
+        self.single = selection.single
+        self.args, self.kwargs = args, kwargs
+        masked = (
+            tuple(x if i in self.places else None for i, x in enumerate(args)),
+            {name: x if name in self.places else None for name, x in kwargs.items()},
+        )
+        self.leaves, self.structure = flatten(masked)
+
+    def fill(self, leaves: Sequence[Any]) -> tuple[tuple, dict[str, Any]]:
+        """All the arguments, with these leaves in the chosen ones."""
+        args, kwargs = self.structure.unflatten(leaves)
+        return (
+            tuple(new if i in self.places else old for i, (new, old) in enumerate(zip(args, self.args, strict=True))),
+            {name: kwargs[name] if name in self.places else old for name, old in self.kwargs.items()},
+        )
+
+    def pick(self, leaves: Sequence[Any]) -> Any:
+        """A tree like the chosen argument with these leaves; a tuple of trees if argnums is a sequence."""
+        args, kwargs = self.structure.unflatten(leaves)
+        trees = tuple(args[p] if isinstance(p, int) else kwargs[p] for p in self.places)
+        return trees[0] if self.single else trees

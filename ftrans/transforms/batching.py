@@ -1,0 +1,196 @@
+"""vmap: the batching interpreter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any
+
+from .._native import Array
+from ..core.avals import ShapedArray, shaped_array
+from ..core.jaxpr import ClosedJaxpr, Equation, Jaxpr, Var
+from ..core.pytree import broadcast_prefix, flatten, unflatten
+from ..core.source import ArgumentSource, function_name
+from ..core.tracing import run_on, trace_to_jaxpr
+from ..primitives.layout import broadcast_in_dim_p, move_axis
+from .arguments import argument_arrays, argument_sources, check_callable, output_arrays
+
+#: Where the batch axis of an array is; None for an array that is the same for the whole batch.
+Dim = int | None
+
+
+def eval_batched(
+    jaxpr: Jaxpr, consts: Sequence[Array], args: Sequence[Array], dims: Sequence[Dim], size: int
+) -> tuple[list[Array], list[Dim]]:
+    """Apply a jaxpr to arrays some of which have a batch axis."""
+    env: dict[Var, tuple[Array, Dim]] = {v: (c, None) for v, c in zip(jaxpr.constvars, consts, strict=True)}
+    env.update(zip(jaxpr.invars, zip(args, dims, strict=True), strict=True))
+    for equation in jaxpr.equations:
+        operands = [(v.value, None) if v.is_literal else env[v] for v in equation.inputs]
+        outs, out_dims = _batch_equation(equation, [x for x, _ in operands], [d for _, d in operands], size)
+        env.update(zip(equation.outputs, zip(outs, out_dims, strict=True), strict=True))
+    results = [(v.value, None) if v.is_literal else env[v] for v in jaxpr.outvars]
+    return [x for x, _ in results], [d for _, d in results]
+
+
+def _batch_equation(
+    equation: Equation, operands: list[Array], dims: list[Dim], size: int
+) -> tuple[Sequence[Array], Sequence[Dim]]:
+    primitive = equation.primitive
+    if all(d is None for d in dims):
+        result = run_on(equation.stream, primitive.bind, *operands, **equation.parameters)
+        outs = result if primitive.multiple_results else [result]
+        return outs, [None] * len(outs)
+    outs, out_dims = run_on(equation.stream, primitive.batch, operands, dims, size, **equation.parameters)
+    return (outs, out_dims) if primitive.multiple_results else ([outs], [out_dims])
+
+
+def batch_jaxpr(closed: ClosedJaxpr, dims: Sequence[Dim], size: int) -> tuple[ClosedJaxpr, list[Dim]]:
+    """The jaxpr that does `closed` for a whole batch, and where the batch axes of its outputs are; cached in `closed`."""
+    key = ("batch", tuple(dims), size)
+    if key not in closed.derived:
+        out_dims: list[Dim] = []
+
+        def batched(*args: Array) -> list[Array]:
+            outs, out_dims[:] = eval_batched(closed.jaxpr, closed.consts, args, dims, size)
+            return outs
+
+        avals = [a if d is None else inserted_axis(a, d, size) for a, d in zip(closed.in_avals, dims, strict=True)]
+        closed.derived[key] = trace_to_jaxpr(batched, avals, "vmap"), out_dims
+    return closed.derived[key]
+
+
+def inserted_axis(aval: ShapedArray, axis: int, size: int) -> ShapedArray:
+    """`aval` with a new axis."""
+    return shaped_array(aval.shape[:axis] + (size,) + aval.shape[axis:], aval.dtype, aval.weak_type)
+
+
+def removed_axis(aval: ShapedArray, axis: int) -> ShapedArray:
+    """`aval` without one of its axes."""
+    return shaped_array(aval.shape[:axis] + aval.shape[axis + 1 :], aval.dtype, aval.weak_type)
+
+
+def vmap(fun: Callable, in_axes: Any = 0, out_axes: Any = 0, axis_size: int | None = None) -> Callable:
+    """A function that applies `fun` to every item of a batch at once.
+
+    Args:
+        fun: a function of arrays or pytrees of arrays.
+        in_axes: the axis to map over: an int (negative counts from the end), None for an argument that is the same for the whole
+            batch, or a tuple with one for each positional argument, each a tree prefix of it. Keyword arguments are mapped
+            over axis 0.
+        out_axes: where the batch axis goes in the outputs: an int, or a tree prefix of them; None for an output
+            that does not depend on the batch.
+        axis_size: the size of the batch, needed if no argument is mapped.
+
+    Returns:
+        A function of arguments with the batch axes, returning outputs with theirs.
+
+    Raises:
+        TypeError: `in_axes` is of a wrong type, or an argument is not an array.
+        ValueError: from the function returned: sizes do not agree, an axis is out of range, `in_axes` or `out_axes`
+            does not match the tree, or an output with ``out_axes=None`` depends on the batch.
+
+    >>> ft.vmap(lambda x, y: x * y, in_axes=(0, None))(ft.array([1.0, 2.0]), 3.0)
+    array([3., 6.], dtype=float32)
+    """
+    check_callable("vmap", fun)
+    if isinstance(in_axes, list):
+        in_axes = tuple(in_axes)
+    if not (in_axes is None or isinstance(in_axes, (int, tuple))):
+        raise TypeError(f"vmap: in_axes must be an int, None, or a tuple with one for each argument; got {in_axes!r}")
+
+    @wraps(fun)
+    def batched_fun(*args: Any, **kwargs: Any) -> Any:
+        if isinstance(in_axes, tuple) and len(in_axes) != len(args):
+            raise ValueError(
+                f"vmap: in_axes must have one entry for each positional argument of {function_name(fun)}: it has "
+                f"{len(in_axes)}, {in_axes!r}, but {len(args)} arguments were given"
+            )
+        leaves, structure = flatten((args, kwargs))
+        arrays = argument_arrays("vmap", fun, leaves, structure)
+        sources = argument_sources(fun, structure)
+        axes = [
+            *broadcast_prefix(in_axes, flatten(args)[1], f"vmap: in_axes of {function_name(fun)}"),
+            *([0] * flatten(kwargs)[1].num_leaves),
+        ]
+        dims = [_checked_axis(a, x, s) for a, x, s in zip(axes, arrays, sources, strict=True)]
+        size = _batch_size(arrays, dims, sources, axis_size, fun)
+        avals = [x.aval if d is None else removed_axis(x.aval, d) for x, d in zip(arrays, dims, strict=True)]
+
+        out_structure = None
+
+        def flat_fun(*inputs: Array) -> list[Array]:
+            nonlocal out_structure
+            inner_args, inner_kwargs = structure.unflatten(inputs)
+            result = fun(*inner_args, **inner_kwargs)
+            outs, out_structure = flatten(result)
+            return output_arrays("vmap", fun, outs, result)
+
+        closed = trace_to_jaxpr(flat_fun, avals, "vmap", sources)
+        outs, out_dims = eval_batched(closed.jaxpr, closed.consts, arrays, dims, size)
+        targets = broadcast_prefix(out_axes, out_structure, f"vmap: out_axes of {function_name(fun)}")
+        placed = [
+            _place(x, d, target, size, fun)._snapshot() for x, d, target in zip(outs, out_dims, targets, strict=True)
+        ]
+        return unflatten(out_structure, placed)
+
+    return batched_fun
+
+
+def _checked_axis(axis: Any, x: Array, source: ArgumentSource) -> Dim:
+    if axis is None:
+        return None
+    if not isinstance(axis, int) or isinstance(axis, bool):
+        raise TypeError(f"vmap: in_axes must hold ints and None, got {axis!r} for {source}")
+    if not -x.ndim <= axis < x.ndim:
+        raise ValueError(f"vmap: in_axes {axis} is out of range for {source}, which has shape {x.shape}")
+    return axis % x.ndim
+
+
+def _batch_size(
+    arrays: Sequence[Array],
+    dims: Sequence[Dim],
+    sources: Sequence[ArgumentSource],
+    axis_size: int | None,
+    fun: Callable,
+) -> int:
+    sizes = {x.shape[d] for x, d in zip(arrays, dims, strict=True) if d is not None}
+    if axis_size is not None:
+        sizes.add(axis_size)
+    if len(sizes) == 1:
+        return sizes.pop()
+    if not sizes:
+        raise ValueError(
+            f"vmap of {function_name(fun)}: no argument is mapped (in_axes are all None), so axis_size must be given"
+        )
+    found = [
+        f"  {s.name}: {x.shape[d]} (axis {d} of shape {x.shape})"
+        for x, d, s in zip(arrays, dims, sources, strict=True)
+        if d is not None
+    ]
+    if axis_size is not None:
+        found.append(f"  axis_size: {axis_size}")
+    raise ValueError(
+        f"vmap of {function_name(fun)}: the mapped axes must have one size, got\n" + "\n".join(found)
+    )
+
+
+def _place(x: Array, dim: Dim, target: Any, size: int, fun: Callable) -> Array:
+    if target is None:
+        if dim is not None:
+            raise ValueError(
+                f"vmap: out_axes is None for an output of {function_name(fun)} that depends on the batch; give its axis"
+            )
+        return x
+    ndim = x.ndim if dim is not None else x.ndim + 1
+    if not isinstance(target, int) or isinstance(target, bool):
+        raise TypeError(f"vmap: out_axes must hold ints and None, got {target!r}")
+    if not -ndim <= target < ndim:
+        raise ValueError(
+            f"vmap: out_axes {target} is out of range for an output of {function_name(fun)} that has {ndim} axes with the batch's"
+        )
+    target %= ndim
+    if dim is not None:
+        return move_axis(x, dim, target)
+    shape = (*x.shape[:target], size, *x.shape[target:])
+    return broadcast_in_dim_p.bind(x, shape=shape, dims=tuple(i for i in range(ndim) if i != target))

@@ -1,0 +1,129 @@
+"""The derivative interpreters, on flat lists of arrays: `jvp`, `vjp`, `grad`, … are written with them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from itertools import repeat
+from typing import Any
+
+from .._native import Array
+from ..core.jaxpr import Var
+from ..core.pytree import tree_map
+from ..core.source import ArgumentSource
+from ..core.tracing import Step, Trace, run_on
+from ..primitives.elementwise import add_p
+from ..primitives.layout import zeros_like
+
+
+class Recording:
+    """What a linked trace has recorded: a function that ran, ready to be differentiated any number of times.
+
+    It refers to arrays one level down only, so it outlives its trace and may be used under any other.
+    `invars[i]` and `outvars[i]` are None where there is nothing to differentiate (integers, constants).
+    """
+
+    __slots__ = ("steps", "invars", "outvars")
+
+    def __init__(self, steps: list[Step], invars: list[Var | None], outvars: list[Var | None]):
+        self.steps = steps
+        self.invars = invars
+        self.outvars = outvars
+
+    def push_forward(self, tangents: Sequence[Array | None]) -> list[Array | None]:
+        """The tangents of the outputs for those of the inputs; None is a zero."""
+        env: dict[Var, Array] = {}
+        for var, tangent in zip(self.invars, tangents, strict=True):
+            if var is not None and tangent is not None:
+                env[var] = tangent
+        for step in self.steps:
+            operands = [None if v is None else env.get(v) for v in step.inputs]
+            if all(t is None for t in operands):
+                continue
+            result = run_on(step.stream, step.rule, step.primals, operands, step.outs, **step.parameters)
+            if result is None:
+                continue
+            for var, tangent in zip(step.outputs, result if step.multiple_results else (result,), strict=True):
+                if var is not None and tangent is not None:
+                    env[var] = tangent
+        return [_result(env, v) for v in self.outvars]
+
+    def pull_back(self, cotangents: Sequence[Array | None], consume: bool = False) -> list[Array | None]:
+        """The cotangents of the inputs for those of the outputs; None is a zero.
+
+        With `consume` every step is let go as soon as it is done, and the recording is of no further use.
+        """
+        env: dict[Var, Array] = {}
+        _accumulate(env, self.outvars, cotangents)
+        for step in _popped(self.steps) if consume else reversed(self.steps):
+            if step.multiple_results:
+                incoming: Any = [None if v is None else env.pop(v, None) for v in step.outputs]
+                if all(c is None for c in incoming):
+                    continue
+            else:
+                incoming = env.pop(step.outputs[0], None)
+                if incoming is None:
+                    continue
+            needed = [v is not None for v in step.inputs]
+            result = run_on(
+                step.stream, step.rule, incoming, step.primals, step.outs, needed, **step.parameters
+            )
+            if result is not None:
+                _accumulate(env, step.inputs, result)
+        return [_result(env, v) for v in self.invars]
+
+
+def record(
+    mode: str,
+    transformation: str,
+    fun: Callable[..., tuple[Sequence[Array], Any]],
+    primals: Sequence[Array],
+    sources: Iterable[ArgumentSource | None] = repeat(None),
+    needed: Iterable[bool] = repeat(True),
+) -> tuple[list[Array], Any, Recording]:
+    """Run `fun`, from arrays to (list of arrays, auxiliary tree), and record it for derivatives.
+
+    Inputs that are not `needed`, or not of an inexact dtype, are constants.
+    """
+    trace = Trace(transformation, mode)
+
+    def lowered(x: Any) -> Any:
+        """What `fun` returned, one level down; a new handle, out of reach of assignments to items."""
+        if not isinstance(x, Array):
+            return x
+        return (x._linked if x._trace is trace else x)._snapshot()
+
+    try:
+        inputs = [
+            trace.input(x.aval, x._snapshot(), source) if need and x.aval.is_inexact else x._snapshot()
+            for x, source, need in zip(primals, sources, needed)
+        ]
+        invars = [x._variable if x._trace is trace else None for x in inputs]
+        outs, aux = fun(*inputs)
+        outvars = [x._variable if x._trace is trace else None for x in outs]
+        recording = Recording(trace.equations, invars, outvars)
+        return [lowered(x) for x in outs], None if aux is None else tree_map(lowered, aux), recording
+    finally:
+        trace.end()
+
+
+def instantiate(derivatives: Sequence[Array | None], like: Sequence[Array]) -> list[Array]:
+    """Zeros in place of None."""
+    return [zeros_like(x) if d is None else d for d, x in zip(derivatives, like, strict=True)]
+
+
+def _result(env: dict[Var, Array], var: Var | None) -> Array | None:
+    # A new handle: several results may be one array, and the user may assign to the items of either.
+    derivative = None if var is None else env.get(var)
+    return None if derivative is None else derivative._snapshot()
+
+
+def _accumulate(env: dict[Var, Array], variables: Sequence[Var | None], cotangents: Sequence[Array | None]) -> None:
+    for var, cotangent in zip(variables, cotangents, strict=True):
+        if var is not None and cotangent is not None:
+            previous = env.get(var)
+            env[var] = cotangent if previous is None else add_p.bind(previous, cotangent)
+
+
+def _popped(steps: list[Step]) -> Iterable[Step]:
+    while steps:
+        yield steps.pop()

@@ -1,0 +1,164 @@
+"""How call-like primitives, which carry a jaxpr, are differentiated.
+
+In a linked trace such a primitive runs a *forward* jaxpr, which returns the residuals too, and its derivative rule runs a
+*backward* (or *tangent*) jaxpr on them. Both come from one trace of the joint function
+(inputs, cotangents) → (outputs, input cotangents), split by what depends on the cotangents, and are cached per jaxpr.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from .._native import Array
+from ..core.avals import ShapedArray
+from ..core.jaxpr import ClosedJaxpr, Jaxpr, Var, live_equations
+from ..core.tracing import eval_jaxpr, trace_to_jaxpr
+from ..primitives.layout import full
+from .derivative import record
+
+
+class Partition(NamedTuple):
+    """A jaxpr in two parts: what can run at once, and what waits for the inputs that are not known yet.
+
+    `known`: known inputs → known outputs, then residuals. `unknown`: residuals that are known inputs (their positions are
+    `residual_inputs`), then the other residuals, then the unknown inputs → unknown outputs.
+    """
+
+    known: ClosedJaxpr
+    unknown: ClosedJaxpr
+    residual_inputs: list[int]
+
+
+def partition(closed: ClosedJaxpr, unknown_in: Sequence[bool], unknown_out: Sequence[bool]) -> Partition:
+    """Split a jaxpr by what depends on the unknown inputs; outputs are known or unknown as told.
+
+    An unknown output may turn out not to depend on unknown inputs; a known one must not.
+    Equations that depend on no input at all are cheap constants: both parts get them, rather than a residual.
+    """
+    jaxpr = closed.jaxpr
+    unknown = {v for v, u in zip(jaxpr.invars, unknown_in, strict=True) if u}
+    unknown_invars = [v for v in jaxpr.invars if v in unknown]
+    known_invars = [v for v in jaxpr.invars if v not in unknown]
+    free: set[Var] = set()
+    known_side, unknown_side = [], []
+    for equation in jaxpr.equations:
+        inputs = [v for v in equation.inputs if not v.is_literal]
+        if any(v in unknown for v in inputs):
+            unknown.update(equation.outputs)
+            unknown_side.append(equation)
+            continue
+        known_side.append(equation)
+        if all(v in free for v in inputs):
+            free.update(equation.outputs)
+            unknown_side.append(equation)
+    outs = list(zip(jaxpr.outvars, unknown_out, strict=True))
+    unknown_outs = [v for v, u in outs if u]
+    unknown_side = live_equations(unknown_side, unknown_outs)
+
+    defined = set(unknown_invars) | set(jaxpr.constvars)
+    residuals: dict[Var, None] = {}
+    for inputs, outputs in [*((e.inputs, e.outputs) for e in unknown_side), (unknown_outs, ())]:
+        residuals.update((v, None) for v in inputs if not v.is_literal and v not in defined)
+        defined.update(outputs)
+    position = {v: i for i, v in enumerate(known_invars)}
+    from_inputs = [v for v in residuals if v in position]
+    computed = [v for v in residuals if v not in position]
+
+    known_outs = [v for v, u in outs if not u] + computed
+    return Partition(
+        ClosedJaxpr(
+            Jaxpr(jaxpr.constvars, known_invars, live_equations(known_side, known_outs), known_outs), closed.consts
+        ),
+        ClosedJaxpr(
+            Jaxpr(jaxpr.constvars, [*from_inputs, *computed, *unknown_invars], unknown_side, unknown_outs), closed.consts
+        ),
+        [position[v] for v in from_inputs],
+    )
+
+
+class Joint(NamedTuple):
+    """The partition of a jaxpr's joint derivative function, and which derivatives it returns (the others are zero)."""
+
+    parts: Partition
+    present: list[bool]
+
+
+def joint_derivative(mode: str, closed: ClosedJaxpr, needed: Sequence[bool]) -> Joint:
+    """The forward and backward (``mode="vjp"``) or tangent (``"jvp"``) jaxprs of `closed`, cached in it.
+
+    The second jaxpr takes the cotangents of all inexact outputs, or the tangents of the `needed` inputs, and returns those
+    input cotangents, or output tangents, that are present.
+    """
+    key = (mode, tuple(needed))
+    if key not in closed.derived:
+        closed.derived[key] = _joint_derivative(mode, closed, needed)
+    return closed.derived[key]
+
+
+def _joint_derivative(mode: str, closed: ClosedJaxpr, needed: Sequence[bool]) -> Joint:
+    n_in, n_out = len(closed.in_avals), len(closed.out_avals)
+    present: list[bool] = []
+
+    def joint(*args: Array) -> list[Array]:
+        primals, given = args[:n_in], iter(args[n_in:])
+        outs, _, recording = record(
+            mode,
+            mode,
+            lambda *inputs: (eval_jaxpr(closed.jaxpr, closed.consts, *inputs), None),
+            primals,
+            needed=needed,
+        )
+        if mode == "vjp":
+            derivatives = recording.pull_back([next(given) if x.aval.is_inexact else None for x in outs], consume=True)
+        else:
+            derivatives = recording.push_forward([next(given) if need else None for need in needed])
+        present[:] = [d is not None for d in derivatives]
+        return outs + [d for d in derivatives if d is not None]
+
+    if mode == "vjp":
+        differentiated = [aval for aval in closed.out_avals if aval.is_inexact]
+    else:
+        differentiated = [aval for aval, need in zip(closed.in_avals, needed, strict=True) if need]
+    traced = trace_to_jaxpr(joint, [*closed.in_avals, *(a.strong() for a in differentiated)], mode)
+    unknown_in = [False] * n_in + [True] * len(differentiated)
+    return Joint(partition(traced, unknown_in, [False] * n_out + [True] * sum(present)), present)
+
+
+def call_linked_forward(
+    call: Callable[[ClosedJaxpr, Sequence[Array]], list[Array]],
+    mode: str,
+    primals: Sequence[Array],
+    needed: Sequence[bool],
+    closed: ClosedJaxpr,
+) -> tuple[list[Array], Callable]:
+    """The `linked_forward` of a primitive that calls `closed` once: the outputs, and the derivative rule.
+
+    `call` binds the primitive again with another jaxpr.
+    """
+    (known, unknown, residual_inputs), present = joint_derivative(mode, closed, needed)
+    results = call(known, primals)
+    n_out = len(closed.out_avals)
+    outs, computed = results[:n_out], results[n_out:]
+    residuals = [primals[i] for i in residual_inputs] + computed
+
+    def spread(given: list[Array]) -> list[Array | None]:
+        derivatives = iter(call(unknown, [*residuals, *given]))
+        return [next(derivatives) if p else None for p in present]
+
+    def vjp_rule(cotangents: Any, primals: Any, outs: Any, needed: Any, **_: Any) -> list[Array | None]:
+        return spread(
+            [_zeros(a) if c is None else c for c, a in zip(cotangents, closed.out_avals, strict=True) if a.is_inexact]
+        )
+
+    def jvp_rule(primals: Any, tangents: Any, outs: Any, **_: Any) -> list[Array | None]:
+        avals = closed.in_avals
+        return spread(
+            [_zeros(a) if t is None else t for t, a, need in zip(tangents, avals, needed, strict=True) if need]
+        )
+
+    return outs, vjp_rule if mode == "vjp" else jvp_rule
+
+
+def _zeros(aval: ShapedArray) -> Array:
+    return full(aval.shape, 0, aval.dtype)

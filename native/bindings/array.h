@@ -1,0 +1,96 @@
+#pragma once
+
+#include <nanobind/nanobind.h>
+
+#include <string>
+#include <vector>
+
+#include "core/value.h"
+
+namespace nb = nanobind;
+
+namespace ftrans::bindings {
+
+/// The Python type `Array`: a handle that stands for a value, or for a variable of a trace.
+struct Array {
+  Ref<Value> value;              ///< null when traced
+  PyObject* trace = nullptr;     ///< the rest: owned references, null when concrete
+  PyObject* variable = nullptr;
+  PyObject* linked = nullptr;    ///< null or an Array one level down
+  PyObject* aval = nullptr;
+
+  Array() = default;
+  Array(const Array&) = delete;
+  Array& operator=(const Array&) = delete;
+  ~Array() { clear_trace(); }
+
+  bool is_traced() const { return trace != nullptr; }
+  void clear_trace() {
+    Py_CLEAR(trace);
+    Py_CLEAR(variable);
+    Py_CLEAR(linked);
+    Py_CLEAR(aval);
+  }
+};
+
+/// The Python type objects, set when the module is initialised; they live as long as the process.
+extern PyTypeObject* array_type;
+extern PyTypeObject* dtype_type;
+
+inline bool is_array(PyObject* object) { return Py_TYPE(object) == array_type; }
+inline Array& array_of(PyObject* object) { return *nb::inst_ptr<Array>(object); }
+
+/// A new handle.
+PyObject* new_array(Ref<Value> value);
+
+/// The value behind a handle, following links of linked traces. Raises (through the concretization hook) for an abstract
+/// tracer; `what` names what the value is needed for.
+Ref<Value> concrete_value(PyObject* array, const char* what);
+
+/// The same, evaluated.
+Ref<Value> ready_value(PyObject* array, const char* what);
+
+/// Evaluates with the interpreter lock released meanwhile.
+void evaluate(const std::vector<Ref<Value>>& roots, bool blocking);
+
+/// The stream that operations of this thread run on.
+Stream* current_stream();
+
+/// The interned ShapedArray of a handle (borrowed reference).
+PyObject* aval_of(const Array& array);
+
+/// Dtype and shape of an interned ShapedArray, and whether it is weakly typed.
+struct AvalInfo {
+  Dtype dtype;
+  bool weak_type;
+  Dims shape;
+};
+const AvalInfo& aval_info(PyObject* aval);
+
+PyObject* dtype_object(Dtype dtype);  ///< borrowed
+Dtype dtype_from_object(PyObject* object);
+Dims dims_from_sequence(PyObject* sequence);
+PyObject* tuple_from_dims(const Dims& dims);
+
+/// "array([1, 2], dtype=int32)"
+std::string format_array(const Value& value);
+
+/// Result dtype of an elementwise operation on operands of one dtype, where Python need not be asked; set from Python.
+constexpr uint8_t kAskPython = 255;
+extern uint8_t fast_result_dtype[kOpcodeCount][kDtypeCount];
+
+/// The lazy result, or null (without a Python error) where the general path in Python must be taken.
+PyObject* fast_unary(Opcode opcode, PyObject* operand);
+PyObject* fast_binary(Opcode opcode, PyObject* left, PyObject* right);
+
+/// Runs pending work that has grown too long; returns the array.
+PyObject* finish_operation(Ref<Value> value);
+
+void bind_dtype(nb::module_& module);
+void bind_array(nb::module_& module);
+void bind_operations(nb::module_& module);
+void bind_interop(nb::module_& module);
+void bind_runtime(nb::module_& module);
+void bind_program(nb::module_& module);
+
+}  // namespace ftrans::bindings

@@ -1,0 +1,20 @@
+#include "bindings/array.h"
+#include "core/error.h"
+
+NB_MODULE(_native, module) {
+  using namespace ftrans::bindings;
+  module.doc() = "The native core of ftrans: lazy arrays, the graph compiler and the executor.";
+  nb::register_exception_translator([](const std::exception_ptr& pointer, void*) {
+    try {
+      std::rethrow_exception(pointer);
+    } catch (const ftrans::MemoryLimitError& error) {
+      PyErr_SetString(PyExc_MemoryError, error.what());
+    }
+  });
+  bind_dtype(module);
+  bind_array(module);
+  bind_operations(module);
+  bind_interop(module);
+  bind_runtime(module);
+  bind_program(module);
+}

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "core/stream.h"
+#include "cpu/step_kernels.h"
+#include "kernel/fused_kernel.h"
+
+namespace ftrans {
+
+/// A fused kernel made ready for a device.
+class CompiledKernel {
+ public:
+  virtual ~CompiledKernel() = default;
+
+  /// Runs over the iteration space `shape`; see cpu/fused_executor.h for the meaning of the arguments.
+  virtual void run(const int64_t* shape, const void* const* inputs, const int64_t* const* input_strides,
+                   void* const* outputs) const = 0;
+};
+
+/// What a device must offer. Nothing above this interface knows which device runs.
+class Backend {
+ public:
+  virtual ~Backend() = default;
+
+  /// Equal kernels are compiled once.
+  virtual std::shared_ptr<const CompiledKernel> compile(const FusedKernel& kernel) = 0;
+
+  /// The kernel of a Step operation; throws std::runtime_error if the device has none.
+  virtual cpu::StepKernel step(Opcode opcode) = 0;
+};
+
+/// The backend of a device; throws std::runtime_error saying what is available if there is none.
+Backend& backend(DeviceKind device);
+bool has_backend(DeviceKind device);
+
+}  // namespace ftrans

@@ -1,0 +1,299 @@
+#include "cpu/scalar_kernels.h"
+
+#include <cmath>
+#include <limits>
+#include <numbers>
+#include <type_traits>
+
+#include "cpu/wide_angle.h"
+
+namespace ftrans::cpu {
+
+float wide_angle::sin(float x) { return std::sin(x); }
+float wide_angle::cos(float x) { return std::cos(x); }
+float wide_angle::tan(float x) { return std::tan(x); }
+double wide_angle::sin(double x) { return std::sin(x); }
+double wide_angle::cos(double x) { return std::cos(x); }
+
+namespace {
+
+template <class T, auto function>
+void unary_loop(void* out, const void* a, const void*, const void*, int64_t n) {
+  auto* o = static_cast<T*>(out);
+  auto* x = static_cast<const T*>(a);
+  for (int64_t i = 0; i < n; ++i) o[i] = function(x[i]);
+}
+
+template <class T, auto function>
+void binary_loop(void* out, const void* a, const void* b, const void*, int64_t n) {
+  auto* o = static_cast<T*>(out);
+  auto* x = static_cast<const T*>(a);
+  auto* y = static_cast<const T*>(b);
+  for (int64_t i = 0; i < n; ++i) o[i] = function(x[i], y[i]);
+}
+
+template <class T, auto function>
+KernelVariants unary(int cost) {
+  return {{unary_loop<T, function>}, false, cost};
+}
+
+template <class T, auto function>
+KernelVariants binary(int cost) {
+  return {{binary_loop<T, function>}, false, cost};
+}
+
+/// Division by zero gives 0; the lowest value by −1 wraps.
+template <class T>
+T integer_fmod(T a, T b) {
+  if (b == 0) return 0;
+  if constexpr (std::is_signed_v<T>) {
+    if (b == -1) return 0;
+  }
+  return static_cast<T>(a % b);
+}
+
+template <class T>
+T integer_remainder(T a, T b) {
+  const T r = integer_fmod(a, b);
+  if constexpr (std::is_signed_v<T>) {
+    if (r != 0 && (r < 0) != (b < 0)) return static_cast<T>(r + b);
+  }
+  return r;
+}
+
+template <class T>
+T integer_floor_divide(T a, T b) {
+  if (b == 0) return 0;
+  if constexpr (std::is_signed_v<T>) {
+    using Unsigned = std::make_unsigned_t<T>;
+    if (b == -1) return static_cast<T>(Unsigned{0} - static_cast<Unsigned>(a));
+    return static_cast<T>(a / b - (a % b != 0 && (a < 0) != (b < 0)));
+  }
+  return static_cast<T>(a / b);
+}
+
+/// By squaring, wrapping; a negative exponent gives 0 unless the base is 1 or −1.
+template <class T>
+T integer_pow(T base, T exponent) {
+  if constexpr (std::is_signed_v<T>) {
+    if (exponent < 0) {
+      if (base == 1) return 1;
+      if (base == -1) return exponent % 2 == 0 ? 1 : -1;
+      return 0;
+    }
+  }
+  using Wide = decltype(std::make_unsigned_t<T>{} + 0u);
+  Wide power = 1, square = static_cast<Wide>(base);
+  for (auto rest = static_cast<Wide>(exponent); rest != 0; rest >>= 1) {
+    if (rest & 1) power *= square;
+    square *= square;
+  }
+  return static_cast<T>(power);
+}
+
+template <class T>
+T float_fmod(T a, T b) {
+  return std::fmod(a, b);
+}
+
+/// Python's: the sign of the divisor.
+template <class T>
+T float_remainder(T a, T b) {
+  const T r = std::fmod(a, b);
+  if (r == 0) return std::copysign(T{0}, b);
+  return (r < 0) != (b < 0) ? r + b : r;
+}
+
+/// The floor of the exact quotient.
+template <class T>
+T float_floor_divide(T a, T b) {
+  if (b == 0) return a / b;
+  const T r = std::fmod(a, b);
+  T quotient = (a - r) / b;  // an integer up to rounding
+  if (std::isinf(b) && std::isfinite(a)) quotient = std::copysign(T{0}, a) * std::copysign(T{1}, b);
+  if (r != 0 && (r < 0) != (b < 0)) quotient -= 1;
+  return std::rint(quotient);
+}
+
+template <class T>
+T float_pow(T a, T b) {
+  return std::pow(a, b);
+}
+
+template <class T>
+T float_atan2(T a, T b) {
+  return std::atan2(a, b);
+}
+
+template <class T>
+T float_hypot(T a, T b) {
+  return std::hypot(a, b);
+}
+
+/// The thread-safe form: std::lgamma writes the global signgam.
+template <class T>
+T log_gamma(T x) {
+#if defined(__GLIBC__)
+  int sign;
+  return static_cast<T>(lgamma_r(static_cast<double>(x), &sign));
+#else
+  return std::lgamma(x);
+#endif
+}
+
+/// ψ(x): reflection for x < 0, recurrence up to 10, then the asymptotic series (Abramowitz and Stegun 6.3.5, 6.3.7, 6.3.18).
+double digamma64(double x) {
+  if (x == 0) return std::copysign(std::numeric_limits<double>::infinity(), -x);
+  if (std::isinf(x)) return x > 0 ? x : std::numeric_limits<double>::quiet_NaN();
+  double result = 0;
+  if (x < 0) {
+    const double nearest = std::rint(x);
+    if (nearest == x) return std::numeric_limits<double>::quiet_NaN();
+    result = -std::numbers::pi / std::tan(std::numbers::pi * (x - nearest));
+    x = 1 - x;
+  }
+  // Near the positive root a series about it keeps the relative accuracy that the sums below would cancel.
+  constexpr double root = 1.4616321449683622, root_low = 9.549995429965697e-17;
+  if (result == 0 && std::abs(x - root) < 0.04) {
+    constexpr double taylor[] = {0.9676720454645205, -0.4427631689862276, 0.2584995543243116, -0.16394271171823384,
+                                 0.10782405060044774, -0.07219955694187646, 0.04880428674447573, -0.033161125544041405,
+                                 0.022597470424376654};
+    const double d = (x - root) - root_low;
+    double sum = 0;
+    for (int i = 8; i >= 0; --i) sum = sum * d + taylor[i];
+    return sum * d;
+  }
+  for (; x < 10; x += 1) result -= 1 / x;
+  const double z = 1 / (x * x);
+  constexpr double series[] = {1.0 / 12, -1.0 / 120, 1.0 / 252, -1.0 / 240, 1.0 / 132, -691.0 / 32760, 1.0 / 12};
+  double sum = 0;
+  for (int i = 6; i >= 0; --i) sum = sum * z + series[i];
+  return result + (std::log(x) - 0.5 / x - sum * z);
+}
+
+template <class T>
+T digamma(T x) {
+  return static_cast<T>(digamma64(x));
+}
+
+/// Giles' form of the inverse error function for a start, two Halley steps on erf (or erfc near 1) after it.
+double erf_inv64(double x) {
+  const double a = std::abs(x);
+  if (!(a < 1)) return a == 1 ? std::copysign(std::numeric_limits<double>::infinity(), x) : x * 0 / 0.0;
+  const double w = -std::log((1 - a) * (1 + a));
+  constexpr double central[] = {1.5014093592822391, 0.24664028615543541, -0.0041773867800897581, -0.0012527418843939859,
+                                0.00021834443890414835, -4.963344182628454e-6, -3.4627046909491695e-6,
+                                4.661698497095925e-7, 2.3232643236626127e-8, -8.7909968697093303e-9};
+  constexpr double tail[] = {2.8329768012422283, 1.0016749670258402, 0.0094452864658120877, -0.0076372890518978917,
+                             0.0056869737073959115, -0.0035974050645781787, 0.0014850917246564087,
+                             -5.6776824995453543e-5, -0.00030957233567567752, 0.00011570378896058953};
+  constexpr double far[] = {4.8499064016380183, 1.0103004705676148, -0.00013872680691126392, -0.00021509877458276347,
+                            7.6040232118353528e-5, -1.9463855994134971e-5, 4.4201731663202281e-6,
+                            -1.2348031475110182e-6, 3.3474998798502102e-7, 0.0};
+  const double* coefficients = w < 5 ? central : w < 16 ? tail : far;
+  const double v = w < 5 ? w - 2.5 : std::sqrt(w) - (w < 16 ? 3 : 5);
+  double y = 0;
+  for (int i = 9; i >= 0; --i) y = y * v + coefficients[i];
+  y *= a;
+  const double slope = 0.5 * std::sqrt(std::numbers::pi);  // 1 / erf'(y) is slope·exp(y²)
+  for (int step = 0; step < 2; ++step) {
+    const double error = a > 0.5 ? (1 - a) - std::erfc(y) : std::erf(y) - a;
+    const double newton = error * slope * std::exp(y * y);
+    y -= newton / (1 + y * newton);
+  }
+  return std::copysign(y, x);
+}
+
+#define LIBRARY_FUNCTION(name) \
+  double name##_64(double x) { return std::name(x); }
+LIBRARY_FUNCTION(tan) LIBRARY_FUNCTION(asin) LIBRARY_FUNCTION(acos) LIBRARY_FUNCTION(atan)
+LIBRARY_FUNCTION(asinh) LIBRARY_FUNCTION(acosh) LIBRARY_FUNCTION(atanh)
+LIBRARY_FUNCTION(erf) LIBRARY_FUNCTION(erfc) LIBRARY_FUNCTION(cbrt)
+#undef LIBRARY_FUNCTION
+
+/// The neighbour of a towards b, on the bits: sign and magnitude with infinity at `infinity`.
+template <class Bits, Bits infinity>
+Bits next_after(Bits a, Bits b) {
+  constexpr Bits sign = static_cast<Bits>(Bits{1} << (sizeof(Bits) * 8 - 1));
+  const Bits magnitude_a = a & ~sign, magnitude_b = b & ~sign;
+  if (magnitude_a > infinity) return a;
+  if (magnitude_b > infinity) return b;
+  if (a == b || (magnitude_a | magnitude_b) == 0) return b;
+  if (magnitude_a == 0) return (b & sign) | 1;
+  const bool away = ((a ^ b) & sign) == 0 && magnitude_b > magnitude_a;
+  return static_cast<Bits>(away ? a + 1 : a - 1);
+}
+
+template <class T>
+KernelVariants integer_kernels(Opcode opcode) {
+  switch (opcode) {
+    case Opcode::FloorDivide: return binary<T, integer_floor_divide<T>>(8);
+    case Opcode::Remainder: return binary<T, integer_remainder<T>>(8);
+    case Opcode::Fmod: return binary<T, integer_fmod<T>>(8);
+    case Opcode::Pow: return binary<T, integer_pow<T>>(16);
+    default: return {};
+  }
+}
+
+template <class T>
+KernelVariants float_kernels(Opcode opcode) {
+  switch (opcode) {
+    case Opcode::Fmod: return binary<T, float_fmod<T>>(30);
+    case Opcode::Remainder: return binary<T, float_remainder<T>>(30);
+    case Opcode::FloorDivide: return binary<T, float_floor_divide<T>>(30);
+    case Opcode::Lgamma: return unary<T, log_gamma<T>>(60);
+    case Opcode::Digamma: return unary<T, digamma<T>>(60);
+    default: return {};
+  }
+}
+
+KernelVariants float64_kernels(Opcode opcode) {
+  switch (opcode) {
+    case Opcode::Tan: return unary<double, tan_64>(40);
+    case Opcode::Asin: return unary<double, asin_64>(30);
+    case Opcode::Acos: return unary<double, acos_64>(30);
+    case Opcode::Atan: return unary<double, atan_64>(30);
+    case Opcode::Asinh: return unary<double, asinh_64>(50);
+    case Opcode::Acosh: return unary<double, acosh_64>(50);
+    case Opcode::Atanh: return unary<double, atanh_64>(50);
+    case Opcode::Erf: return unary<double, erf_64>(40);
+    case Opcode::Erfc: return unary<double, erfc_64>(40);
+    case Opcode::ErfInv: return unary<double, erf_inv64>(200);
+    case Opcode::Cbrt: return unary<double, cbrt_64>(40);
+    case Opcode::Pow: return binary<double, float_pow<double>>(50);
+    case Opcode::Atan2: return binary<double, float_atan2<double>>(50);
+    case Opcode::Hypot: return binary<double, float_hypot<double>>(20);
+    default: return float_kernels<double>(opcode);
+  }
+}
+
+KernelVariants next_after_kernels(Dtype dtype) {
+  switch (dtype) {
+    case Dtype::Float16: return binary<uint16_t, next_after<uint16_t, 0x7c00>>(4);
+    case Dtype::BFloat16: return binary<uint16_t, next_after<uint16_t, 0x7f80>>(4);
+    case Dtype::Float32: return binary<uint32_t, next_after<uint32_t, 0x7f800000>>(4);
+    case Dtype::Float64: return binary<uint64_t, next_after<uint64_t, 0x7ff0000000000000>>(4);
+    default: return {};
+  }
+}
+
+}  // namespace
+
+KernelVariants scalar_kernels(Opcode opcode, Dtype dtype) {
+  if (opcode == Opcode::Nextafter) return next_after_kernels(dtype);
+  switch (dtype) {
+    case Dtype::Int8: return integer_kernels<int8_t>(opcode);
+    case Dtype::Int16: return integer_kernels<int16_t>(opcode);
+    case Dtype::Int32: return integer_kernels<int32_t>(opcode);
+    case Dtype::Int64: return integer_kernels<int64_t>(opcode);
+    case Dtype::UInt8: return integer_kernels<uint8_t>(opcode);
+    case Dtype::UInt16: return integer_kernels<uint16_t>(opcode);
+    case Dtype::UInt32: return integer_kernels<uint32_t>(opcode);
+    case Dtype::UInt64: return integer_kernels<uint64_t>(opcode);
+    case Dtype::Float32: return float_kernels<float>(opcode);
+    case Dtype::Float64: return float64_kernels(opcode);
+    default: return {};
+  }
+}
+
+}  // namespace ftrans::cpu

@@ -1,0 +1,16 @@
+#pragma once
+
+// The families of kernels of one instruction set, each in its own file; kernel_set.cpp asks them in turn.
+
+#include "cpu/simd/kernel_set.h"
+
+namespace ftrans::cpu::FTRANS_ISA_NAMESPACE {
+
+KernelVariants arithmetic_kernels(Opcode opcode, Dtype dtype);
+KernelVariants comparison_kernels(Opcode opcode, Dtype dtype);
+KernelVariants transcendental_kernels(Opcode opcode, Dtype dtype);
+Kernel convert_kernel(Dtype from, Dtype to);
+Kernel round_to_half_kernel(Dtype from, Dtype half);
+ReductionKernels reduction_kernels(Opcode opcode, Dtype dtype);
+
+}  // namespace ftrans::cpu::FTRANS_ISA_NAMESPACE

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <cstdint>
+
+#include "core/dtype.h"
+#include "kernel/opcode.h"
+
+namespace ftrans::cpu {
+
+/// Computes n elements of `out` from up to three operands. `out` may be the very memory of an operand of its item size.
+using Kernel = void (*)(void* out, const void* a, const void* b, const void* c, int64_t n);
+
+/// The kernels of one operation on one dtype, by which operands are a single element: bit i of the index stands for
+/// operand i. Entry 0 (no scalars) exists if the operation does; the executor splats where a better one is missing.
+struct KernelVariants {
+  Kernel by_scalars[8] = {};
+  bool commutative = false;  ///< then only bit 1 is provided, and operands may be swapped
+  int cost = 1;              ///< rough time an element, in units of an addition
+
+  explicit operator bool() const { return by_scalars[0] != nullptr; }
+};
+
+/// One reduction on one dtype, over a rows × columns tile without gaps. A float32 sum accumulates in float64.
+struct ReductionKernels {
+  Dtype accumulator = Dtype::Bool;
+  void (*rows)(void* accumulators, const void* tile, int64_t rows, int64_t columns) = nullptr;     ///< one per row
+  void (*columns)(void* accumulators, const void* tile, int64_t rows, int64_t columns) = nullptr;  ///< one per column
+};
+
+/// What one instruction set offers. float16 and bfloat16 are storage only here: registers hold them as float32.
+struct KernelSet {
+  const char* name;
+  /// `dtype` is that of the operands (of the last operand for Select). Empty if there is no such kernel.
+  KernelVariants (*elementwise)(Opcode opcode, Dtype dtype);
+  /// Conversions among bool, integers, float32 and float64; float32 to and from the 16-bit storage dtypes.
+  Kernel (*convert)(Dtype from, Dtype to);
+  /// Rounds float32 or float64 to a 16-bit dtype, kept as float32.
+  Kernel (*round_to_half)(Dtype from, Dtype half);
+  ReductionKernels (*reduction)(Opcode opcode, Dtype dtype);
+  /// Fills `out` with the element `a`.
+  Kernel (*splat)(int64_t itemsize);
+  /// out[i] = i·*b + *a as int64, for iota.
+  Kernel ramp;
+  /// Copies n bytes past the caches (`out` is written, not read back soon).
+  Kernel stream_copy;
+};
+
+/// The set chosen at load.
+const KernelSet& kernel_set();
+
+}  // namespace ftrans::cpu

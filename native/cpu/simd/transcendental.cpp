@@ -1,0 +1,157 @@
+// Functions of one or two floating-point operands beyond arithmetic.
+
+#include "cpu/simd/kernel_parts.h"
+#include "cpu/simd/loops.h"
+#include "cpu/simd/math_float32.h"
+#include "cpu/wide_angle.h"
+
+namespace ftrans::cpu::FTRANS_ISA_NAMESPACE {
+namespace {
+
+#define NATIVE_FLOAT32(Name, function)                                   \
+  struct Name##32 {                                                      \
+    static float apply(float x) { return float32::function(x); }         \
+  };
+#define VIA_FLOAT64(Name, function)                                      \
+  struct Name##32 {                                                      \
+    static float apply(float x) { return static_cast<float>(float64::function(static_cast<double>(x))); } \
+  };
+#define NATIVE_FLOAT64(Name, function)                                   \
+  struct Name##64 {                                                      \
+    static double apply(double x) { return float64::function(x); }       \
+  };
+
+NATIVE_FLOAT32(Exp, exp) NATIVE_FLOAT32(Log, log) NATIVE_FLOAT32(Tanh, tanh)
+NATIVE_FLOAT32(Logistic, logistic) NATIVE_FLOAT32(Erf, erf)
+
+VIA_FLOAT64(Exp2, exp2) VIA_FLOAT64(Expm1, expm1) VIA_FLOAT64(Log2, log2) VIA_FLOAT64(Log10, log10)
+VIA_FLOAT64(Log1p, log1p) VIA_FLOAT64(Asin, asin) VIA_FLOAT64(Acos, acos) VIA_FLOAT64(Atan, atan)
+VIA_FLOAT64(Sinh, sinh) VIA_FLOAT64(Cosh, cosh) VIA_FLOAT64(Asinh, asinh) VIA_FLOAT64(Acosh, acosh)
+VIA_FLOAT64(Atanh, atanh) VIA_FLOAT64(Erfc, erfc) VIA_FLOAT64(ErfInv, erf_inv) VIA_FLOAT64(Cbrt, cbrt)
+
+NATIVE_FLOAT64(Exp, exp) NATIVE_FLOAT64(Exp2, exp2) NATIVE_FLOAT64(Expm1, expm1) NATIVE_FLOAT64(Log, log)
+NATIVE_FLOAT64(Log2, log2) NATIVE_FLOAT64(Log10, log10) NATIVE_FLOAT64(Log1p, log1p) NATIVE_FLOAT64(Sinh, sinh)
+NATIVE_FLOAT64(Cosh, cosh) NATIVE_FLOAT64(Tanh, tanh) NATIVE_FLOAT64(Logistic, logistic)
+
+#undef NATIVE_FLOAT32
+#undef VIA_FLOAT64
+#undef NATIVE_FLOAT64
+
+/// Beyond the reach of the vector reduction the C library's takes over.
+#define PERIODIC(Name, function)                                                               \
+  struct Name##32 {                                                                            \
+    static bool in_domain(float x) { return float32::magnitude(x) <= float32::kMaxReduced; }   \
+    static float apply(float x) { return float32::function(x); }                               \
+    static float slow(float x) { return wide_angle::function(x); }                             \
+  };                                                                                           \
+  struct Name##64 {                                                                            \
+    static bool in_domain(double x) { return float64::magnitude(x) <= float64::kMaxReduced; }  \
+    static double apply(double x) { return float64::function(x); }                             \
+    static double slow(double x) { return wide_angle::function(x); }                           \
+  };
+PERIODIC(Sin, sin) PERIODIC(Cos, cos)
+#undef PERIODIC
+
+struct Tan32 {
+  static bool in_domain(float x) { return float32::magnitude(x) <= float32::kMaxReduced; }
+  static float apply(float x) { return static_cast<float>(float64::tan(static_cast<double>(x))); }
+  static float slow(float x) { return wide_angle::tan(x); }
+};
+
+struct Pow32 {
+  static float apply(float x, float y) { return static_cast<float>(float64::pow(x, y)); }
+};
+struct Atan232 {
+  static float apply(float y, float x) { return static_cast<float>(float64::atan2(y, x)); }
+};
+struct Logaddexp32 {
+  static float apply(float a, float b) { return static_cast<float>(float64::logaddexp(a, b)); }
+};
+struct Logaddexp64 {
+  static double apply(double a, double b) { return float64::logaddexp(a, b); }
+};
+struct Hypot32 {
+  static float apply(float a, float b) {
+    const double x = a, y = b;
+    const float value = static_cast<float>(__builtin_sqrt(x * x + y * y));
+    const bool infinite = float32::magnitude(a) == float32::kInfinity || float32::magnitude(b) == float32::kInfinity;
+    return infinite ? float32::kInfinity : value;
+  }
+};
+
+/// Floor of the exact quotient: float64 holds enough of it that the floor is right wherever float32 can show it.
+struct FloorDivide32 {
+  static float apply(float a, float b) {
+    const double x = a, y = b;
+    const double quotient = x / y;
+    double value = __builtin_floor(quotient);
+    // A quotient that underflows to zero (a division by infinity) keeps its sign.
+    value = quotient == 0.0 && x != 0.0 && (x < 0.0) != (y < 0.0) ? -1.0 : value;
+    return float32::magnitude(a) == float32::kInfinity ? float32::kNan : static_cast<float>(value);
+  }
+};
+
+KernelVariants float32_kernels(Opcode opcode) {
+  switch (opcode) {
+    case Opcode::Exp: return unary<Exp32, float, float>(6);
+    case Opcode::Exp2: return unary<Exp232, float, float>(10);
+    case Opcode::Expm1: return unary<Expm132, float, float>(12);
+    case Opcode::Log: return unary<Log32, float, float>(6);
+    case Opcode::Log2: return unary<Log232, float, float>(12);
+    case Opcode::Log10: return unary<Log1032, float, float>(12);
+    case Opcode::Log1p: return unary<Log1p32, float, float>(12);
+    case Opcode::Sin: return guarded_unary<Sin32, float>(8);
+    case Opcode::Cos: return guarded_unary<Cos32, float>(8);
+    case Opcode::Tan: return guarded_unary<Tan32, float>(16);
+    case Opcode::Asin: return unary<Asin32, float, float>(12);
+    case Opcode::Acos: return unary<Acos32, float, float>(12);
+    case Opcode::Atan: return unary<Atan32, float, float>(12);
+    case Opcode::Sinh: return unary<Sinh32, float, float>(20);
+    case Opcode::Cosh: return unary<Cosh32, float, float>(20);
+    case Opcode::Tanh: return unary<Tanh32, float, float>(8);
+    case Opcode::Asinh: return unary<Asinh32, float, float>(20);
+    case Opcode::Acosh: return unary<Acosh32, float, float>(20);
+    case Opcode::Atanh: return unary<Atanh32, float, float>(16);
+    case Opcode::Erf: return unary<Erf32, float, float>(8);
+    case Opcode::Erfc: return unary<Erfc32, float, float>(20);
+    case Opcode::ErfInv: return unary<ErfInv32, float, float>(20);
+    case Opcode::Logistic: return unary<Logistic32, float, float>(8);
+    case Opcode::Cbrt: return unary<Cbrt32, float, float>(20);
+    case Opcode::Pow: return plain_binary<Pow32, float, float>(20);
+    case Opcode::Atan2: return plain_binary<Atan232, float, float>(14);
+    case Opcode::Hypot: return plain_binary<Hypot32, float, float>(4);
+    case Opcode::Logaddexp: return plain_binary<Logaddexp32, float, float>(24);
+    case Opcode::FloorDivide: return plain_binary<FloorDivide32, float, float>(4);
+    default: return {};
+  }
+}
+
+KernelVariants float64_kernels(Opcode opcode) {
+  switch (opcode) {
+    case Opcode::Exp: return unary<Exp64, double, double>(10);
+    case Opcode::Exp2: return unary<Exp264, double, double>(10);
+    case Opcode::Expm1: return unary<Expm164, double, double>(12);
+    case Opcode::Log: return unary<Log64, double, double>(10);
+    case Opcode::Log2: return unary<Log264, double, double>(12);
+    case Opcode::Log10: return unary<Log1064, double, double>(12);
+    case Opcode::Log1p: return unary<Log1p64, double, double>(12);
+    case Opcode::Sin: return guarded_unary<Sin64, double>(12);
+    case Opcode::Cos: return guarded_unary<Cos64, double>(12);
+    case Opcode::Sinh: return unary<Sinh64, double, double>(24);
+    case Opcode::Cosh: return unary<Cosh64, double, double>(24);
+    case Opcode::Tanh: return unary<Tanh64, double, double>(16);
+    case Opcode::Logistic: return unary<Logistic64, double, double>(14);
+    case Opcode::Logaddexp: return plain_binary<Logaddexp64, double, double>(24);
+    default: return {};
+  }
+}
+
+}  // namespace
+
+KernelVariants transcendental_kernels(Opcode opcode, Dtype dtype) {
+  if (dtype == Dtype::Float32) return float32_kernels(opcode);
+  if (dtype == Dtype::Float64) return float64_kernels(opcode);
+  return {};
+}
+
+}  // namespace ftrans::cpu::FTRANS_ISA_NAMESPACE

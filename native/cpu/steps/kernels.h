@@ -1,0 +1,38 @@
+#pragma once
+
+#include "cpu/step_kernels.h"
+
+/// The step kernels, one function an operation. Parameters are those of the table in docs/architecture.md.
+namespace ftrans::cpu {
+
+// argreduce.cpp
+void argmax(const StepArguments& arguments);
+void argmin(const StepArguments& arguments);
+
+// shape.cpp
+void pad(const StepArguments& arguments);
+void concatenate(const StepArguments& arguments);
+void dynamic_slice(const StepArguments& arguments);
+void dynamic_update_slice(const StepArguments& arguments);
+void copy(const StepArguments& arguments);
+
+// matmul.cpp
+void dot_general(const StepArguments& arguments);
+
+// indexing.cpp
+void gather(const StepArguments& arguments);
+void scatter(const StepArguments& arguments);
+
+// scan.cpp
+void cumsum(const StepArguments& arguments);
+void cumprod(const StepArguments& arguments);
+void cummax(const StepArguments& arguments);
+void cummin(const StepArguments& arguments);
+
+// sort.cpp
+void sort(const StepArguments& arguments);
+
+// random.cpp
+void random_bits(const StepArguments& arguments);
+
+}  // namespace ftrans::cpu

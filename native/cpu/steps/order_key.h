@@ -1,0 +1,29 @@
+#pragma once
+
+#include <bit>
+
+#include "cpu/steps/support.h"
+
+namespace ftrans::cpu {
+
+/// An unsigned integer whose order is that of the real value: -0.0 and 0.0 are equal, NaN is the greatest.
+/// 32 bits wide for elements of up to 4 bytes, 64 bits for those of 8.
+template <typename T>
+auto order_key(T value) {
+  using Key = std::conditional_t<sizeof(T) == 8, uint64_t, uint32_t>;
+  using Signed = std::make_signed_t<Key>;
+  constexpr Key kSignBit = Key{1} << (8 * sizeof(Key) - 1);
+  if constexpr (is_half<T>) {
+    return order_key(to_float(value));
+  } else if constexpr (std::is_floating_point_v<T>) {
+    const Key bits = std::bit_cast<Key>(value + T{0});  // turns -0.0 into 0.0
+    const Key flip = static_cast<Key>(static_cast<Signed>(bits) >> (8 * sizeof(Key) - 1)) | kSignBit;
+    return value == value ? bits ^ flip : ~Key{0};
+  } else if constexpr (std::is_signed_v<T>) {
+    return static_cast<Key>(static_cast<Signed>(value)) ^ kSignBit;
+  } else {
+    return static_cast<Key>(value);
+  }
+}
+
+}  // namespace ftrans::cpu

@@ -1,0 +1,263 @@
+#include <algorithm>
+#include <cstring>
+#include <mutex>
+#include <unordered_map>
+
+#include "core/shape.h"
+#include "graph/passes.h"
+#include "graph/program.h"
+
+namespace ftrans {
+namespace {
+
+class ProgramBuilder {
+ public:
+  explicit ProgramBuilder(const Graph& graph)
+      : graph_(graph), program_(new Program), slot_of_(graph.values.size(), -1) {}
+
+  Ref<Program> build() {
+    const std::vector<Unit> units = fuse(graph_);
+    find_needed(units);
+    for (int32_t input : graph_.inputs) program_->inputs.push_back(slot(input));
+    for (const Unit& unit : units) add_step(unit);
+    for (int32_t output : graph_.outputs) program_->outputs.push_back(slot(output));
+    plan_streams();
+    plan_memory();
+    return program_;
+  }
+
+ private:
+  /// A value needs memory if it is read outside of its unit, or is an output.
+  void find_needed(const std::vector<Unit>& units) {
+    std::vector<int32_t> unit_of(graph_.nodes.size(), -1);
+    for (size_t u = 0; u < units.size(); ++u) {
+      for (int32_t node : units[u].nodes) unit_of[node] = static_cast<int32_t>(u);
+    }
+    needed_.assign(graph_.values.size(), 0);
+    for (int32_t output : graph_.outputs) needed_[output] = 1;
+    for (size_t i = 0; i < graph_.nodes.size(); ++i) {
+      const Graph::Node& node = graph_.nodes[i];
+      if (!node.live) continue;
+      for (int k = 0; k < node.input_count; ++k) {
+        const int32_t value = graph_.node_inputs(node)[k];
+        const int32_t producer = graph_.values[value].producer;
+        if (producer >= 0 && unit_of[producer] != unit_of[i]) needed_[value] = 1;
+      }
+    }
+  }
+
+  int32_t slot(int32_t value) {
+    if (slot_of_[value] >= 0) return slot_of_[value];
+    const Graph::Value& source = graph_.values[value];
+    Program::Slot slot;
+    slot.dtype = source.dtype;
+    slot.shape = *source.shape;
+    slot.strides = contiguous_strides(slot.shape);
+    slot.nbytes = element_count(slot.shape) * itemsize(slot.dtype);
+    if (source.is_constant) {
+      slot.constant = Allocator::instance().allocate(itemsize(slot.dtype));
+      std::memcpy(slot.constant->data(), source.constant.bytes, itemsize(slot.dtype));
+      slot.strides = Dims(slot.shape.size(), 0);
+    }
+    program_->slots.push_back(std::move(slot));
+    return slot_of_[value] = static_cast<int32_t>(program_->slots.size()) - 1;
+  }
+
+  void add_step(const Unit& unit) {
+    const Graph::Node& node = graph_.nodes[unit.nodes.front()];
+    Program::Step step;
+    step.stream = node.stream;
+    step.opcode = node.opcode;
+    Backend& device = backend(node.stream->device().kind);
+    if (unit.fused) {
+      UnitKernel built = build_kernel(graph_, unit, needed_);
+      step.kind = Program::Step::Kind::Fused;
+      step.space = *built.space;
+      step.fused = device.compile(built.kernel);
+      step.text = ftrans::to_string(built.kernel);
+      for (int32_t value : built.inputs) step.inputs.push_back(slot(value));
+      for (int32_t value : built.outputs) step.outputs.push_back(slot(value));
+      for (const KernelOutput& output : built.kernel.outputs) step.full_output.push_back(!output.reduced);
+    } else {
+      for (int i = 0; i < node.input_count; ++i) step.inputs.push_back(slot(graph_.node_inputs(node)[i]));
+      for (int i = 0; i < node.output_count; ++i) step.outputs.push_back(slot(node.first_output + i));
+      step.parameters = *node.parameters;
+      if (info(node.opcode).category == OpcodeCategory::View) {
+        step.kind = Program::Step::Kind::View;
+      } else if (node.opcode == Opcode::CallProgram) {
+        step.kind = Program::Step::Kind::Call;
+        step.callee = Ref<Program>(static_cast<Program*>(node.payload));
+      } else {
+        step.kind = Program::Step::Kind::Kernel;
+        step.kernel = device.step(node.opcode);
+      }
+    }
+    program_->steps.push_back(std::move(step));
+  }
+
+  /// Events between steps of different streams.
+  void plan_streams() {
+    for (const Program::Step& step : program_->steps) {
+      if (std::find(program_->streams.begin(), program_->streams.end(), step.stream) == program_->streams.end()) {
+        program_->streams.push_back(step.stream);
+      }
+    }
+    if (program_->streams.size() < 2) return;
+    std::vector<int32_t> writer(program_->slots.size(), -1);
+    std::vector<Stream*> user(program_->slots.size(), nullptr);
+    for (size_t i = 0; i < program_->steps.size(); ++i) {
+      Program::Step& step = program_->steps[i];
+      auto use = [&](int32_t slot) {
+        if (user[slot] && user[slot] != step.stream) program_->slots[slot].shared = true;
+        user[slot] = step.stream;
+      };
+      for (int32_t input : step.inputs) {
+        use(input);
+        if (writer[input] < 0 || program_->steps[writer[input]].stream == step.stream) continue;
+        if (std::find(step.waits.begin(), step.waits.end(), writer[input]) != step.waits.end()) continue;
+        step.waits.push_back(writer[input]);
+        program_->steps[writer[input]].signals = true;
+      }
+      for (int32_t output : step.outputs) {
+        use(output);
+        writer[output] = static_cast<int32_t>(i);
+      }
+    }
+  }
+
+  /// Liveness: after which step each slot's memory can be used for something else.
+  void plan_memory() {
+    std::vector<char> kept(program_->slots.size(), 0);
+    for (int32_t output : program_->outputs) kept[output] = 1;
+    for (size_t slot = 0; slot < kept.size(); ++slot) {
+      if (program_->slots[slot].shared || program_->slots[slot].constant) kept[slot] = 1;
+    }
+    for (size_t i = program_->steps.size(); i-- > 0;) {
+      Program::Step& step = program_->steps[i];
+      auto last_use = [&](int32_t slot) {
+        if (kept[slot]) return;
+        kept[slot] = 1;
+        step.releases.push_back(slot);
+      };
+      for (int32_t output : step.outputs) last_use(output);
+      for (int32_t input : step.inputs) last_use(input);
+    }
+  }
+
+  const Graph& graph_;
+  Ref<Program> program_;
+  std::vector<int32_t> slot_of_;
+  std::vector<char> needed_;
+};
+
+/// Bytes that are equal exactly for graphs that compile to the same program.
+std::string graph_key(const Graph& graph) {
+  std::string key;
+  key.reserve(64 * graph.nodes.size() + 32 * graph.values.size());
+  auto put = [&key](const auto& item) { key.append(reinterpret_cast<const char*>(&item), sizeof item); };
+  auto put_dims = [&](const Dims& dims) {
+    put(dims.size());
+    key.append(reinterpret_cast<const char*>(dims.data()), sizeof(int64_t) * dims.size());
+  };
+  put(graph.values.size());
+  for (const Graph::Value& value : graph.values) {
+    put(value.dtype);
+    put(value.producer);
+    put(value.input);
+    put(value.is_constant);
+    if (value.is_constant) put(value.constant);
+    put_dims(*value.shape);
+  }
+  put(graph.nodes.size());
+  for (const Graph::Node& node : graph.nodes) {
+    put(node.opcode);
+    put(node.stream);
+    put(node.input_count);
+    for (int i = 0; i < node.input_count; ++i) put(graph.node_inputs(node)[i]);
+    put(node.first_output);
+    put(node.output_count);
+    put(node.payload);
+    put_dims(*node.parameters);
+  }
+  for (int32_t output : graph.outputs) put(output);
+  return key;
+}
+
+class ProgramCache {
+ public:
+  static ProgramCache& instance() {
+    static ProgramCache* cache = new ProgramCache;
+    return *cache;
+  }
+
+  Ref<Program> find(const std::string& key) {
+    std::lock_guard lock(mutex_);
+    auto found = programs_.find(key);
+    return found == programs_.end() ? nullptr : found->second;
+  }
+
+  void insert(std::string key, Ref<Program> program) {
+    std::lock_guard lock(mutex_);
+    if (programs_.size() >= kMostPrograms) programs_.clear();
+    programs_.emplace(std::move(key), std::move(program));
+  }
+
+ private:
+  static constexpr size_t kMostPrograms = 1024;
+  std::mutex mutex_;
+  std::unordered_map<std::string, Ref<Program>> programs_;
+};
+
+// Larger graphs are seldom seen twice, and their keys would fill the cache.
+constexpr size_t kMostCachedNodes = 256;
+
+}  // namespace
+
+Ref<Program> compile(Graph& graph) {
+  simplify(graph);
+  eliminate_dead(graph);
+  return ProgramBuilder(graph).build();
+}
+
+Ref<Program> compile_cached(Graph& graph) {
+  if (graph.nodes.size() > kMostCachedNodes) return compile(graph);
+  std::string key = graph_key(graph);
+  ProgramCache& cache = ProgramCache::instance();
+  if (Ref<Program> program = cache.find(key)) return program;
+  Ref<Program> program = compile(graph);
+  cache.insert(std::move(key), program);
+  return program;
+}
+
+std::string Program::to_string() const {
+  std::string text;
+  auto put_slots = [&](const std::vector<int32_t>& list) {
+    for (size_t i = 0; i < list.size(); ++i) {
+      const Slot& slot = slots[list[i]];
+      text += (i ? ", %" : "%") + std::to_string(list[i]) + ":" + name(slot.dtype) + ftrans::to_string(slot.shape);
+    }
+  };
+  text += "program(";
+  put_slots(inputs);
+  text += ")\n";
+  for (const Step& step : steps) {
+    text += "  ";
+    put_slots(step.outputs);
+    text += " = ";
+    text += step.kind == Step::Kind::Fused ? "fused" : info(step.opcode).name;
+    if (!step.parameters.empty()) text += ftrans::to_string(step.parameters);
+    text += " ";
+    put_slots(step.inputs);
+    text += "\n";
+    for (size_t begin = 0; begin < step.text.size();) {
+      const size_t end = std::min(step.text.find('\n', begin), step.text.size());
+      text += "      " + step.text.substr(begin, end - begin) + "\n";
+      begin = end + 1;
+    }
+  }
+  text += "  return ";
+  put_slots(outputs);
+  return text + "\n";
+}
+
+}  // namespace ftrans

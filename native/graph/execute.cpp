@@ -1,0 +1,376 @@
+#include "graph/execute.h"
+
+#include <condition_variable>
+#include <cstring>
+#include <memory>
+#include <mutex>
+
+#include "core/shape.h"
+
+namespace ftrans {
+namespace {
+
+/// What a slot holds during a run.
+struct SlotState {
+  Ref<Buffer> buffer;
+  int64_t offset = 0;  ///< in elements
+  Dims strides;
+  bool contiguous = true;
+  bool owned = false;  ///< the memory was made in this run, so that a step may overwrite it when nobody else reads it
+  int sole_references = 1;  ///< references to the buffer when only this run can see it
+};
+
+/// One run of a program.
+class Run {
+ public:
+  explicit Run(const Program& program) : program_(program), states_(program.slots.size()) {
+    for (size_t i = 0; i < states_.size(); ++i) {
+      if (program.slots[i].constant) {
+        states_[i].buffer = program.slots[i].constant;
+        states_[i].strides = program.slots[i].strides;
+        states_[i].contiguous = element_count(program.slots[i].shape) <= 1;
+      }
+    }
+  }
+
+  SlotState& state(int32_t slot) { return states_[slot]; }
+  bool overwrote_input() const { return overwrote_input_; }
+
+  /// Runs one step; what it no longer needs is released.
+  void step(const Program::Step& step) {
+    switch (step.kind) {
+      case Program::Step::Kind::Fused: fused(step); break;
+      case Program::Step::Kind::Kernel: kernel(step); break;
+      case Program::Step::Kind::View: view(step); break;
+      case Program::Step::Kind::Call: call(step); break;
+    }
+    for (int32_t slot : step.releases) states_[slot].buffer = nullptr;
+  }
+
+  void all() {
+    for (const Program::Step& each : program_.steps) step(each);
+  }
+
+ private:
+  void* data(int32_t slot) const {
+    const SlotState& state = states_[slot];
+    return static_cast<char*>(state.buffer->data()) + state.offset * itemsize(program_.slots[slot].dtype);
+  }
+
+  TensorView tensor(int32_t slot) const {
+    const Program::Slot& type = program_.slots[slot];
+    return {data(slot), type.dtype, type.shape.size(), type.shape.data(), states_[slot].strides.data()};
+  }
+
+  void allocate(int32_t slot) {
+    SlotState& state = states_[slot];
+    state.buffer = Allocator::instance().allocate(program_.slots[slot].nbytes);
+    state.offset = 0;
+    state.strides = program_.slots[slot].strides;
+    state.contiguous = true;
+    state.owned = true;
+  }
+
+  /// Whether this step is the last to read the slot's memory and may write over it.
+  bool may_overwrite(const Program::Step& step, int32_t slot) const {
+    const SlotState& state = states_[slot];
+    if (!state.owned || !state.contiguous || state.offset != 0 || program_.slots[slot].shared) return false;
+    if (state.buffer->reference_count() != static_cast<uint32_t>(state.sole_references)) return false;
+    return std::find(step.releases.begin(), step.releases.end(), slot) != step.releases.end();
+  }
+
+  void take_memory(int32_t from, int32_t to) {
+    overwrote_input_ |= states_[from].sole_references > 1;
+    SlotState& target = states_[to];
+    target.buffer = std::move(states_[from].buffer);
+    target.sole_references = states_[from].sole_references;
+    target.offset = 0;
+    target.strides = program_.slots[to].strides;
+    target.contiguous = true;
+    target.owned = true;
+    states_[from].owned = false;
+  }
+
+  void fused(const Program::Step& step) {
+    static constexpr int64_t kZeros[64] = {};
+    InlineVector<const void*, 8> inputs(static_cast<int>(step.inputs.size()), nullptr);
+    InlineVector<const int64_t*, 8> strides(static_cast<int>(step.inputs.size()), nullptr);
+    InlineVector<void*, 4> outputs(static_cast<int>(step.outputs.size()), nullptr);
+    for (size_t i = 0; i < step.inputs.size(); ++i) {
+      const int32_t slot = step.inputs[i];
+      inputs[i] = data(slot);
+      strides[i] = program_.slots[slot].shape.empty() ? kZeros : states_[slot].strides.data();
+    }
+    for (size_t k = 0; k < step.outputs.size(); ++k) {
+      const int32_t output = step.outputs[k];
+      const Program::Slot& type = program_.slots[output];
+      bool reused = false;
+      for (size_t i = 0; step.full_output[k] && i < step.inputs.size() && !reused; ++i) {
+        const int32_t input = step.inputs[i];
+        const Program::Slot& source = program_.slots[input];
+        if (!states_[input].buffer || states_[input].sole_references > 1 || itemsize(source.dtype) != itemsize(type.dtype) ||
+            source.nbytes != type.nbytes || !may_overwrite(step, input)) {
+          continue;
+        }
+        take_memory(input, output);
+        reused = true;
+      }
+      if (!reused) allocate(output);
+      outputs[k] = data(output);
+    }
+    step.fused->run(step.space.data(), inputs.data(), strides.data(), outputs.data());
+  }
+
+  void kernel(const Program::Step& step) {
+    std::vector<TensorView> inputs, outputs;
+    inputs.reserve(step.inputs.size());
+    outputs.reserve(step.outputs.size());
+    for (int32_t slot : step.inputs) inputs.push_back(tensor(slot));
+    cpu::StepArguments arguments{};
+    if ((step.opcode == Opcode::DynamicUpdateSlice || step.opcode == Opcode::Scatter) &&
+        may_overwrite(step, step.inputs[0]) &&
+        std::count(step.inputs.begin(), step.inputs.end(), step.inputs[0]) == 1) {
+      take_memory(step.inputs[0], step.outputs[0]);
+      arguments.first_input_is_output = true;
+    } else {
+      for (int32_t slot : step.outputs) allocate(slot);
+    }
+    for (int32_t slot : step.outputs) outputs.push_back(tensor(slot));
+    arguments.inputs = inputs.data();
+    arguments.input_count = static_cast<int>(inputs.size());
+    arguments.outputs = outputs.data();
+    arguments.output_count = static_cast<int>(outputs.size());
+    arguments.parameters = step.parameters.data();
+    arguments.parameter_count = step.parameters.size();
+    step.kernel(arguments);
+  }
+
+  void view(const Program::Step& step) {
+    const int32_t input = step.inputs[0], output = step.outputs[0];
+    const SlotState& source = states_[input];
+    SlotState& target = states_[output];
+    const Program::Slot& type = program_.slots[output];
+    if (view_layout(step.opcode, step.parameters, program_.slots[input].shape, source.strides, source.offset, type.shape,
+                    target.strides, target.offset)) {
+      target.buffer = source.buffer;
+      target.owned = source.owned;
+      target.sole_references = source.sole_references;
+      target.contiguous = is_contiguous(type.shape, target.strides);
+      return;
+    }
+    allocate(output);  // a reshape of an array with gaps
+    const Dims strides = contiguous_strides(program_.slots[input].shape);
+    TensorView from = tensor(input);
+    TensorView to = from;
+    to.data = data(output);
+    to.strides = strides.data();
+    cpu::StepArguments arguments{&from, 1, &to, 1, nullptr, 0};
+    backend(step.stream->device().kind).step(Opcode::Copy)(arguments);
+  }
+
+  void call(const Program::Step& step) {
+    Run inner(*step.callee);
+    for (size_t i = 0; i < step.inputs.size(); ++i) {
+      SlotState& target = inner.state(step.callee->inputs[i]);
+      target = states_[step.inputs[i]];
+      target.owned = false;
+    }
+    inner.all();
+    for (size_t i = 0; i < step.outputs.size(); ++i) {
+      SlotState& result = states_[step.outputs[i]];
+      result = inner.state(step.callee->outputs[i]);
+      result.owned = result.owned && result.sole_references == 1;
+    }
+  }
+
+  const Program& program_;
+  std::vector<SlotState> states_;
+  bool overwrote_input_ = false;
+};
+
+/// A run with everything that it needs to finish on its own: whichever stream is last publishes the results.
+class Job : public RefCounted {
+ public:
+  Job(Ref<Program> program, const CapturedGraph& captured)
+      : program_(std::move(program)), run_(*program_), outputs_(captured.outputs), finished_(new Event) {
+    for (size_t i = 0; i < captured.inputs.size(); ++i) {
+      Value& input = *captured.inputs[i];
+      inputs_.emplace_back(&input);
+      if (!input.is_ready() && input.event) dependencies_.push_back(input.event);
+    }
+    donatable_ = captured.donatable;
+    remaining_.store(static_cast<int>(std::max<size_t>(1, program_->streams.size())));
+    done_.assign(program_->steps.size(), 0);
+    for (const Ref<Value>& output : outputs_) {
+      output->event = finished_;
+      output->state.store(Value::State::Scheduled, std::memory_order_release);
+    }
+  }
+
+  const Ref<Event>& finished() const { return finished_; }
+  const std::vector<Stream*>& streams() const { return program_->streams; }
+
+  /// Does the part of one stream (all of it, if there is just one).
+  void run_part(Stream* stream) {
+    try {
+      bind_inputs();
+      const bool alone = program_->streams.size() < 2;
+      for (size_t i = 0; i < program_->steps.size(); ++i) {
+        const Program::Step& step = program_->steps[i];
+        if (!alone) {
+          if (step.stream != stream) continue;
+          wait_for(step.waits);
+        }
+        run_.step(step);
+        if (step.signals) signal(i);
+      }
+    } catch (...) {
+      fail(std::current_exception());
+    }
+    if (remaining_.fetch_sub(1, std::memory_order_acq_rel) == 1) finish();
+  }
+
+ private:
+  /// Waits for what other programs still compute, then looks at the memory of the inputs.
+  void bind_inputs() {
+    for (const Ref<Event>& dependency : dependencies_) dependency->wait();
+    std::call_once(bound_, [this] {
+      for (size_t i = 0; i < inputs_.size(); ++i) {
+        Value& input = *inputs_[i];
+        if (!input.is_ready()) throw std::runtime_error("an array that this evaluation needs could not be computed");
+        if (input.is_immediate) input.materialize_immediate();
+        SlotState& state = run_.state(program_->inputs[i]);
+        state.buffer = input.buffer;
+        state.offset = input.offset;
+        state.strides = input.strides;
+        state.contiguous = input.contiguous;
+        state.sole_references = 2;
+        state.owned = i < donatable_.size() && donatable_[i] && !input.buffer->is_borrowed();
+      }
+    });
+  }
+
+  void wait_for(const std::vector<int32_t>& steps) {
+    if (steps.empty()) return;
+    std::unique_lock lock(mutex_);
+    condition_.wait(lock, [&] {
+      if (error_) return true;
+      for (int32_t step : steps) {
+        if (!done_[step]) return false;
+      }
+      return true;
+    });
+    if (error_) std::rethrow_exception(error_);
+  }
+
+  void signal(size_t step) {
+    {
+      std::lock_guard lock(mutex_);
+      done_[step] = 1;
+    }
+    condition_.notify_all();
+  }
+
+  void fail(std::exception_ptr error) {
+    {
+      std::lock_guard lock(mutex_);
+      if (!error_) error_ = std::move(error);
+    }
+    condition_.notify_all();
+  }
+
+  void finish() {
+    if (!error_) {
+      // The pending graph goes first: while a value is Scheduled, nobody looks at its node.
+      for (const Ref<Value>& output : outputs_) output->node = nullptr;
+      for (size_t i = 0; i < outputs_.size(); ++i) {
+        const SlotState& state = run_.state(program_->outputs[i]);
+        outputs_[i]->publish(state.buffer, state.offset, state.strides);
+      }
+    } else if (!run_.overwrote_input()) {
+      for (const Ref<Value>& output : outputs_) output->state.store(Value::State::Pending, std::memory_order_release);
+    }
+    inputs_.clear();
+    finished_->signal(error_);
+  }
+
+  Ref<Program> program_;
+  Run run_;
+  std::vector<Ref<Value>> inputs_;
+  std::vector<Ref<Value>> outputs_;
+  std::vector<Ref<Event>> dependencies_;
+  std::vector<char> donatable_;
+  Ref<Event> finished_;
+  std::atomic<int> remaining_;
+  std::once_flag bound_;
+  std::mutex mutex_;
+  std::condition_variable condition_;
+  std::vector<char> done_;
+  std::exception_ptr error_;
+};
+
+/// Programs enter the queues of several streams in one step, so that two of them can't wait for each other.
+std::mutex submission_mutex;
+
+void submit(const Ref<Job>& job) {
+  std::lock_guard lock(submission_mutex);
+  if (job->streams().empty()) {
+    job->run_part(nullptr);
+    return;
+  }
+  for (Stream* stream : job->streams()) {
+    stream->submit([job, stream] { job->run_part(stream); });
+  }
+}
+
+}  // namespace
+
+void Evaluation::run(const std::vector<Ref<Value>>& roots, bool blocking) {
+  std::vector<Ref<Value>> pending;
+  std::vector<Ref<Event>> waits;
+  for (const Ref<Value>& root : roots) {
+    switch (root->state.load(std::memory_order_acquire)) {
+      case Value::State::Ready: break;
+      case Value::State::Scheduled: waits.push_back(root->event); break;
+      case Value::State::Placeholder: throw std::logic_error("eval: a placeholder has no value");
+      case Value::State::Pending:
+        if (root->node->symbolic) throw std::logic_error("eval: a placeholder has no value");
+        pending.push_back(root);
+    }
+  }
+  if (!pending.empty()) {
+    CapturedGraph captured = capture(pending);
+    Ref<Program> program = compile_cached(captured.graph);
+    Ref<Job> job(new Job(std::move(program), captured));
+    captured = {};
+    Stream* stream = job->streams().empty() ? nullptr : job->streams().front();
+    if (blocking && job->streams().size() == 1 && stream->try_begin_inline()) {
+      unlock();
+      job->run_part(stream);
+      stream->finish_inline();
+      const Ref<Event> finished = job->finished();
+      job = nullptr;
+      relock();
+      waits.push_back(finished);
+    } else {
+      submit(job);
+      waits.push_back(job->finished());
+    }
+  }
+  if (!blocking || waits.empty()) return;
+  std::exception_ptr error;
+  bool all_done = true;
+  for (const Ref<Event>& event : waits) all_done &= event->is_signalled();
+  if (!all_done) unlock();
+  for (const Ref<Event>& event : waits) {
+    try {
+      event->wait();
+    } catch (...) {
+      if (!error) error = std::current_exception();
+    }
+  }
+  if (!all_done) relock();
+  if (error) std::rethrow_exception(error);
+}
+
+}  // namespace ftrans

@@ -1,0 +1,330 @@
+#include <algorithm>
+#include <numeric>
+#include <queue>
+#include <stdexcept>
+#include <unordered_map>
+
+#include "graph/passes.h"
+
+namespace ftrans {
+namespace {
+
+// A kernel with more instructions than this gains nothing from more fusion.
+constexpr int kMostNodes = 192;
+
+bool is_reduction(Opcode opcode) { return info(opcode).category == OpcodeCategory::Reduction; }
+
+/// Fusion by levels. Every edge between nodes that can't share a kernel goes to a higher level, and nodes joined by an edge
+/// within a level do share one; so no path leaves a group and comes back, and groups can be formed in linear time.
+class Fusion {
+ public:
+  explicit Fusion(const Graph& graph)
+      : graph_(graph), level_(graph.nodes.size(), 0), group_(graph.nodes.size()), size_(graph.nodes.size(), 1),
+        axes_(graph.nodes.size(), nullptr) {
+    std::iota(group_.begin(), group_.end(), 0);
+  }
+
+  std::vector<Unit> run() {
+    assign_earliest_levels();
+    sink_to_consumers();
+    form_groups();
+    return order_units();
+  }
+
+ private:
+  int32_t node_count() const { return static_cast<int32_t>(graph_.nodes.size()); }
+
+  static bool is_fusable(const Graph::Node& node) { return is_elementwise(node.opcode) || is_reduction(node.opcode); }
+
+  int32_t space(const Graph::Node& node) const {
+    const int32_t value = is_reduction(node.opcode) ? graph_.node_inputs(node)[0] : node.first_output;
+    return graph_.values[value].shape_id;
+  }
+
+  /// Whether an edge can lie inside of a kernel.
+  bool is_fusable_edge(const Graph::Node& producer, const Graph::Node& consumer) const {
+    return is_elementwise(producer.opcode) && is_fusable(consumer) && producer.stream == consumer.stream &&
+           space(producer) == space(consumer);
+  }
+
+  template <typename Visit>
+  void for_each_producer(const Graph::Node& node, Visit visit) const {
+    for (int i = 0; i < node.input_count; ++i) {
+      const int32_t producer = graph_.values[graph_.node_inputs(node)[i]].producer;
+      if (producer >= 0) visit(producer);
+    }
+  }
+
+  int32_t required_level(const Graph::Node& node) const {
+    int32_t level = 0;
+    for_each_producer(node, [&](int32_t producer) {
+      level = std::max(level, level_[producer] + (is_fusable_edge(graph_.nodes[producer], node) ? 0 : 1));
+    });
+    return level;
+  }
+
+  void assign_earliest_levels() {
+    for (int32_t i = 0; i < node_count(); ++i) {
+      if (graph_.nodes[i].live) level_[i] = required_level(graph_.nodes[i]);
+    }
+  }
+
+  /// Moves an elementwise node up to the level of its first consumer when that spares a round trip through memory
+  /// and does not keep more bytes alive than it saves.
+  void sink_to_consumers() {
+    constexpr int32_t kNever = INT32_MAX;
+    std::vector<int32_t> latest(graph_.nodes.size(), kNever);
+    std::vector<int32_t> joins(graph_.nodes.size(), kNever);     // smallest level of a consumer that could share a kernel
+    std::vector<int32_t> last_use(graph_.values.size(), -1);
+    for (int32_t output : graph_.outputs) {
+      last_use[output] = kNever;
+      if (graph_.values[output].producer >= 0) latest[graph_.values[output].producer] = -1;
+    }
+    for (int32_t i = node_count() - 1; i >= 0; --i) {
+      const Graph::Node& node = graph_.nodes[i];
+      if (!node.live) continue;
+      if (is_elementwise(node.opcode) && joins[i] != kNever && latest[i] >= joins[i] && joins[i] > level_[i] &&
+          bytes_kept_alive(node, joins[i], last_use) <= bytes(node.first_output)) {
+        level_[i] = joins[i];
+      }
+      for (int k = 0; k < node.input_count; ++k) {
+        const int32_t value = graph_.node_inputs(node)[k];
+        last_use[value] = std::max(last_use[value], level_[i]);
+        const int32_t producer = graph_.values[value].producer;
+        if (producer < 0) continue;
+        const bool fusable = is_fusable_edge(graph_.nodes[producer], node);
+        latest[producer] = std::min(latest[producer], fusable ? level_[i] : level_[i] - 1);
+        if (fusable) joins[producer] = std::min(joins[producer], level_[i]);
+      }
+    }
+  }
+
+  int64_t bytes(int32_t value) const {
+    int64_t count = itemsize(graph_.values[value].dtype);
+    for (int64_t extent : *graph_.values[value].shape) count *= extent;
+    return count;
+  }
+
+  int64_t bytes_kept_alive(const Graph::Node& node, int32_t level, const std::vector<int32_t>& last_use) const {
+    int64_t total = 0;
+    for (int k = 0; k < node.input_count; ++k) {
+      const int32_t value = graph_.node_inputs(node)[k];
+      if (graph_.values[value].producer >= 0 && last_use[value] < level) total += bytes(value);
+    }
+    return total;
+  }
+
+  int32_t root(int32_t node) {
+    while (group_[node] != node) node = group_[node] = group_[group_[node]];
+    return node;
+  }
+
+  bool can_unite(int32_t left, int32_t right) {
+    if (left == right) return true;
+    return size_[left] + size_[right] <= kMostNodes && (!axes_[left] || !axes_[right] || *axes_[left] == *axes_[right]);
+  }
+
+  void unite(int32_t left, int32_t right) {
+    if (left == right) return;
+    if (size_[left] < size_[right]) std::swap(left, right);
+    group_[right] = left;
+    size_[left] += size_[right];
+    if (!axes_[left]) axes_[left] = axes_[right];
+  }
+
+  void form_groups() {
+    std::unordered_map<uint64_t, int32_t> readers;  // (value, level) → a node that reads the value there
+    for (int32_t i = 0; i < node_count(); ++i) {
+      const Graph::Node& node = graph_.nodes[i];
+      if (!node.live) continue;
+      level_[i] = std::max(level_[i], required_level(node));
+      if (!is_fusable(node)) continue;
+      if (is_reduction(node.opcode)) axes_[i] = node.parameters;
+      if (!unite_with_producers(i)) ++level_[i];
+      unite_with_readers(i, readers);
+    }
+  }
+
+  bool unite_with_producers(int32_t i) {
+    const Graph::Node& node = graph_.nodes[i];
+    // The union of all the producers' groups has to be possible, since each of these edges lies within the level.
+    int32_t groups[3];
+    int count = 0;
+    for_each_producer(node, [&](int32_t producer) {
+      if (level_[producer] == level_[i] && is_fusable_edge(graph_.nodes[producer], node)) groups[count++] = root(producer);
+    });
+    int32_t size = 1;
+    const Dims* axes = axes_[i];
+    for (int k = 0; k < count; ++k) {
+      if (std::find(groups, groups + k, groups[k]) != groups + k) continue;
+      size += size_[groups[k]];
+      if (axes && axes_[groups[k]] && !(*axes == *axes_[groups[k]])) return false;
+      if (!axes) axes = axes_[groups[k]];
+    }
+    if (size > kMostNodes) return false;
+    for (int k = 0; k < count; ++k) unite(root(groups[k]), root(i));
+    return true;
+  }
+
+  /// Kernels that read the same array over the same space read it once.
+  void unite_with_readers(int32_t i, std::unordered_map<uint64_t, int32_t>& readers) {
+    const Graph::Node& node = graph_.nodes[i];
+    for (int k = 0; k < node.input_count; ++k) {
+      const int32_t value = graph_.node_inputs(node)[k];
+      const Graph::Value& operand = graph_.values[value];
+      if (operand.is_constant || operand.shape_id != space(node) || operand.shape->empty()) continue;
+      if (operand.producer >= 0 && level_[operand.producer] == level_[i]) continue;  // inside of the kernel
+      auto [found, inserted] = readers.try_emplace(static_cast<uint64_t>(value) << 32 | static_cast<uint32_t>(level_[i]), i);
+      if (inserted) continue;
+      if (graph_.nodes[found->second].stream != node.stream) continue;
+      const int32_t left = root(found->second), right = root(i);
+      if (can_unite(left, right)) unite(left, right);
+    }
+  }
+
+  /// Units in topological order, close to the order of creation, which is kind to memory.
+  std::vector<Unit> order_units() {
+    std::vector<Unit> units;
+    std::vector<int32_t> unit_of(graph_.nodes.size(), -1);
+    for (int32_t i = 0; i < node_count(); ++i) {
+      if (!graph_.nodes[i].live) continue;
+      const int32_t leader = root(i);
+      if (unit_of[leader] < 0) {
+        unit_of[leader] = static_cast<int32_t>(units.size());
+        units.emplace_back();
+        units.back().fused = is_fusable(graph_.nodes[i]);
+      }
+      unit_of[i] = unit_of[leader];
+      units[unit_of[i]].nodes.push_back(i);
+    }
+    const int32_t count = static_cast<int32_t>(units.size());
+    std::vector<int32_t> blockers(count, 0);
+    std::vector<std::vector<int32_t>> followers(count);
+    for (int32_t u = 0; u < count; ++u) {
+      for (int32_t i : units[u].nodes) {
+        for_each_producer(graph_.nodes[i], [&](int32_t producer) {
+          if (unit_of[producer] == u) return;
+          followers[unit_of[producer]].push_back(u);
+          ++blockers[u];
+        });
+      }
+    }
+    auto later = [&](int32_t a, int32_t b) { return units[a].nodes.back() > units[b].nodes.back(); };
+    std::priority_queue<int32_t, std::vector<int32_t>, decltype(later)> ready(later);
+    for (int32_t u = 0; u < count; ++u) {
+      if (blockers[u] == 0) ready.push(u);
+    }
+    std::vector<Unit> ordered;
+    ordered.reserve(count);
+    while (!ready.empty()) {
+      const int32_t u = ready.top();
+      ready.pop();
+      for (int32_t follower : followers[u]) {
+        if (--blockers[follower] == 0) ready.push(follower);
+      }
+      ordered.push_back(std::move(units[u]));
+    }
+    if (static_cast<int32_t>(ordered.size()) != count) throw std::logic_error("fuse: the units form a cycle");
+    return ordered;
+  }
+
+  const Graph& graph_;
+  std::vector<int32_t> level_;
+  std::vector<int32_t> group_;
+  std::vector<int32_t> size_;
+  std::vector<const Dims*> axes_;
+};
+
+}  // namespace
+
+std::vector<Unit> fuse(const Graph& graph) { return Fusion(graph).run(); }
+
+namespace {
+
+class KernelBuilder {
+ public:
+  KernelBuilder(const Graph& graph, const Unit& unit) : graph_(graph), unit_(unit) {
+    const Graph::Node& first = graph.nodes[unit.nodes.front()];
+    const int32_t value = is_reduction(first.opcode) ? graph.node_inputs(first)[0] : first.first_output;
+    result_.space = graph.values[value].shape;
+    result_.kernel.ndim = result_.space->size();
+    result_.kernel.reduced_axes.assign(result_.kernel.ndim, false);
+  }
+
+  UnitKernel build(const std::vector<char>& is_needed) {
+    for (int32_t index : unit_.nodes) {
+      const Graph::Node& node = graph_.nodes[index];
+      const int32_t output = node.first_output;
+      if (is_reduction(node.opcode)) {
+        const int32_t source = register_of(graph_.node_inputs(node)[0]);
+        for (int64_t axis : *node.parameters) result_.kernel.reduced_axes[axis] = true;
+        result_.kernel.outputs.push_back({source, true, node.opcode});
+        result_.outputs.push_back(output);
+        continue;
+      }
+      const int32_t result = apply(node);
+      registers_[output] = result;
+      if (is_needed[output]) {
+        result_.kernel.outputs.push_back({result, false, Opcode{}});
+        result_.outputs.push_back(output);
+      }
+    }
+    return std::move(result_);
+  }
+
+ private:
+  int32_t push(const Instruction& instruction) {
+    if (result_.kernel.body.size() >= INT16_MAX) throw std::logic_error("fuse: a kernel is too long");
+    result_.kernel.body.push_back(instruction);
+    return static_cast<int32_t>(result_.kernel.body.size()) - 1;
+  }
+
+  int32_t apply(const Graph::Node& node) {
+    Instruction instruction{};
+    instruction.opcode = node.opcode;
+    instruction.dtype = graph_.values[node.first_output].dtype;
+    for (int i = 0; i < 3; ++i) {
+      instruction.operands[i] =
+          i < node.input_count ? static_cast<int16_t>(register_of(graph_.node_inputs(node)[i])) : int16_t{-1};
+    }
+    if (node.opcode == Opcode::Iota) {
+      instruction.kind = Instruction::Kind::Iota;
+      instruction.index = static_cast<int32_t>((*node.parameters)[0]);
+    } else {
+      instruction.kind = Instruction::Kind::Apply;
+    }
+    return push(instruction);
+  }
+
+  int32_t register_of(int32_t value) {
+    auto found = registers_.find(value);
+    if (found != registers_.end()) return found->second;
+    const Graph::Value& operand = graph_.values[value];
+    Instruction instruction{};
+    instruction.dtype = operand.dtype;
+    instruction.operands[0] = instruction.operands[1] = instruction.operands[2] = -1;
+    if (operand.is_constant) {
+      instruction.kind = Instruction::Kind::Constant;
+      instruction.constant = operand.constant;
+    } else {
+      instruction.kind = Instruction::Kind::Input;
+      instruction.index = static_cast<int32_t>(result_.inputs.size());
+      result_.inputs.push_back(value);
+      result_.kernel.inputs.push_back(operand.dtype);
+    }
+    return registers_[value] = push(instruction);
+  }
+
+  const Graph& graph_;
+  const Unit& unit_;
+  UnitKernel result_;
+  std::unordered_map<int32_t, int32_t> registers_;
+};
+
+}  // namespace
+
+UnitKernel build_kernel(const Graph& graph, const Unit& unit, const std::vector<char>& is_needed) {
+  return KernelBuilder(graph, unit).build(is_needed);
+}
+
+}  // namespace ftrans

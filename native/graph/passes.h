@@ -1,0 +1,39 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "graph/graph.h"
+#include "kernel/fused_kernel.h"
+
+namespace ftrans {
+
+/// Constant folding, identities that don't change a bit of the result, and common-subexpression elimination, in one
+/// forward walk. Values that became equal to others are replaced where they are read; dead nodes stay for `eliminate_dead`.
+void simplify(Graph& graph);
+
+/// Marks the nodes that no output depends on as not live.
+void eliminate_dead(Graph& graph);
+
+/// One unit of execution: a group of fused nodes, or a single node.
+struct Unit {
+  std::vector<int32_t> nodes;  ///< ascending, hence in topological order
+  bool fused = false;
+};
+
+/// Partitions the live nodes into units: elementwise nodes over one iteration space, with the reductions of their
+/// results, are fused. The units are in an order in which they can run.
+std::vector<Unit> fuse(const Graph& graph);
+
+/// The kernel of a fused unit, with the graph values that it reads and writes.
+struct UnitKernel {
+  FusedKernel kernel;
+  std::vector<int32_t> inputs;   ///< graph values, in the order of kernel.inputs
+  std::vector<int32_t> outputs;  ///< graph values, in the order of kernel.outputs
+  const Dims* space;             ///< the iteration space
+};
+
+/// `is_needed[value]` tells which values something outside of the unit reads.
+UnitKernel build_kernel(const Graph& graph, const Unit& unit, const std::vector<char>& is_needed);
+
+}  // namespace ftrans

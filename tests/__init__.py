@@ -1,0 +1,1 @@
+"""The test suite; `tests.harness` also has a command line."""

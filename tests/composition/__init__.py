@@ -1,0 +1,1 @@
+"""Transformations in every order, against an independent system."""

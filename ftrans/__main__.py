@@ -16,7 +16,6 @@ from itertools import pairwise
 from typing import TypeVar
 
 import numpy as np
-import optree
 
 import ftrans as ft
 from ftrans.datasets import load_digits
@@ -145,8 +144,8 @@ def training_step(
 ) -> tuple[Parameters, Parameters, ft.Array]:
     """One step of gradient descent with momentum."""
     loss, gradients = ft.value_and_grad(mean_loss)(parameters, images, labels)
-    velocity = optree.tree_map(lambda v, g: MOMENTUM * v - RATE * g, velocity, gradients)
-    return optree.tree_map(lambda p, v: p + v, parameters, velocity), velocity, loss
+    velocity = ft.tree_map(lambda v, g: MOMENTUM * v - RATE * g, velocity, gradients)
+    return ft.tree_map(lambda p, v: p + v, parameters, velocity), velocity, loss
 
 
 def progress(steps: Iterable[T], total: int, status: dict[str, float]) -> Iterator[T]:
@@ -180,7 +179,7 @@ def fit_digits() -> float:
     labels = digits.labels.astype(np.int32)[order]
 
     parameters = initial_parameters(rng, images.shape[1])
-    velocity = optree.tree_map(ft.zeros_like, parameters)
+    velocity = ft.tree_map(ft.zeros_like, parameters)
     batches = [batch for _ in range(EPOCHS) for batch in np.split(rng.permutation(TRAINED), TRAINED // BATCH)]
     status: dict[str, float] = {}
     for batch in progress(batches, len(batches), status):

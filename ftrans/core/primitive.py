@@ -147,9 +147,9 @@ class Primitive:
         """The memoised `abstract_eval`. Avals are interned and parameters hashable, so the key is cheap."""
         key = (avals, tuple(parameters.items())) if parameters else avals
         try:
-            return self._memo[key]
-        except KeyError:
-            result = self._memo[key] = self.abstract_eval(*avals, **parameters)
-            return result
+            result = self._memo.get(key)
         except TypeError:
             raise TypeError(f"{self.name}: parameters must be hashable, got {parameters!r}") from None
+        if result is None:
+            result = self._memo[key] = self.abstract_eval(*avals, **parameters)
+        return result

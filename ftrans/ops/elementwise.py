@@ -6,7 +6,6 @@ from .. import primitives as p
 from .._native import int8
 from ._elementwise_factory import ELEMENTWISE as ELEMENTWISE
 from ._elementwise_factory import binary, unary
-from .operands import convert
 from .promotion import inexact_dtype
 
 

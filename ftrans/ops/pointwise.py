@@ -51,7 +51,7 @@ from .operands import (
     require_kinds,
     to_inexact,
 )
-from .promotion import inexact_dtype, real_dtype
+from .promotion import inexact_dtype, largest_finite
 from .streams import run_on, streamed
 
 _MOST_MULTIPLICATIONS = 16  # the greatest |exponent| that is multiplied out
@@ -367,18 +367,12 @@ def nan_to_num(
     if x.dtype.kind == "c":
         parts = (real_p.bind(x), imag_p.bind(x))
         return complex_p.bind(*[nan_to_num(part, nan, posinf, neginf) for part in parts])
-    largest = _largest(x.dtype)
+    largest = largest_finite(x.dtype)
     high = constant_like(x, largest if posinf is None else posinf)
     low = constant_like(x, -largest if neginf is None else neginf)
     infinite = select_p.bind(lt_p.bind(x, constant_like(x, 0)), low, high)
     finite = select_p.bind(is_inf_p.bind(x), infinite, x)
     return select_p.bind(is_nan_p.bind(x), constant_like(x, nan), finite)
-
-
-def _largest(dtype) -> float:
-    exponents = {"float16": (16, 11), "bfloat16": (128, 8), "float32": (128, 24), "float64": (1024, 53)}
-    exponent, digits = exponents[dtype.name]
-    return math.ldexp(1.0 - 2.0**-digits, exponent)
 
 
 @streamed

@@ -8,6 +8,7 @@ contribute their kind (bool < int < float < complex): they never widen a dtype o
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -55,16 +56,17 @@ KIND_RANK = {"b": 0, "i": 1, "u": 1, "f": 2, "c": 3}
 
 _ANY_FLOAT = "any float"
 #: The promotion lattice: each dtype and the next wider ones. Two dtypes promote to their least common upper bound.
+#: Narrow ones come first.
 _WIDER: dict[Any, tuple] = {
     bool_: (int8, uint8),
-    int8: (int16,),
-    int16: (int32,),
-    int32: (int64,),
-    int64: (_ANY_FLOAT,),
     uint8: (int16, uint16),
+    int8: (int16,),
     uint16: (int32, uint32),
+    int16: (int32,),
     uint32: (int64, uint64),
+    int32: (int64,),
     uint64: (_ANY_FLOAT,),
+    int64: (_ANY_FLOAT,),
     _ANY_FLOAT: (float16, bfloat16),
     float16: (float32,),
     bfloat16: (float32,),
@@ -136,6 +138,16 @@ def check_integer_fits(value: int, dtype: Dtype, function: str) -> None:
     low, high = integer_bounds(dtype)
     if not low <= value <= high:
         raise OverflowError(f"{function}: Python int {value} does not fit {dtype.name}, which holds {low} to {high}")
+
+
+#: float dtype → (the exponent of the least power of two that overflows, binary digits).
+FLOAT_FORMATS = {float16: (16, 11), bfloat16: (128, 8), float32: (128, 24), float64: (1024, 53)}
+
+
+def largest_finite(dtype: Dtype) -> float:
+    """The greatest finite value of a float dtype."""
+    exponent, digits = FLOAT_FORMATS[dtype]
+    return math.ldexp(1.0 - 2.0**-digits, exponent)
 
 
 def real_dtype(dtype: Dtype) -> Dtype:

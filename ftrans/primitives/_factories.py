@@ -1,10 +1,10 @@
-"""Factories of elementwise primitives: shapes, dtypes, (un)broadcasting of scalars, batching and both derivatives.
+"""Factories of elementwise primitives: shapes, dtypes, broadcasting of scalars, batching, derivatives.
 
-A row gives one `derivative`, from which the JVP and the VJP follow, since the Jacobian of an elementwise function is
-diagonal. Where it is a linear map of the tangent rather than a factor, it is given as a `partial`:
-(tangent, *operands, out) → its contribution. A partial that is not its own transpose has a `transposed` beside it.
+A row gives one `derivative`, from which the JVP and the VJP follow, since the Jacobian of an elementwise
+function is diagonal. Where it is a linear map of the tangent, not a factor, it is given as a `partial`:
+(tangent, *operands, out) → its contribution. One that is not its own transpose has a `transposed` beside it.
 
-Derivatives of complex functions are JAX's: for holomorphic f both modes multiply by f'(x), without conjugation.
+Complex derivatives are JAX's: for holomorphic f both modes multiply by f'(x), without conjugation.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def elementwise(
     lower: Callable | None = None,
     samples: Sequence[Sample],
 ) -> Primitive:
-    """An elementwise primitive with its own `abstract_eval`. `partials` is None if it is constant almost everywhere."""
+    """An elementwise primitive with its own `abstract_eval`; `partials` is None where the derivative is 0."""
     primitive = Primitive(
         name,
         abstract_eval=abstract_eval,
@@ -117,22 +117,15 @@ def _scaled_by(derivative: Callable[..., Array]) -> Partial:
     return lambda tangent, *operands_and_out: scale(tangent, derivative(*operands_and_out))
 
 
-def _samples(kinds: str, columns: Sequence[Sequence[float]], differentiable: bool) -> list[Sample]:
-    """Samples of every kind of dtype that is allowed, made of the same numbers, and one with a scalar among them."""
+def _samples(kinds: str, columns: Sequence[Any], differentiable: bool) -> list[Sample]:
+    """Samples of every kind of dtype allowed, made of the same numbers, and one with scalars among them."""
 
-    def column(values: Sequence[float], dtype: type) -> Callable[[], np.ndarray]:
-        return lambda: np.array(values) * (1 + 0.5j) if dtype is complex else np.array(values).astype(dtype)
+    def column(values: Any, dtype: type) -> Callable[[], np.ndarray]:
+        return lambda: np.multiply(values, 1 + 0.5j if dtype is np.complex128 else 1).astype(dtype)
 
     everywhere = tuple(range(len(columns))) if differentiable else ()
     dtypes = [np.float64] * ("f" in kinds) + [np.complex128] * ("c" in kinds)
-    samples = [
-        Sample(
-            tuple([column(values, complex if t is np.complex128 else t) for values in columns]),
-            {},
-            everywhere,
-        )
-        for t in dtypes
-    ]
+    samples = [Sample(tuple([column(values, t) for values in columns]), {}, everywhere) for t in dtypes]
     exact = [t for kind, t in (("b", np.bool_), ("i", np.int32), ("u", np.uint8)) if kind in kinds]
     samples += [Sample(tuple([column(np.abs(v) if t is np.uint8 else v, t) for v in columns])) for t in exact]
     if len(columns) > 1:
@@ -155,7 +148,7 @@ def _nary(
         check_same_dtype(name, *avals)
         check_kind(name, avals[0], kinds, "operand" if len(avals) == 1 else "operands")
         dtype = avals[0].dtype if result is None else result(avals[0].dtype)
-        weak = dtype.kind != "b" and all([aval.weak_type for aval in avals])
+        weak = dtype.kind != "b" and all(aval.weak_type for aval in avals)
         return shaped_array(elementwise_shape(name, avals), dtype, weak)
 
     samples = _samples(kinds, at, partials is not None)
@@ -185,8 +178,11 @@ def unary(
         transposed: (cotangent, x, out) → cotangent of x, where it is not `partial` itself.
         result: the result's dtype from the operand's; the same if not given.
     """
-    partials = [partial or _scaled_by(derivative)] if partial or derivative else None
-    return _nary(name, impl, kinds, [at], partials, [transposed] if transposed else None, result)
+    if derivative is not None:
+        partial = _scaled_by(derivative)
+    return _nary(
+        name, impl, kinds, [at], [partial] if partial else None, [transposed] if transposed else None, result
+    )
 
 
 def binary(
@@ -201,7 +197,7 @@ def binary(
     result: Callable[[Dtype], Dtype] | None = None,
 ) -> Primitive:
     """A row for a function of two operands; as `unary`, with a derivative (x, y, out) → factor for each."""
-    rules: Any = partials or (derivatives and [d and _scaled_by(d) for d in derivatives])
+    rules = partials or (derivatives and [d and _scaled_by(d) for d in derivatives])
     return _nary(name, impl, kinds, at, rules, transposed, result)
 
 
@@ -220,8 +216,8 @@ add_p = binary(
     partials=(lambda t, x, y, out: t, lambda t, x, y, out: t),
 )
 
-# Its derivative with respect to the factor is annihilated by t, not by the tangent: so a masked branch stays masked in
-# higher derivatives too, where those of d are infinite.
+# Its derivative with respect to the factor is annihilated by t, not by the tangent: so a masked branch stays
+# masked in higher derivatives too, where those of d are infinite.
 safe_mul_p = binary(
     "safe_mul",
     lambda t, d: np.where(t == 0, np.zeros_like(t), t * d),

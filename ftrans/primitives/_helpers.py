@@ -1,4 +1,4 @@
-"""What every family of primitives needs besides primitives: dtype checks, the NumPy reference wrapper, dimensions."""
+"""What every family of primitives needs besides primitives: dtype checks, NumPy reference, dimensions."""
 
 from __future__ import annotations
 

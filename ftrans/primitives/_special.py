@@ -29,7 +29,7 @@ lgamma = _scalarwise(_lgamma_scalar)
 
 
 def digamma(x: np.ndarray) -> np.ndarray:
-    """Derivative of lgamma: reflected to x ≥ 1/2, shifted to x ≥ 10, then the asymptotic series. NaN at the poles."""
+    """Derivative of lgamma: reflected to x ≥ 1/2, shifted to x ≥ 10, then asymptotic. NaN at the poles."""
     z = x.astype(np.float64)
     reflect = z < 0.5
     pole = (z <= 0) & (z == np.floor(z))

@@ -8,7 +8,7 @@ from .._native import Array
 from ..core.avals import shaped_array
 from ..core.primitive import Primitive, Sample
 from ._helpers import INTEGER, check_kind, check_length, check_same_dtype, constant_like, with_shape
-from .indexing import CLIP, gather_p, scatter_p
+from .indexing import CLIP, gather_batch, scatter_batch
 from .layout import batch_first, zeros_like
 from .shape import pad_p
 
@@ -60,7 +60,7 @@ def _dynamic_slice_batch(args, dims, size, *, slice_sizes):
         "offset_dims": axes, "collapsed_slice_dims": (), "start_index_map": axes, "operand_batching_dims": (),
         "indices_batching_dims": (), "slice_sizes": slice_sizes, "mode": CLIP,
     }  # fmt: skip
-    return gather_p.batch(args, dims, size, **parameters)
+    return gather_batch(args, dims, size, **parameters)
 
 
 def _matrix() -> np.ndarray:
@@ -127,9 +127,10 @@ def _dynamic_update_slice_batch(args, dims, size):
     axes = tuple(range(operand.ndim - (dims[0] is not None)))
     parameters = {
         "update_window_dims": axes, "inserted_window_dims": (), "scatter_dims_to_operand_dims": axes,
-        "operand_batching_dims": (), "indices_batching_dims": (), "kind": "set", "mode": CLIP, "unique_indices": True,
+        "operand_batching_dims": (), "indices_batching_dims": (), "kind": "set", "mode": CLIP,
+        "unique_indices": True,
     }  # fmt: skip
-    return scatter_p.batch((operand, start, update), (dims[0], dims[2], dims[1]), size, **parameters)
+    return scatter_batch((operand, start, update), (dims[0], dims[2], dims[1]), size, **parameters)
 
 
 dynamic_update_slice_p = Primitive(

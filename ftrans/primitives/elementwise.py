@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -43,10 +44,10 @@ INTEGER_PAIRS = ((-5, 2, 3), (2, 2, 1))
 # ---------------------------------------------------------------- small functions that rules are written with
 
 
-def _operands(x: Array | float, y: Array | float) -> tuple[Array, Array]:
+def _operands(x: Any, y: Any) -> tuple[Array, Array]:
     if not isinstance(x, Array):
         return constant_like(y, x), y
-    return x, y if isinstance(y, Array) else constant_like(x, y)
+    return x, (y if isinstance(y, Array) else constant_like(x, y))
 
 
 def add(x: Array | float, y: Array | float) -> Array:
@@ -515,9 +516,9 @@ def _clamp_abstract(lo, x, hi):
 
 
 def _clamp_partials():
-    """The (co)tangent passes to x strictly inside (lo, hi), to lo where x < lo < hi, to hi where max(x, lo) > hi.
+    """It is that of x strictly inside (lo, hi), of lo where x < lo < hi, of hi where max(x, lo) > hi.
 
-    On a bound itself it passes nowhere, as in JAX.
+    On a bound itself it is 0, as in JAX.
     """
 
     def lowest(t, lo, x, hi, out):
@@ -561,7 +562,8 @@ def _convert_vjp(ct, primals, out, needed, *, dtype):
     return [convert(ct, primals[0].dtype) if dtype.kind in FLOATING_OR_COMPLEX else None]
 
 
-#: Floats truncate towards zero as integers (undefined outside their range); complex numbers lose the imaginary part.
+#: Floats become integers by truncation (undefined out of range), complex numbers reals by losing their
+#: imaginary part.
 convert_p = Primitive(
     "convert",
     abstract_eval=lambda x, *, dtype: shaped_array(x.shape, dtype),

@@ -1,8 +1,8 @@
 """gather and scatter, with XLA's meaning; the index vector is the last axis of `indices`.
 
-An index is out of range if the window that starts at it isn't wholly inside the operand. The modes say what happens:
-FILL (0) reads NaN, the lowest integer or the largest unsigned, and drops updates; CLIP (1) moves the window inside;
-PROMISE_IN_BOUNDS (2) trusts the caller (the reference clips).
+An index is out of range if the window that starts at it isn't wholly inside the operand. By mode,
+FILL (0) reads NaN, the lowest integer or the largest unsigned, and drops updates; CLIP (1) moves the window
+inside; PROMISE_IN_BOUNDS (2) trusts the caller (the reference clips).
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ FILL, CLIP, PROMISE_IN_BOUNDS = 0, 1, 2
 KINDS = ("set", "add", "mul", "min", "max")
 
 
-# ---------------------------------------------------------------- reference: where each element of each window is
+# ---------------------------------------------------------------- where windows are
 
 
 def _window_indices(shape, indices, window_axes, sizes, start_map, operand_batching, indices_batching, mode):
@@ -80,7 +80,7 @@ def _check_indices(name, indices, start_map, operand_ndim, indices_batching, ope
     check_kind(name, indices, INTEGER, "indices")
     if indices.ndim == 0 or indices.shape[-1] != len(start_map):
         raise ValueError(
-            f"{name}: the last axis of indices must hold {len(start_map)} entries, one for each mapped operand axis, "
+            f"{name}: the last axis of indices must hold {len(start_map)} entries, one a mapped axis, "
             f"got shape {indices.shape}"
         )
     check_axes(name, operand_ndim, (*start_map, *operand_batching), "index-mapped and batching operand axes")
@@ -160,7 +160,7 @@ def _in_bounds(values: Array, operand: Array, indices: Array, p: dict) -> Array:
 
 
 def _gather_or_zero(operand: Array, indices: Array, p: dict) -> Array:
-    """Gather, but with zeros where the index is out of range in mode FILL: the transpose of dropping updates."""
+    """Gather, but with zeros where mode FILL has out of range indices: the transpose of dropping."""
     if p["mode"] != FILL:
         return gather_p.bind(operand, indices, **p)
     values = gather_p.bind(operand, indices, **(p | {"mode": CLIP}))
@@ -185,7 +185,8 @@ def _gather_vjp(ct, primals, out, needed, **p):
     ]  # fmt: skip
 
 
-def _gather_batch(args, dims, size, **p):
+def gather_batch(args, dims, size, **p):
+    """The batching rule of gather."""
     (operand, indices), (operand_dim, indices_dim) = args, dims
     p["offset_dims"] = shifted(p["offset_dims"])
     if indices_dim is not None:
@@ -243,7 +244,7 @@ gather_p = Primitive(
     impl=_gather_impl,
     jvp=lambda primals, tangents, out, **p: _gather_or_zero(tangents[0], primals[1], p),
     vjp=_gather_vjp,
-    batch=_gather_batch,
+    batch=gather_batch,
     lower=_gather_lower,
     samples=[
         Sample((_table, lambda: _index([3], [0], [3])), _ROWS, (0,)),
@@ -299,8 +300,8 @@ def _scatter_abstract(
     batch = tuple(updates.shape[axis] for axis in without(update_window_dims, updates.ndim))
     if batch != indices.shape[:-1] or any(s > n and s > 1 for s, n in zip(sizes, operand.shape, strict=True)):
         raise ValueError(
-            f"scatter: updates of shape {updates.shape} must be {indices.shape[:-1]} outside update_window_dims "
-            f"{update_window_dims}, and their windows fit into the operand's shape {operand.shape}"
+            f"scatter: updates {updates.shape} must be {indices.shape[:-1]} outside "
+            f"update_window_dims {update_window_dims}, and their windows fit into {operand.shape}"
         )
     return operand
 
@@ -381,7 +382,7 @@ class _Scatter:
     def other_factors(self) -> Array:
         """Of kind 'mul': for each update, the product of all else that its element is multiplied with.
 
-        Exact with zeros among the updates too; but second derivatives that mix two zeros at one element are 0.
+        Exact with zeros among the updates too; but second derivatives of two zeros at one element are 0.
         """
         if self.parameters["unique_indices"]:
             return self.read(self.operand)
@@ -393,7 +394,7 @@ class _Scatter:
         return select(contributes, div(product, nonzero), 0)
 
     def ties(self) -> tuple[Array, Array, Array]:
-        """Of kind 'min' and 'max': where the operand and the updates are the extremum, and how many are, as divisor."""
+        """Of kind 'min' and 'max': where operand and updates are the extremum, and how many are."""
         kept = eq(self.operand, self.out)
         won = eq(self.updates, gather_p.bind(self.out, self.indices, **self.gather_parameters))
         dtype = self.out.dtype
@@ -442,7 +443,8 @@ def _scatter_vjp(ct, primals, out, needed, **p):
     return [dx, None, du]
 
 
-def _scatter_batch(args, dims, size, **p):
+def scatter_batch(args, dims, size, **p):
+    """The batching rule of scatter."""
     operand, indices, updates = args
     operand, updates = batch_first(operand, dims[0], size), batch_first(updates, dims[2], size)
     for name in (
@@ -479,7 +481,8 @@ _INTO_WINDOWS = {
 }  # fmt: skip
 _INTO_ALONG = {
     "update_window_dims": (), "inserted_window_dims": (1,), "scatter_dims_to_operand_dims": (1,),
-    "operand_batching_dims": (0,), "indices_batching_dims": (0,), "mode": PROMISE_IN_BOUNDS, "unique_indices": True,
+    "operand_batching_dims": (0,), "indices_batching_dims": (0,), "mode": PROMISE_IN_BOUNDS,
+    "unique_indices": True,
 }  # fmt: skip
 
 
@@ -517,15 +520,15 @@ def _scatter_samples(kind: str) -> list[Sample]:
     ]
 
 
-#: Of 'set' with duplicate indices the last update wins, and its derivative follows it; 'min' and 'max' share equally
-#: among ties.
+#: Of 'set' with duplicate indices the last update wins, in the derivative too; 'min' and 'max' share the
+#: derivative equally among ties.
 scatter_p = Primitive(
     "scatter",
     abstract_eval=_scatter_abstract,
     impl=reference(_scatter_impl),
     jvp=_scatter_jvp,
     vjp=_scatter_vjp,
-    batch=_scatter_batch,
+    batch=scatter_batch,
     lower=_scatter_lower,
     samples=[sample for kind in KINDS for sample in _scatter_samples(kind)],
 )
@@ -534,7 +537,7 @@ scatter_p = Primitive(
 
 
 def take_along_axis(x: Array, indices: Array, axis: int) -> Array:
-    """`x` read along `axis` at `indices` (in range, int, of the result's shape; other axes as those of `x`)."""
+    """`x` read along `axis` at `indices`, integers in range, which only along `axis` may differ in shape."""
     others = without((axis,), x.ndim)
     return gather_p.bind(
         x, reshape(indices, (*indices.shape, 1)),

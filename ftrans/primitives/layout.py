@@ -32,13 +32,11 @@ def _matrix() -> np.ndarray:
 
 def _broadcast_in_dim_abstract(operand, *, shape, dims):
     check_length("broadcast_in_dim", "dims", dims, operand.ndim)
-    if any(a >= b for a, b in zip(dims, dims[1:], strict=False)) or any(
-        not 0 <= d < len(shape) for d in dims
-    ):
+    if list(dims) != sorted(set(dims)) or any(not 0 <= d < len(shape) for d in dims):
         raise ValueError(f"broadcast_in_dim: dims must increase and be in [0, {len(shape)}), got {dims}")
     if any(extent not in (1, shape[d]) for extent, d in zip(operand.shape, dims, strict=True)):
         raise ValueError(
-            f"broadcast_in_dim: operand of shape {operand.shape} does not broadcast to {shape} with dims {dims}: "
+            f"broadcast_in_dim: shape {operand.shape} does not broadcast to {shape} with dims {dims}: "
             "each of its extents must be 1 or that of its result axis"
         )
     return with_shape(operand, shape)

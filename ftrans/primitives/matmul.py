@@ -75,7 +75,7 @@ def _cotangent_of_lhs(ct: Array, lhs: Array, rhs: Array, dimension_numbers, swap
         contracted = range(nb + len(left_free), ct.ndim)
     numbers = ((tuple(contracted), right_free), (tuple(range(nb)), tuple(rb)))
     product = dot_general_p.bind(ct, rhs, dimension_numbers=numbers)
-    # The product's axes are those of lhs in this order: batch, free, and contracted in ascending order of rhs.
+    # The product's axes are those of lhs in this order: batch, free, contracted in ascending order of rhs.
     order = (*lb, *left_free, *[lc[rc.index(axis)] for axis in sorted(rc)])
     return transpose(product, tuple(order.index(axis) for axis in range(lhs.ndim)))
 

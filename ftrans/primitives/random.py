@@ -18,7 +18,7 @@ _PARITY = np.uint32(0x1BD11BDA)
 
 
 def threefry2x32(key: tuple[np.ndarray, np.ndarray], counter: tuple[np.ndarray, np.ndarray]):
-    """The two words of Threefry-2x32-20 of two words of key and two of counter; uint32 arrays that broadcast."""
+    """Threefry-2x32-20: two words from two of key and two of counter; uint32 arrays that broadcast."""
     schedule = (key[0], key[1], key[0] ^ key[1] ^ _PARITY)
     x0, x1 = counter[0] + schedule[0], counter[1] + schedule[1]
     for block in range(5):

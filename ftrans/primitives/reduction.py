@@ -1,4 +1,4 @@
-"""Reductions over axes, and argmax and argmin. (reduce_sum is in `layout`.)"""
+"""Reductions over axes, argmax and argmin; but reduce_sum is in `layout`."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def _samples(values: list, integers: list) -> list[Sample]:
 
 
 def _other_factors(x, axes):
-    """For each element, the product of all others of its reduction: of those before and those after, without division."""
+    """For each element, the product of those before it and those after it in its reduction: no division."""
     kept = without(axes, x.ndim)
     order = (*kept, *axes)
     moved = transpose(x, order)
@@ -135,20 +135,22 @@ reduce_min_p = _reduction(
     _extremum_jvp, _extremum_vjp, _EXTREMUM_SAMPLES,
 )  # fmt: skip
 
-# ---------------------------------------------------------------- or and and: logical for bool, bitwise for integers
+# ---------------------------------------------------------------- or, and: logical for bool, else bitwise
 
 _BIT_SAMPLES = _samples([], [[6, 3, 0], [5, 1, 7]])
 
 reduce_or_p = _reduction(
     "reduce_or", reduction_abstract("reduce_or", INTEGER_OR_BOOL),
-    lambda operand, *, axes: np.bitwise_or.reduce(operand, axis=axes), zero_derivative, zero_derivative, _BIT_SAMPLES,
+    lambda operand, *, axes: np.bitwise_or.reduce(operand, axis=axes),
+    zero_derivative, zero_derivative, _BIT_SAMPLES,
 )  # fmt: skip
 reduce_and_p = _reduction(
     "reduce_and", reduction_abstract("reduce_and", INTEGER_OR_BOOL),
-    lambda operand, *, axes: np.bitwise_and.reduce(operand, axis=axes), zero_derivative, zero_derivative, _BIT_SAMPLES,
+    lambda operand, *, axes: np.bitwise_and.reduce(operand, axis=axes),
+    zero_derivative, zero_derivative, _BIT_SAMPLES,
 )  # fmt: skip
 
-# ---------------------------------------------------------------- argmax and argmin: first occurrence; a NaN counts most
+# ---------------------------------------------------------------- argmax, argmin: the first, or the first NaN
 
 
 def _arg_extremum(name: str, function: Callable) -> Primitive:

@@ -15,16 +15,16 @@ from .shape import pad_p
 
 
 def shift(x: Array, axis: int, by: int, fill: float, reverse: bool) -> Array:
-    """`x` moved by `by` along `axis`, towards its end (its start if `reverse`), with `fill` where nothing came."""
+    """`x` moved by `by` towards the end of `axis` (the start if `reverse`), leaving `fill`."""
     low, high = [0] * x.ndim, [0] * x.ndim
     low[axis], high[axis] = (-by, by) if reverse else (by, -by)
     return pad_p.bind(x, constant_like(x, fill), low=tuple(low), high=tuple(high), interior=(0,) * x.ndim)
 
 
 def _linear_recurrence(a: Array, b: Array, axis: int, reverse: bool) -> Array:
-    """Y with y[k] = a[k]·y[k−1] + b[k] along `axis`, in ⌈log₂ n⌉ vectorised steps.
+    """The y with y[k] = a[k]·y[k−1] + b[k] along `axis`, in ⌈log₂ n⌉ vectorised steps.
 
-    The derivatives of cumulative products and maxima are such recurrences: free of division, so exact at zeros.
+    The derivatives of cumulative products and extrema are such: without division, so exact at zeros.
     """
     by = 1
     while by < b.shape[axis]:
@@ -110,8 +110,8 @@ def _cumprod_vjp(ct, primals, out, needed, *, axis, reverse):
 
 cumprod_p = _cumulative("cumprod", np.multiply, NUMERIC, _cumprod_jvp, _cumprod_vjp, _WITH_ZEROS)
 
-# The derivative of a running extremum goes to its latest occurrence in scan order. `updates` is 1 where the extremum is
-# replaced, that is, where the operand doesn't lose against it; in between it is carried on.
+# The derivative of a running extremum is that of its latest occurrence in scan order. `updates` is 1 where
+# the operand doesn't lose against the extremum, and so replaces it; in between, it is carried on.
 
 
 def _extremum_jvp(loses: Callable[[Array, Array], Array]) -> Callable:

@@ -1,4 +1,4 @@
-"""Slices, padding, concatenation and iota. (Broadcasting, reshape and transpose are in `layout`.)"""
+"""Slices, padding, concatenation and iota; broadcasting, reshape and transpose are in `layout`."""
 
 from __future__ import annotations
 
@@ -195,7 +195,7 @@ pad_p = Primitive(
             (_matrix, lambda: np.array(0.5)), {"low": (-1, 1), "high": (2, -2), "interior": (1, 0)}, (0, 1)
         ),
         Sample(
-            (lambda: np.zeros((0,)), lambda: np.array(2.0)), {"low": (1,), "high": (1,), "interior": (1,)}, (0, 1)
+            (lambda: np.zeros(0), lambda: np.array(2.0)), {"low": (1,), "high": (1,), "interior": (1,)}, (1,)
         ),
     ],
 )  # fmt: skip
@@ -223,7 +223,7 @@ def _concatenate_abstract(*operands, axis):
         raise ValueError(f"concatenate: operands must have equal shapes except along axis {axis}, got {got}")
     extent = sum(x.shape[axis] for x in operands)
     weak = all(x.weak_type for x in operands)
-    return shaped_array(first.shape[:axis] + (extent,) + first.shape[axis + 1 :], first.dtype, weak)
+    return shaped_array((*first.shape[:axis], extent, *first.shape[axis + 1 :]), first.dtype, weak)
 
 
 def _concatenate_jvp(primals, tangents, out, *, axis):

@@ -72,7 +72,7 @@ class Selection:
         self.transformation = transformation
         self.fun = fun
         self.single = isinstance(argnums, (int, str))
-        chosen = (argnums,) if self.single else tuple(argnums)
+        chosen = (argnums,) if self.single else tuple(argnums) if isinstance(argnums, Sequence) else ()
         if not chosen or not all(isinstance(a, (int, str)) and not isinstance(a, bool) for a in chosen):
             raise TypeError(
                 f"{transformation}: argnums must be an int, the name of a parameter, or a non-empty sequence of these; "

@@ -70,12 +70,16 @@ def _custom_vjp_linked_forward(
     mode: str, primals: Flat, needed: Sequence[bool], *, jaxpr: ClosedJaxpr | None, rules: _Rules, captured: int
 ) -> tuple[list[Array], Callable]:
     _check_captured(rules, needed, captured)
-    if mode == "jvp":
-        raise TypeError(
-            f"{rules.name} is a custom_vjp function, which has no forward-mode derivative (jvp, jacfwd, linearize, hessian); "
-            "define it with custom_jvp to have both"
-        )
     outs, residuals = rules.fwd(*primals[captured:])
+    if mode == "jvp":
+
+        def linear(*cotangents: Array) -> tuple[list[Array], None]:
+            gradients = rules.bwd(residuals, cotangents)
+            return [zeros_like(x) if g is None else g for g, x in zip(gradients, primals[captured:], strict=True)], None
+
+        # Forward mode is the transpose of `bwd`, which is linear in the cotangents.
+        _, _, recording = record("vjp", rules.name, linear, [zeros_like(y) for y in outs])
+        return outs, lambda primals, tangents, outs, **_: recording.pull_back(tangents[captured:])
 
     def vjp_rule(cotangents: Any, primals: Any, outs: Any, needed: Any, **_: Any) -> list[Array | None]:
         given = [zeros_like(y) if c is None else c for c, y in zip(cotangents, outs, strict=True)]
@@ -322,7 +326,9 @@ class custom_jvp(_CustomFunction):
 
 
 class custom_vjp(_CustomFunction):
-    """A function with its own reverse-mode derivative. A decorator.
+    """A function with its own reverse-mode derivative, from which the forward-mode one follows. A decorator.
+
+    Forward mode transposes `bwd`, so it is right only where `bwd` is linear in the cotangent, as a derivative is.
 
     Args:
         fun: a function of arrays or pytrees of arrays. Keyword arguments are passed by position to the rule.
@@ -330,7 +336,7 @@ class custom_vjp(_CustomFunction):
             places, `bwd` first.
 
     Raises:
-        TypeError: when called before `defvjp`; in forward mode; if `bwd` does not return a cotangent for each argument.
+        TypeError: when called before `defvjp`; if `bwd` does not return a cotangent for each argument.
 
     >>> @ft.custom_vjp
     ... def clip_gradient(x):

@@ -92,5 +92,6 @@ void bind_operations(nb::module_& module);
 void bind_interop(nb::module_& module);
 void bind_runtime(nb::module_& module);
 void bind_program(nb::module_& module);
+void bind_dispatch(nb::module_& module);
 
 }  // namespace ftrans::bindings

@@ -1,5 +1,8 @@
 #include <nanobind/ndarray.h>
 
+#include <nanobind/stl/pair.h>
+#include <nanobind/stl/string.h>
+
 #include <cstring>
 #include <memory>
 
@@ -139,7 +142,12 @@ nb::object from_numpy(nb::handle array, bool copy) {
   nb::object source = nb::borrow(array);
   if (dtype == Dtype::BFloat16) source = source.attr("view")("uint16");
   if (dtype == Dtype::Bool) source = source.attr("view")("uint8");
-  return from_memory(nb::cast<ForeignArray>(source), dtype, copy);
+  ForeignArray memory;
+  if (!nb::try_cast(source, memory)) {
+    throw nb::type_error(("from_numpy: expected a NumPy array in native byte order, got " +
+                          nb::cast<std::string>(nb::repr(array))).c_str());
+  }
+  return from_memory(memory, dtype, copy);
 }
 
 nb::object from_dlpack(const ForeignArray& source, bool copy) { return from_memory(source, dtype_from_dlpack(source.dtype()), copy); }

@@ -4,6 +4,7 @@
 NB_MODULE(_native, module) {
   using namespace ftrans::bindings;
   module.doc() = "The native core of ftrans: lazy arrays, the graph compiler and the executor.";
+  nb::set_leak_warnings(false);  // dtypes and installed functions live as long as the process
   nb::register_exception_translator([](const std::exception_ptr& pointer, void*) {
     try {
       std::rethrow_exception(pointer);
@@ -17,4 +18,5 @@ NB_MODULE(_native, module) {
   bind_interop(module);
   bind_runtime(module);
   bind_program(module);
+  bind_dispatch(module);
 }

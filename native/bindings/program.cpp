@@ -1,19 +1,23 @@
 #include <nanobind/stl/string.h>
-#include <nanobind/stl/vector.h>
 
 #include "bindings/array.h"
+#include "bindings/program_object.h"
 #include "graph/passes.h"
-#include "graph/program.h"
 
 namespace ftrans::bindings {
-namespace {
 
-/// The Python type `Program`.
-struct ProgramObject {
-  Ref<Program> program;
-  std::vector<Ref<Value>> captured;  ///< arrays that the compiled function closed over; they follow the inputs
-  std::vector<bool> weak_types;
-};
+std::vector<Ref<Value>> ProgramObject::call(std::vector<Ref<Value>> inputs) const {
+  inputs.insert(inputs.end(), captured.begin(), captured.end());
+  const int count = static_cast<int>(dtypes.size());
+  std::vector<Ref<Value>> outputs(dtypes.size());
+  make_node(Opcode::CallProgram, inputs.data(), static_cast<int>(inputs.size()), Dims{}, dtypes.data(), shapes.data(), count,
+            current_stream(), Ref<RefCounted>(program.get()), outputs.data());
+  for (int i = 0; i < count; ++i) outputs[i]->weak_type = weak_types[i];
+  if (count && should_flush(*outputs[0])) evaluate(outputs, true);
+  return outputs;
+}
+
+namespace {
 
 std::vector<Ref<Value>> concrete_values(nb::handle arrays, const char* function) {
   std::vector<Ref<Value>> values;
@@ -41,7 +45,11 @@ ProgramObject compile_program(nb::handle placeholders, nb::handle outputs) {
   ProgramObject object;
   for (size_t i = inputs.size(); i < captured.inputs.size(); ++i) object.captured.emplace_back(captured.inputs[i]);
   evaluate(object.captured, true);
-  for (const Ref<Value>& result : results) object.weak_types.push_back(result->weak_type);
+  for (const Ref<Value>& result : results) {
+    object.weak_types.push_back(result->weak_type);
+    object.dtypes.push_back(result->dtype);
+    object.shapes.push_back(result->shape);
+  }
   nb::gil_scoped_release unlock;
   object.program = compile(captured.graph);
   return object;
@@ -50,10 +58,9 @@ ProgramObject compile_program(nb::handle placeholders, nb::handle outputs) {
 nb::list call_program(const ProgramObject& self, nb::handle arrays) {
   const Program& program = *self.program;
   std::vector<Ref<Value>> inputs = concrete_values(arrays, "Program");
-  inputs.insert(inputs.end(), self.captured.begin(), self.captured.end());
-  if (inputs.size() != program.inputs.size()) {
-    throw nb::type_error(("Program: expected " + std::to_string(program.inputs.size() - self.captured.size()) +
-                          " arrays, got " + std::to_string(inputs.size() - self.captured.size())).c_str());
+  const size_t expected = program.inputs.size() - self.captured.size();
+  if (inputs.size() != expected) {
+    throw nb::type_error(("Program: expected " + std::to_string(expected) + " arrays, got " + std::to_string(inputs.size())).c_str());
   }
   for (size_t i = 0; i < inputs.size(); ++i) {
     const Program::Slot& slot = program.slots[program.inputs[i]];
@@ -61,22 +68,8 @@ nb::list call_program(const ProgramObject& self, nb::handle arrays) {
       throw nb::type_error(("Program: array " + std::to_string(i) + " has another dtype or shape than it was compiled for").c_str());
     }
   }
-  const size_t count = program.outputs.size();
-  std::vector<Dtype> dtypes;
-  std::vector<Dims> shapes;
-  for (int32_t output : program.outputs) {
-    dtypes.push_back(program.slots[output].dtype);
-    shapes.push_back(program.slots[output].shape);
-  }
-  std::vector<Ref<Value>> outputs(count);
-  make_node(Opcode::CallProgram, inputs.data(), static_cast<int>(inputs.size()), Dims{}, dtypes.data(), shapes.data(),
-            static_cast<int>(count), current_stream(), Ref<RefCounted>(self.program.get()), outputs.data());
-  if (count && should_flush(*outputs[0])) evaluate(outputs, true);
   nb::list result;
-  for (size_t i = 0; i < count; ++i) {
-    outputs[i]->weak_type = self.weak_types[i];
-    result.append(nb::steal(new_array(std::move(outputs[i]))));
-  }
+  for (Ref<Value>& output : self.call(std::move(inputs))) result.append(nb::steal(new_array(std::move(output))));
   return result;
 }
 

@@ -154,13 +154,14 @@ double digamma64(double x) {
   }
   // Near the positive root a series about it keeps the relative accuracy that the sums below would cancel.
   constexpr double root = 1.4616321449683622, root_low = 9.549995429965697e-17;
-  if (result == 0 && std::abs(x - root) < 0.04) {
-    constexpr double taylor[] = {0.9676720454645205, -0.4427631689862276, 0.2584995543243116, -0.16394271171823384,
-                                 0.10782405060044774, -0.07219955694187646, 0.04880428674447573, -0.033161125544041405,
-                                 0.022597470424376654};
+  if (result == 0 && std::abs(x - root) < 0.1) {
+    constexpr double taylor[] = {0.9676722454476212, -0.4427631689835921, 0.258499760955651, -0.16394270544240652,
+                                 0.10782405069126237, -0.07219956125645471, 0.04880428816414311, -0.03316112647484736,
+                                 0.022597648232218104, -0.01542476590494896, 0.010538791616612175,
+                                 -0.007204534386356869, 0.004926781395729853, -0.003369801655439328};
     const double d = (x - root) - root_low;
     double sum = 0;
-    for (int i = 8; i >= 0; --i) sum = sum * d + taylor[i];
+    for (int i = 13; i >= 0; --i) sum = sum * d + taylor[i];
     return sum * d;
   }
   for (; x < 10; x += 1) result -= 1 / x;

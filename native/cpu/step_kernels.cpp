@@ -6,22 +6,22 @@ namespace ftrans::cpu {
 
 StepKernel step_kernel(Opcode opcode) {
   switch (opcode) {
-    case Opcode::Argmax: return argmax;
-    case Opcode::Argmin: return argmin;
-    case Opcode::Pad: return pad;
-    case Opcode::Concatenate: return concatenate;
-    case Opcode::DynamicSlice: return dynamic_slice;
-    case Opcode::DynamicUpdateSlice: return dynamic_update_slice;
-    case Opcode::DotGeneral: return dot_general;
-    case Opcode::Gather: return gather;
-    case Opcode::Scatter: return scatter;
-    case Opcode::Cumsum: return cumsum;
-    case Opcode::Cumprod: return cumprod;
-    case Opcode::Cummax: return cummax;
-    case Opcode::Cummin: return cummin;
-    case Opcode::Sort: return sort;
-    case Opcode::RandomBits: return random_bits;
-    case Opcode::Copy: return copy;
+    case Opcode::Argmax: return steps::argmax;
+    case Opcode::Argmin: return steps::argmin;
+    case Opcode::Pad: return steps::pad;
+    case Opcode::Concatenate: return steps::concatenate;
+    case Opcode::DynamicSlice: return steps::dynamic_slice;
+    case Opcode::DynamicUpdateSlice: return steps::dynamic_update_slice;
+    case Opcode::DotGeneral: return steps::dot_general;
+    case Opcode::Gather: return steps::gather;
+    case Opcode::Scatter: return steps::scatter;
+    case Opcode::Cumsum: return steps::cumsum;
+    case Opcode::Cumprod: return steps::cumprod;
+    case Opcode::Cummax: return steps::cummax;
+    case Opcode::Cummin: return steps::cummin;
+    case Opcode::Sort: return steps::sort;
+    case Opcode::RandomBits: return steps::random_bits;
+    case Opcode::Copy: return steps::copy;
     default: return nullptr;
   }
 }

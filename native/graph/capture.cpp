@@ -25,7 +25,7 @@ class Capture {
  public:
   explicit Capture(bool keep_live) : keep_live_(keep_live), value_base_(next_mark) {}
 
-  ~Capture() { next_mark = std::max(next_mark, value_base_ + static_cast<int64_t>(result_.graph.values.size()) + 1); }
+  ~Capture() { next_mark = value_base_ + static_cast<int64_t>(sources_.size()) + 1; }
 
   void add_placeholder(Value& value) {
     if (is_known(value)) throw std::invalid_argument("compile: a placeholder is given twice");

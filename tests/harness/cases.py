@@ -1,7 +1,8 @@
 """Cases, and the variations of their operands."""
 
+import functools
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ import ftrans as ft
 from ftrans import _native
 from ftrans.core.avals import shaped_array
 from ftrans.core.primitive import NoDerivative, Primitive, Sample, primitives, zero_derivative
+from tests.harness.call_samples import CALLS, call_samples
 
 NUMPY_DTYPES = tuple(
     np.dtype(dtype)
@@ -38,7 +40,7 @@ class Case:
 
     @property
     def sample(self) -> Sample:
-        return self.primitive.samples[self.index]
+        return samples_of(self.primitive)[self.index]
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -58,6 +60,10 @@ class Case:
     def main(self) -> int:
         """The position of the operand whose dtype and shape the variations change."""
         return self.sample.differentiable[0] if self.sample.differentiable else 0
+
+    @property
+    def has_forward_mode(self) -> bool:
+        return not self.is_call or CALLS[self.primitive.name].has_forward_mode
 
     @property
     def declares_no_derivative(self) -> bool:
@@ -92,9 +98,18 @@ class Case:
         return [np.asarray(x) for x in (results if self.primitive.multiple_results else [results])]
 
 
+def samples_of(primitive: Primitive) -> Sequence[Sample]:
+    """What was registered, or made for a call-like primitive."""
+    return primitive.samples if primitive.linked_forward is None else _call_samples(primitive)
+
+
+# The harness asks for the samples of a primitive often, and each of a call costs a trace.
+_call_samples = functools.cache(call_samples)
+
+
 def all_cases() -> list[Case]:
     """Every sample of every registered primitive, in the order of the registry."""
-    return [Case(p, index) for p in primitives.values() for index in range(len(p.samples))]
+    return [Case(p, index) for p in primitives.values() for index in range(len(samples_of(p)))]
 
 
 def native_dtype(dtype: np.dtype) -> ft.Dtype:

@@ -4,19 +4,20 @@ import numpy as np
 import pytest
 
 from ftrans.core.primitive import NoDerivative, Primitive, Sample, no_derivative, primitives, zero_derivative
-from tests.harness.cases import Case, is_inexact
+from tests.harness.cases import Case, is_inexact, samples_of
 
 
 def deficiencies(primitive: Primitive) -> list[str]:
     """What keeps the harness from checking a primitive."""
     found: list[str] = []
-    if not primitive.samples:
+    samples = samples_of(primitive)
+    if not samples:
         return ["has no samples"]
     derivatives = ("jvp", "vjp") if primitive.linked_forward is None else ("linked_forward",)
     rules = ("abstract_eval", "impl", "batch", *derivatives)
     found += [f"has no rule '{rule}'" for rule in rules if not callable(getattr(primitive, rule))]
     declared = isinstance(primitive.jvp, NoDerivative) or primitive.jvp is zero_derivative
-    differentiated = {position for sample in primitive.samples for position in sample.differentiable}
+    differentiated = {position for sample in samples for position in sample.differentiable}
     if not declared and not differentiated:
         found.append("is differentiable, but no sample says with respect to which operand")
     if isinstance(primitive.jvp, NoDerivative) != isinstance(primitive.vjp, NoDerivative):
@@ -25,7 +26,7 @@ def deficiencies(primitive: Primitive) -> list[str]:
         found.append("declares no derivative without a reason")
     found += [
         f"sample {index} differentiates operand {position}, which is not a floating one"
-        for index, sample in enumerate(primitive.samples)
+        for index, sample in enumerate(samples)
         for position in sample.differentiable
         if not _is_floating(Case(primitive, index).operands, position)
     ]

@@ -15,7 +15,7 @@ import ftrans as ft
         (lambda: ft.array([True, False]), "array([True, False], dtype=bool)"),
         (lambda: ft.array(3.14159265), "array(3.14159, dtype=float32)"),
         (lambda: ft.array([0.5, 1e-10, 123456.0]), "array([0.5, 1e-10, 123456], dtype=float32)"),
-        (lambda: ft.array([float("nan"), float("inf"), -float("inf")]), "array([nan, inf, -inf], dtype=float32)"),
+        (lambda: ft.log(ft.array([-1.0, 0.0])) * ft.array([1.0, -1.0]), "array([nan, inf], dtype=float32)"),
         (lambda: ft.array([1.5], dtype=ft.bfloat16), "array([1.5], dtype=bfloat16)"),
         (lambda: ft.array([1.5], dtype=ft.float16), "array([1.5], dtype=float16)"),
         (lambda: ft.array([0.1], dtype=ft.float64), "array([0.1], dtype=float64)"),

@@ -1,8 +1,8 @@
 #include "cpu/steps/kernels.h"
 #include "cpu/steps/order_key.h"
-#include "cpu/steps/strided_copy.h"
+#include "cpu/steps/block_copy.h"
 
-namespace ftrans::cpu {
+namespace ftrans::cpu::steps {
 namespace {
 
 constexpr int64_t kGrain = 1 << 15;

@@ -2,9 +2,9 @@
 #include <limits>
 
 #include "cpu/steps/kernels.h"
-#include "cpu/steps/strided_copy.h"
+#include "cpu/steps/block_copy.h"
 
-namespace ftrans::cpu {
+namespace ftrans::cpu::steps {
 namespace {
 
 constexpr int64_t kGrain = 1 << 13;  // elements (and at least one index) a thread takes at a time
@@ -181,13 +181,13 @@ void gather(const StepArguments& arguments) {
                 map.batch_strides);
   const int64_t size = itemsize(operand.dtype);
   const int64_t window_size = element_count(map.window_shape);
-  const StridedCopy window(size, map.window_shape.data(), operand.ndim, operand.strides, window_strides.data());
+  const BlockCopy window(size, map.window_shape.data(), operand.ndim, operand.strides, window_strides.data());
   const WindowLocator locator(map);
 
   dispatch(operand.dtype, [&]<typename T>(TypeTag<T>) {
     const T fill = fill_value<T>();
     const Dims zeros(operand.ndim);
-    const StridedCopy fill_window(size, map.window_shape.data(), operand.ndim, zeros.data(), window_strides.data());
+    const BlockCopy fill_window(size, map.window_shape.data(), operand.ndim, zeros.data(), window_strides.data());
     const T* from = operand.as<const T>();
     T* to = output.as<T>();
     const auto gather_block = [&](int64_t begin, int64_t count) {

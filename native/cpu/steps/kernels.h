@@ -3,7 +3,7 @@
 #include "cpu/step_kernels.h"
 
 /// The step kernels, one function an operation. Parameters are those of the table in docs/architecture.md.
-namespace ftrans::cpu {
+namespace ftrans::cpu::steps {
 
 // argreduce.cpp
 void argmax(const StepArguments& arguments);

@@ -2,13 +2,15 @@
 
 #include "cpu/blas.h"
 #include "cpu/steps/kernels.h"
-#include "cpu/steps/strided_copy.h"
+#include "cpu/steps/block_copy.h"
 
-namespace ftrans::cpu {
+namespace ftrans::cpu::steps {
 namespace {
 
 constexpr int64_t kPartWork = 1 << 17;  // multiply-adds that a thread takes at least
-constexpr int64_t kSmallWork = 512;     // up to here a BLAS call costs more than the product
+
+/// Whether a BLAS call would cost more than the product.
+bool is_small(int64_t rows, int64_t columns, int64_t depth) { return rows * columns * depth <= 512 && depth <= 32; }
 
 /// A batch of matrices in memory.
 struct MatrixBatch {
@@ -93,7 +95,7 @@ class Operand {
     }
     const Dims dense = row_major(shape.data(), shape.size());
     copy_.emplace(view.size() * itemsize(view.dtype));
-    copy_strided(itemsize(view.dtype), shape.data(), shape.size(), view.data, strides.data(), copy_->data(), dense.data());
+    copy_block(itemsize(view.dtype), shape.data(), shape.size(), view.data, strides.data(), copy_->data(), dense.data());
     matrices_ = {copy_->data(), columns, 1, Dims(dense.data(), batch_axes.size())};
   }
 
@@ -111,8 +113,6 @@ struct Products {
   const MatrixBatch& lhs;
   const MatrixBatch& rhs;
   void* result;
-
-  int64_t work() const { return rows * columns * depth; }
 };
 
 template <typename T>
@@ -148,7 +148,8 @@ void for_each_product(const Products& products, Function function) {
   if (count < pool.size()) {
     run(0, count);
   } else {
-    pool.parallel_for(count, std::max<int64_t>(1, kPartWork / products.work()), run);
+    const int64_t work = products.rows * products.columns * products.depth;
+    pool.parallel_for(count, std::max<int64_t>(1, kPartWork / work), run);
   }
 }
 
@@ -324,7 +325,7 @@ void multiply_integer(const Product<T>& product) {
 
 template <typename T>
 void multiply(const Products& products) {
-  if (products.work() <= kSmallWork) {
+  if (is_small(products.rows, products.columns, products.depth)) {
     for_each_product<T>(products, [](const Product<T>& product) { multiply_small(product); });
   } else if constexpr (is_half<T>) {
     for_each_product<T>(products, [](const Product<T>& product) { multiply_half(product); });
@@ -381,7 +382,7 @@ void dot_general(const StepArguments& arguments) {
   const int64_t columns = extent_of(rhs, rhs_axes.free);
   const int64_t depth = extent_of(lhs, lhs_axes.contracting);
   const char element = kind(lhs.dtype);
-  const bool small = rows * columns * depth <= kSmallWork;
+  const bool small = is_small(rows, columns, depth);
   const bool uses_blas = !small && (element == 'f' || element == 'c') && itemsize(lhs.dtype) >= 4;
   const bool integer = element == 'b' || element == 'i' || element == 'u';
   const Layout lhs_layout = uses_blas ? Layout::DenseRowsOrColumns : Layout::Any;

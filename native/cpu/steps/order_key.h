@@ -4,7 +4,7 @@
 
 #include "cpu/steps/support.h"
 
-namespace ftrans::cpu {
+namespace ftrans::cpu::steps {
 
 /// An unsigned integer whose order is that of the real value: -0.0 and 0.0 are equal, NaN is the greatest.
 /// 32 bits wide for elements of up to 4 bytes, 64 bits for those of 8.

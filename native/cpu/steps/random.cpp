@@ -3,7 +3,7 @@
 #include "cpu/steps/kernels.h"
 #include "cpu/steps/support.h"
 
-namespace ftrans::cpu {
+namespace ftrans::cpu::steps {
 namespace {
 
 constexpr int64_t kGrain = 1 << 15;

@@ -1,7 +1,7 @@
 #include "cpu/steps/kernels.h"
-#include "cpu/steps/strided_copy.h"
+#include "cpu/steps/block_copy.h"
 
-namespace ftrans::cpu {
+namespace ftrans::cpu::steps {
 namespace {
 
 int64_t read_integer(const TensorView& vector, int64_t index) {
@@ -31,7 +31,7 @@ void dynamic_slice(const StepArguments& arguments) {
   const TensorView& output = arguments.outputs[0];
   const int64_t size = itemsize(operand.dtype);
   const int64_t offset = clamped_offset(operand, arguments.parameters, arguments.inputs[1]);
-  copy_strided(size, output.shape, output.ndim, byte_offset(operand.data, offset * size), operand.strides, output.data,
+  copy_block(size, output.shape, output.ndim, byte_offset(operand.data, offset * size), operand.strides, output.data,
                output.strides);
 }
 
@@ -41,7 +41,7 @@ void dynamic_update_slice(const StepArguments& arguments) {
   const int64_t size = itemsize(output.dtype);
   if (!arguments.first_input_is_output) copy_view(arguments.inputs[0], output);
   const int64_t offset = clamped_offset(output, update.shape, arguments.inputs[2]);
-  copy_strided(size, update.shape, update.ndim, update.data, update.strides, byte_offset(output.data, offset * size),
+  copy_block(size, update.shape, update.ndim, update.data, update.strides, byte_offset(output.data, offset * size),
                output.strides);
 }
 
@@ -53,7 +53,7 @@ void concatenate(const StepArguments& arguments) {
   char* destination = output.as<char>();
   for (int i = 0; i < arguments.input_count; ++i) {
     const TensorView& input = arguments.inputs[i];
-    copy_strided(size, input.shape, input.ndim, input.data, input.strides, destination, strides.data());
+    copy_block(size, input.shape, input.ndim, input.data, input.strides, destination, strides.data());
     destination += input.shape[axis] * strides[axis] * size;
   }
 }
@@ -87,7 +87,7 @@ void pad(const StepArguments& arguments) {
   }
 
   const auto fill = [&](const Dims& shape, char* block) {
-    copy_strided(size, shape.data(), ndim, value.data, zeros.data(), block, output_strides.data());
+    copy_block(size, shape.data(), ndim, value.data, zeros.data(), block, output_strides.data());
   };
   if (dense) {  // only the borders: on both sides of one axis after another, within what the earlier axes left
     Dims shape(output.shape, ndim);
@@ -108,7 +108,7 @@ void pad(const StepArguments& arguments) {
   for (int axis = 0; axis < ndim; ++axis) {
     if (count[axis] == 0) return;
   }
-  copy_strided(size, count.data(), ndim, source, operand.strides, destination, step_strides.data());
+  copy_block(size, count.data(), ndim, source, operand.strides, destination, step_strides.data());
 }
 
 }  // namespace ftrans::cpu

@@ -4,9 +4,9 @@
 
 #include "cpu/steps/kernels.h"
 #include "cpu/steps/order_key.h"
-#include "cpu/steps/strided_copy.h"
+#include "cpu/steps/block_copy.h"
 
-namespace ftrans::cpu {
+namespace ftrans::cpu::steps {
 namespace {
 
 constexpr int64_t kRadixLength = 192;          // shorter rows are merge sorted
@@ -193,7 +193,7 @@ void sort(const StepArguments& arguments) {
     } else {
       copies.push_back(std::make_unique<Scratch>(input.size() * size));
       inputs.push_back(copies.back()->as<char>());
-      copy_strided(size, shape.data(), ndim, input.data, strides.data(), copies.back()->data(), row_strides.data());
+      copy_block(size, shape.data(), ndim, input.data, strides.data(), copies.back()->data(), row_strides.data());
     }
     if (axis == ndim - 1) {
       outputs.push_back(output.as<char>());
@@ -215,7 +215,7 @@ void sort(const StepArguments& arguments) {
   for (int i = 0; i < arguments.input_count; ++i) {
     const TensorView& output = arguments.outputs[i];
     const Dims output_strides = row_major(output.shape, ndim);
-    copy_strided(itemsize(output.dtype), shape.data(), ndim, outputs[i], row_strides.data(), output.data,
+    copy_block(itemsize(output.dtype), shape.data(), ndim, outputs[i], row_strides.data(), output.data,
                  move_to_end(output_strides.data(), ndim, axis).data());
   }
 }

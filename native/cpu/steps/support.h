@@ -23,7 +23,7 @@
 #define FTRANS_MULTIVERSION
 #endif
 
-namespace ftrans::cpu {
+namespace ftrans::cpu::steps {
 
 template <typename T>
 struct TypeTag {

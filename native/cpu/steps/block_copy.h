@@ -7,14 +7,14 @@
 #include "core/tensor_view.h"
 #include "cpu/steps/support.h"
 
-namespace ftrans::cpu {
+namespace ftrans::cpu::steps {
 
 /// A copy between two strided blocks of one shape, prepared once and run for any two addresses.
 /// Axes are put into the order of the destination's memory and merged where both sides allow it.
-class StridedCopy {
+class BlockCopy {
  public:
   /// Strides in elements; source strides may be 0 (fill) or negative.
-  StridedCopy(int64_t itemsize, const int64_t* shape, int ndim, const int64_t* source_strides,
+  BlockCopy(int64_t itemsize, const int64_t* shape, int ndim, const int64_t* source_strides,
               const int64_t* destination_strides);
 
   /// Copies on the calling thread.
@@ -40,14 +40,14 @@ class StridedCopy {
 };
 
 /// Copies on all threads where it is worth it.
-inline void copy_strided(int64_t itemsize, const int64_t* shape, int ndim, const void* source,
+inline void copy_block(int64_t itemsize, const int64_t* shape, int ndim, const void* source,
                          const int64_t* source_strides, void* destination, const int64_t* destination_strides) {
-  StridedCopy(itemsize, shape, ndim, source_strides, destination_strides).run_parallel(source, destination);
+  BlockCopy(itemsize, shape, ndim, source_strides, destination_strides).run_parallel(source, destination);
 }
 
 /// Copies `source` to `destination` (of the same shape), whatever their strides are.
 inline void copy_view(const TensorView& source, const TensorView& destination) {
-  copy_strided(itemsize(source.dtype), source.shape, source.ndim, source.data, source.strides, destination.data,
+  copy_block(itemsize(source.dtype), source.shape, source.ndim, source.data, source.strides, destination.data,
                destination.strides);
 }
 
@@ -59,7 +59,7 @@ class Contiguous {
     const int64_t size = itemsize(view.dtype);
     copy_.emplace(view.size() * size);
     data_ = copy_->data();
-    copy_strided(size, view.shape, view.ndim, view.data, view.strides, copy_->data(),
+    copy_block(size, view.shape, view.ndim, view.data, view.strides, copy_->data(),
                  row_major(view.shape, view.ndim).data());
   }
   template <typename T>

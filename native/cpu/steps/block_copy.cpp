@@ -1,9 +1,9 @@
-#include "cpu/steps/strided_copy.h"
+#include "cpu/steps/block_copy.h"
 
 #include <cstdlib>
 #include <cstring>
 
-namespace ftrans::cpu {
+namespace ftrans::cpu::steps {
 namespace {
 
 constexpr int64_t kParallelBytes = 1 << 18;  // below it, one thread is done before a second one could start
@@ -56,7 +56,7 @@ void transpose(int64_t rows, int64_t columns, const Unit* source, int64_t source
 
 }  // namespace
 
-StridedCopy::StridedCopy(int64_t itemsize, const int64_t* shape, int ndim, const int64_t* source_strides,
+BlockCopy::BlockCopy(int64_t itemsize, const int64_t* shape, int ndim, const int64_t* source_strides,
                          const int64_t* destination_strides)
     : itemsize_(itemsize), bytes_(itemsize) {
   for (int i = 0; i < ndim; ++i) {
@@ -89,7 +89,7 @@ StridedCopy::StridedCopy(int64_t itemsize, const int64_t* shape, int ndim, const
 }
 
 template <typename Unit>
-void StridedCopy::run_axes(int depth, const Unit* source, Unit* destination) const {
+void BlockCopy::run_axes(int depth, const Unit* source, Unit* destination) const {
   const Axis& axis = axes_[depth];
   const int remaining = axes_.size() - depth;
   if (remaining == 1) {
@@ -104,7 +104,7 @@ void StridedCopy::run_axes(int depth, const Unit* source, Unit* destination) con
   }
 }
 
-void StridedCopy::run(const void* source, void* destination) const {
+void BlockCopy::run(const void* source, void* destination) const {
   if (bytes_ == 0) return;
   if (axes_.empty()) {
     std::memcpy(destination, source, static_cast<size_t>(itemsize_));
@@ -122,7 +122,7 @@ void StridedCopy::run(const void* source, void* destination) const {
   }
 }
 
-void StridedCopy::run_parallel(const void* source, void* destination) const {
+void BlockCopy::run_parallel(const void* source, void* destination) const {
   if (bytes_ < kParallelBytes) return run(source, destination);
   ThreadPool& pool = ThreadPool::instance();
   int axis = 0;
@@ -133,7 +133,7 @@ void StridedCopy::run_parallel(const void* source, void* destination) const {
   int64_t grain = std::max<int64_t>(1, split.extent * kPartBytes / bytes_);
   if (axis >= axes_.size() - 2) grain = (grain + kTileBytes - 1) / kTileBytes * kTileBytes;
   pool.parallel_for(split.extent, grain, [&](int64_t begin, int64_t end) {
-    StridedCopy part = *this;
+    BlockCopy part = *this;
     part.axes_[axis].extent = end - begin;
     part.run(byte_offset(source, begin * split.source * itemsize_),
              byte_offset(destination, begin * split.destination * itemsize_));

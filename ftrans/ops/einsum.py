@@ -1,0 +1,182 @@
+"""Einstein summation. Two operands go straight to one `dot_general`; more are ordered by opt_einsum."""
+
+from __future__ import annotations
+
+import importlib
+from collections import Counter
+from string import ascii_letters
+from typing import Any
+
+from .. import primitives as p
+from .._native import Array, bool_
+from .linear_algebra import diagonal, dot_general
+from .manipulation import permute
+from .operands import as_array, broadcast, convert, promoted_dtype, reshape_to
+from .statistical import sum as sum_over
+from .streams import streamed
+
+__all__ = ["einsum"]
+
+Term = tuple[Array, str]  # an array and a label for each of its axes
+
+
+@streamed
+def einsum(subscripts: str, /, *operands: Any, optimize: str = "auto", stream: Any = None) -> Array:
+    """The sum of products that `subscripts` describe.
+
+    Args:
+        subscripts: labels of the axes of each operand and of the result, such as "ij,jk->ik". Axes that share a label
+            run together, those not in the result are summed. "..." stands for further, broadcasting axes. Without
+            "->", the labels that occur once make the result, in alphabetical order.
+        operands: arrays; their dtypes are promoted.
+        optimize: how opt_einsum orders the contractions of three or more operands.
+
+    Raises:
+        ValueError: the subscripts are ill-formed or do not fit the shapes.
+
+    >>> ft.einsum("ij,j->i", ft.array([[1.0, 2.0], [3.0, 4.0]]), ft.array([1.0, 1.0]))
+    array([3, 7], dtype=float32)
+    """
+    if not isinstance(subscripts, str):
+        raise TypeError(f"einsum: subscripts must be a string, got {type(subscripts).__name__}")
+    arrays = [as_array(x, "einsum", f"operand {i}") for i, x in enumerate(operands)]
+    inputs, output = _parse(subscripts, [x.ndim for x in arrays])
+    dtype = promoted_dtype("einsum", *arrays)
+    terms = [(convert(x, dtype), labels) for x, labels in zip(arrays, inputs, strict=True)]
+    sizes = _label_sizes(subscripts, terms)
+    if any(label not in sizes for label in output):
+        raise ValueError(f"einsum: {subscripts!r}: a label of the result is not among those of the operands")
+    terms = [_simplified(x, labels, sizes) for x, labels in terms]
+    if len(terms) > 2:
+        terms = _contract_in_order(terms, output, optimize)
+    if len(terms) == 2:
+        terms = [_contract(*terms, set(output))]
+    return _finished(*terms[0], output, sizes)
+
+
+def _parse(subscripts: str, ndims: list[int]) -> tuple[list[str], str]:
+    """The labels of each operand and of the result, with those that the ellipsis stands for."""
+    text = subscripts.replace(" ", "")
+    left, arrow, right = text.partition("->")
+    inputs = left.split(",")
+    if len(inputs) != len(ndims):
+        raise ValueError(f"einsum: {subscripts!r} names {len(inputs)} operands, got {len(ndims)}")
+    unused = [c for c in ascii_letters if c not in text]
+    hidden = 0  # the most axes that an ellipsis stands for
+    for i, (labels, ndim) in enumerate(zip(inputs, ndims, strict=True)):
+        explicit = len(labels.replace("...", "", 1))
+        if explicit > ndim or ("..." not in labels and explicit != ndim):
+            raise ValueError(f"einsum: {subscripts!r} gives operand {i} {explicit} axes, but it has {ndim}")
+        if "..." in labels:
+            hidden = max(hidden, ndim - explicit)
+    if hidden > len(unused):
+        raise ValueError(f"einsum: {subscripts!r} needs more labels than there are letters")
+    stands_for = "".join(unused[:hidden])
+
+    def expand(labels: str, number: int) -> str:
+        labels = labels.replace("...", stands_for[hidden - number :], 1)
+        if not all(c in ascii_letters for c in labels):
+            raise ValueError(f"einsum: {subscripts!r}: labels must be letters or one '...'")
+        return labels
+
+    expanded = [expand(s, n - len(s.replace("...", "", 1))) for s, n in zip(inputs, ndims, strict=True)]
+    if arrow:
+        output = expand(right, hidden)
+        if len(set(output)) < len(output):
+            raise ValueError(f"einsum: {subscripts!r}: a label occurs twice in the result")
+        return expanded, output
+    counts = Counter("".join(expanded))
+    once = sorted(c for c, n in counts.items() if n == 1 and c not in stands_for)
+    return expanded, stands_for + "".join(once)
+
+
+def _label_sizes(subscripts: str, terms: list[Term]) -> dict[str, int]:
+    sizes: dict[str, int] = {}
+    for x, labels in terms:
+        for label, extent in zip(labels, x.shape, strict=True):
+            known = sizes.get(label, 1)
+            if 1 not in (known, extent) and known != extent:
+                raise ValueError(f"einsum: {subscripts!r}: label {label!r} has extents {known} and {extent}")
+            sizes[label] = extent if known == 1 else known
+    return sizes
+
+
+def _simplified(x: Array, labels: str, sizes: dict[str, int]) -> Term:
+    """Without repeated labels (diagonals are taken) and without axes that only broadcast."""
+    for label, times in Counter(labels).items():
+        for _ in range(times - 1):
+            first = labels.index(label)
+            second = labels.index(label, first + 1)
+            if x.shape[first] != x.shape[second]:
+                narrow = first if x.shape[first] == 1 else second
+                x = reshape_to(x, x.shape[:narrow] + x.shape[narrow + 1 :])
+                labels = labels[:narrow] + labels[narrow + 1 :]
+            else:
+                x = diagonal(x, 0, first, second)
+                labels = "".join(c for i, c in enumerate(labels) if i not in (first, second)) + label
+    kept = [i for i, label in enumerate(labels) if not (x.shape[i] == 1 and sizes[label] != 1)]
+    return reshape_to(x, tuple(x.shape[i] for i in kept)), "".join(labels[i] for i in kept)
+
+
+def _summed(x: Array, labels: str, needed: set[str]) -> Term:
+    """The term summed over the labels that nothing else needs."""
+    axes = tuple(i for i, label in enumerate(labels) if label not in needed)
+    if not axes:
+        return x, labels
+    return sum_over(x, axes, dtype=x.dtype), "".join(label for label in labels if label in needed)
+
+
+def _contract(first: Term, second: Term, needed: set[str]) -> Term:
+    """The product of two terms, summed over the labels that are not needed."""
+    (x, xs), (y, ys) = _summed(*first, needed | set(second[1])), _summed(*second, needed | set(first[1]))
+    shared = [label for label in xs if label in ys]
+    batch = [label for label in shared if label in needed]
+    contracted = [label for label in shared if label not in needed]
+    labels = "".join(batch) + "".join(c for c in xs if c not in shared) + "".join(c for c in ys if c not in shared)
+    if not contracted:
+        return _multiply(x, xs, y, ys, labels), labels
+
+    def axes(names: list[str], of: str) -> tuple[int, ...]:
+        return tuple(of.index(label) for label in names)
+
+    dimensions = (axes(contracted, xs), axes(contracted, ys)), (axes(batch, xs), axes(batch, ys))
+    return dot_general(x, y, *dimensions), labels
+
+
+def _multiply(x: Array, xs: str, y: Array, ys: str, labels: str) -> Array:
+    extents = dict(zip(xs + ys, x.shape + y.shape, strict=True))
+    shape = tuple(extents[label] for label in labels)
+    product = p.and_p if x.dtype is bool_ else p.mul_p
+    return product.bind(_aligned(x, xs, labels, shape), _aligned(y, ys, labels, shape))
+
+
+def _aligned(x: Array, xs: str, labels: str, shape: tuple[int, ...]) -> Array:
+    """`x` with its axes in the order of `labels`, broadcast to `shape`."""
+    ordered = sorted(range(x.ndim), key=lambda axis: labels.index(xs[axis]))
+    x = permute(x, tuple(ordered))
+    return broadcast(reshape_to(x, tuple(n if c in xs else 1 for c, n in zip(labels, shape, strict=True))), shape)
+
+
+def _contract_in_order(terms: list[Term], output: str, optimize: str) -> list[Term]:
+    """Contract pairs until two terms are left."""
+    present = {label for _, labels in terms for label in labels}
+    expression = ",".join(labels for _, labels in terms) + "->" + "".join(c for c in output if c in present)
+    opt_einsum = importlib.import_module("opt_einsum")
+    path, _ = opt_einsum.contract_path(expression, *[x.shape for x, _ in terms], shapes=True, optimize=optimize)
+    for chosen in path:
+        if len(terms) <= 2:
+            break
+        group = [terms[i] for i in chosen]
+        terms = [t for i, t in enumerate(terms) if i not in chosen]
+        while len(group) > 1:
+            first, second = group.pop(0), group.pop(0)
+            needed = set(output).union(*(labels for _, labels in terms + group))
+            group.insert(0, _contract(first, second, needed))
+        terms += group
+    return terms
+
+
+def _finished(x: Array, labels: str, output: str, sizes: dict[str, int]) -> Array:
+    """The term summed, transposed and broadcast to the labels of the result."""
+    x, labels = _summed(x, labels, set(output))
+    return _aligned(x, labels, output, tuple(sizes[label] for label in output))

@@ -1,0 +1,134 @@
+#include "cpu/fused_layout.h"
+
+#include <algorithm>
+#include <cstdlib>
+
+namespace ftrans::cpu {
+
+Layout::Layout(const Plan& plan, const int64_t* shape, const int64_t* const* input_strides)
+    : original_ndim_(std::max(plan.ndim, 1)),
+      operand_count_(static_cast<int>(plan.sources.size() + plan.stores.size())),
+      extents_(original_ndim_),
+      given_(static_cast<int64_t>(operand_count_) * original_ndim_),
+      strides_(static_cast<int64_t>(operand_count_) * original_ndim_),
+      order_(original_ndim_),
+      group_(original_ndim_),
+      access_(operand_count_) {
+  int operand = 0;
+  for (const PlanSource& source : plan.sources) {
+    int64_t* strides = &given_[static_cast<int64_t>(operand++) * original_ndim_];
+    for (int axis = 0; axis < plan.ndim; ++axis) {
+      strides[axis] = source.input >= 0 ? input_strides[source.input][axis] : axis == source.axis;
+    }
+  }
+  for (size_t i = 0; i < plan.stores.size(); ++i) {
+    int64_t* strides = &given_[static_cast<int64_t>(operand++) * original_ndim_];
+    int64_t expected = 1;
+    for (int axis = plan.ndim - 1; axis >= 0; expected *= shape[axis--]) strides[axis] = expected;
+  }
+  for (int axis = 0; axis < plan.ndim; ++axis) size *= shape[axis];
+  order_axes(plan, shape);
+  for (int i = 0; i < plan.ndim; ++i) {
+    const Group group = plan.reductions.empty() ? Kept : group_[i];
+    (group == Kept ? kept : group == Reduced ? reduced : inner) *= shape[i];
+  }
+  merge_axes(shape);
+  classify();
+}
+
+void Layout::order_axes(const Plan& plan, const int64_t* shape) {
+  const int ndim = plan.ndim;
+  if (plan.reductions.empty()) {
+    for (int axis = 0; axis < ndim; ++axis) {
+      group_[axis] = Kept;
+      if (shape[axis] != 1) order_[axis_count_++] = axis;
+    }
+    return;
+  }
+  // The kept axes behind the last reduced one are inner; nothing is inner where the last (real) axis is reduced.
+  int last_reduced = -1;
+  for (int axis = 0; axis < ndim; ++axis) {
+    group_[axis] = plan.reduced_axes[axis] ? Reduced : Kept;
+    if (plan.reduced_axes[axis] && shape[axis] != 1) last_reduced = axis;
+  }
+  if (last_reduced >= 0) {
+    for (int axis = last_reduced + 1; axis < ndim; ++axis) {
+      if (group_[axis] == Kept) group_[axis] = Inner;
+    }
+  }
+  if (plan.stores.empty() && order_by_memory(plan, shape)) return;
+  for (const Group group : {Kept, Reduced, Inner}) {
+    for (int axis = 0; axis < ndim; ++axis) {
+      if (group_[axis] == group && shape[axis] != 1) order_[axis_count_++] = axis;
+    }
+  }
+}
+
+/// With reductions alone the order is free. If the axis along which the (largest) input is contiguous is reduced, rows
+/// along it are the best tiles, whatever axes follow it. Returns whether that decided the order.
+bool Layout::order_by_memory(const Plan& plan, const int64_t* shape) {
+  const int64_t* reference = nullptr;
+  int most = 0;
+  for (size_t i = 0; i < plan.sources.size(); ++i) {
+    const int64_t* strides = &given_[static_cast<int64_t>(i) * original_ndim_];
+    int varying = 0;
+    for (int axis = 0; axis < plan.ndim; ++axis) varying += shape[axis] != 1 && strides[axis] != 0;
+    if (varying > most) most = varying, reference = strides;
+  }
+  if (!reference) return false;
+  const auto distance = [&](int axis) { return reference[axis] == 0 ? INT64_MAX : std::abs(reference[axis]); };
+  int nearest = -1;
+  for (int axis = 0; axis < plan.ndim; ++axis) {
+    if (shape[axis] != 1 && (nearest < 0 || distance(axis) <= distance(nearest))) nearest = axis;
+  }
+  if (!plan.reduced_axes[nearest]) return false;
+  for (int axis = 0; axis < plan.ndim; ++axis) {
+    if (plan.reduced_axes[axis]) continue;
+    group_[axis] = Kept;
+    if (shape[axis] != 1) order_[axis_count_++] = axis;
+  }
+  const int first = axis_count_;
+  for (int axis = 0; axis < plan.ndim; ++axis) {
+    if (plan.reduced_axes[axis] && shape[axis] != 1) order_[axis_count_++] = axis;
+  }
+  std::stable_sort(&order_[0] + first, &order_[0] + axis_count_, [&](int a, int b) { return distance(a) > distance(b); });
+  return true;
+}
+
+void Layout::merge_axes(const int64_t* shape) {
+  for (int i = 0; i < axis_count_; ++i) {
+    const int axis = order_[i];
+    bool merges = ndim > 0 && group_[axis] == group_[order_[i - 1]];
+    for (int operand = 0; merges && operand < operand_count_; ++operand) {
+      merges = stride(operand, ndim - 1) == given_[operand * original_ndim_ + axis] * shape[axis];
+    }
+    if (merges) {
+      extents_[ndim - 1] *= shape[axis];
+    } else {
+      extents_[ndim++] = shape[axis];
+    }
+    for (int operand = 0; operand < operand_count_; ++operand) {
+      strides_[operand * original_ndim_ + ndim - 1] = given_[operand * original_ndim_ + axis];
+    }
+  }
+  if (ndim == 0) {  // a single element
+    ndim = 1;
+    extents_[0] = 1;
+    for (int operand = 0; operand < operand_count_; ++operand) strides_[operand * original_ndim_] = 1;
+  }
+}
+
+void Layout::classify() {
+  for (int operand = 0; operand < operand_count_; ++operand) {
+    bool contiguous = true, uniform = true;
+    int64_t expected = 1;
+    for (int axis = ndim - 1; axis >= 0; expected *= extents_[axis--]) {
+      contiguous &= stride(operand, axis) == expected;
+      uniform &= stride(operand, axis) == 0;
+    }
+    access_[operand] = contiguous ? Access::Contiguous : uniform ? Access::Uniform : Access::Strided;
+    has_strided_ |= access_[operand] == Access::Strided;
+  }
+}
+
+}  // namespace ftrans::cpu

@@ -1,0 +1,27 @@
+# Step kernels and BLAS.
+set(step_sources
+    blas.cpp
+    step_kernels.cpp
+    steps/argreduce.cpp
+    steps/block_copy.cpp
+    steps/indexing.cpp
+    steps/matmul.cpp
+    steps/random.cpp
+    steps/scan.cpp
+    steps/shape.cpp
+    steps/sort.cpp)
+if(APPLE)
+  list(APPEND step_sources blas_accelerate.cpp)
+  target_link_libraries(ftrans_core PUBLIC "-framework Accelerate")
+else()
+  list(APPEND step_sources blas_openblas.cpp)
+endif()
+list(TRANSFORM step_sources PREPEND ${CMAKE_CURRENT_LIST_DIR}/)
+target_sources(ftrans_core PRIVATE ${step_sources})
+
+# ftrans_step_tests PATH_OF_LIBSCIPY_OPENBLAS: checks of all step kernels and of the thread pool.
+if(FTRANS_NATIVE_TESTS)
+  add_executable(ftrans_step_tests ${CMAKE_CURRENT_LIST_DIR}/../../tests/native/test_step_kernels.cpp)
+  target_link_libraries(ftrans_step_tests PRIVATE ftrans_core)
+  target_compile_options(ftrans_step_tests PRIVATE -Wall -Wextra)
+endif()

@@ -1,0 +1,68 @@
+#include "cpu/strided_copy.h"
+
+#include <cstring>
+
+namespace ftrans::cpu {
+namespace {
+
+struct Pair {  // an element of 16 bytes
+  uint64_t words[2];
+};
+
+/// Calls f with a null pointer of an unsigned type of that size.
+template <class F>
+void with_element(int64_t itemsize, F&& f) {
+  switch (itemsize) {
+    case 1: return f(static_cast<uint8_t*>(nullptr));
+    case 2: return f(static_cast<uint16_t*>(nullptr));
+    case 4: return f(static_cast<uint32_t*>(nullptr));
+    case 8: return f(static_cast<uint64_t*>(nullptr));
+    default: return f(static_cast<Pair*>(nullptr));
+  }
+}
+
+}  // namespace
+
+void gather_row(void* out, const void* in, int64_t stride, int64_t n, int64_t itemsize) {
+  if (stride == 1) {
+    std::memcpy(out, in, static_cast<size_t>(n * itemsize));
+    return;
+  }
+  with_element(itemsize, [&]<class T>(T*) {
+    auto* o = static_cast<T*>(out);
+    auto* x = static_cast<const T*>(in);
+    if (stride == 0) {
+      const T value = *x;
+      for (int64_t i = 0; i < n; ++i) o[i] = value;
+    } else if (stride == -1) {
+      for (int64_t i = 0; i < n; ++i) o[i] = x[-i];
+    } else {
+      for (int64_t i = 0; i < n; ++i) o[i] = x[i * stride];
+    }
+  });
+}
+
+void scatter_row(void* out, int64_t stride, const void* in, int64_t n, int64_t itemsize) {
+  if (stride == 1) {
+    std::memcpy(out, in, static_cast<size_t>(n * itemsize));
+    return;
+  }
+  with_element(itemsize, [&]<class T>(T*) {
+    auto* o = static_cast<T*>(out);
+    auto* x = static_cast<const T*>(in);
+    for (int64_t i = 0; i < n; ++i) o[i * stride] = x[i];
+  });
+}
+
+void gather_transposed(void* out, const void* in, int64_t row_stride, int64_t column_stride, int64_t rows,
+                       int64_t columns, int64_t itemsize) {
+  with_element(itemsize, [&]<class T>(T*) {
+    auto* o = static_cast<T*>(out);
+    auto* x = static_cast<const T*>(in);
+    for (int64_t c = 0; c < columns; ++c) {
+      for (int64_t r = 0; r < rows; ++r) o[r * columns + c] = x[r * row_stride + c * column_stride];
+    }
+  });
+}
+
+}  // namespace ftrans::cpu

@@ -1,0 +1,296 @@
+#include "cpu/tile_evaluator.h"
+
+#include <algorithm>
+#include <cstring>
+#include <new>
+
+#include "cpu/strided_copy.h"
+
+namespace ftrans::cpu {
+namespace {
+
+constexpr int64_t kAlignment = 64;
+
+int64_t aligned(int64_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
+
+class Scratch {
+ public:
+  char* reserve(int64_t bytes) {
+    if (bytes > size_) {
+      release();
+      data_ = static_cast<char*>(::operator new(bytes, std::align_val_t{kPage}));
+      size_ = bytes;
+    }
+    return data_;
+  }
+  ~Scratch() { release(); }
+
+ private:
+  static constexpr size_t kPage = 4096;
+  void release() {
+    if (data_) ::operator delete(data_, std::align_val_t{kPage});
+    data_ = nullptr;
+    size_ = 0;
+  }
+  char* data_ = nullptr;
+  int64_t size_ = 0;
+};
+
+}  // namespace
+
+char* thread_scratch(int64_t bytes) {
+  thread_local Scratch scratch;
+  return scratch.reserve(bytes);
+}
+
+int64_t TileEvaluator::scratch_bytes(const Plan& plan) {
+  return aligned(plan.register_bytes()) + aligned(plan.values.size() * sizeof(TileValue)) +
+         aligned(std::max(plan.ndim, 1) * sizeof(int64_t)) + aligned(plan.stores.size() * sizeof(bool));
+}
+
+TileEvaluator::TileEvaluator(const Plan& plan, const Layout& layout, const void* const* inputs, void* const* outputs,
+                             char* scratch)
+    : plan_(plan), layout_(layout), inputs_(inputs), outputs_(outputs), registers_(scratch) {
+  char* next = scratch + aligned(plan.register_bytes());
+  values_ = reinterpret_cast<TileValue*>(next);
+  next += aligned(plan.values.size() * sizeof(TileValue));
+  coordinates_ = reinterpret_cast<int64_t*>(next);
+  next += aligned(std::max(plan.ndim, 1) * sizeof(int64_t));
+  direct_ = reinterpret_cast<bool*>(next);
+
+  for (size_t i = 0; i < plan.values.size(); ++i) {
+    const int constant = plan.values[i].constant;
+    if (constant >= 0) values_[i] = {reinterpret_cast<const char*>(plan.constants[constant].bytes), true};
+  }
+
+  int64_t stored = 0;
+  for (const PlanStore& store : plan.stores) stored += layout.size * itemsize(store.storage);
+  constexpr int64_t kStreamingBytes = int64_t{64} << 20;
+  streaming_ = stored >= kStreamingBytes;
+
+  // A value may be computed in its output's memory unless an input there is still read afterwards.
+  for (size_t i = 0; i < plan.stores.size(); ++i) {
+    const PlanValue& value = plan.values[plan.stores[i].value];
+    bool direct = value.store == static_cast<int>(i) && !streaming_;
+    for (const PlanValue& other : plan.values) {
+      if (!direct) break;
+      if (other.source < 0 || plan.sources[other.source].input < 0) continue;
+      direct = inputs[plan.sources[other.source].input] != outputs[plan.stores[i].output] ||
+               other.last_use <= value.definition;
+    }
+    direct_[i] = direct;
+  }
+}
+
+void TileEvaluator::run(int64_t begin, int64_t count) {
+  int64_t rest = begin;
+  for (int axis = layout_.ndim - 1; axis > 0; --axis) {
+    const int64_t extent = layout_.extent(axis);
+    coordinates_[axis] = rest % extent;
+    rest /= extent;
+  }
+  coordinates_[0] = rest;
+  const bool within_row = coordinates_[layout_.ndim - 1] + count <= layout_.inner_extent();
+  tile_ = {begin, count, within_row, -1, 1, count};
+  run_steps();
+}
+
+void TileEvaluator::run_block(const int64_t* coordinates, int row_axis, int64_t rows, int64_t columns) {
+  std::copy_n(coordinates, layout_.ndim, coordinates_);
+  tile_ = {0, rows * columns, rows == 1, row_axis, rows, columns};
+  run_steps();
+}
+
+void TileEvaluator::run_steps() {
+  for (const PlanStep& step : plan_.steps) {
+    if (step.operand_count == 0) {
+      load(step);
+    } else {
+      apply(step);
+    }
+  }
+  int operand = static_cast<int>(plan_.sources.size());
+  for (const PlanStore& each : plan_.stores) store(each, operand++);
+}
+
+/// Memory offset, in elements, of the tile's first element.
+int64_t TileEvaluator::offset(int operand) const {
+  if (tile_.row_axis < 0 && layout_.access(operand) == Access::Contiguous) return tile_.begin;
+  int64_t sum = 0;
+  for (int axis = 0; axis < layout_.ndim; ++axis) sum += coordinates_[axis] * layout_.stride(operand, axis);
+  return sum;
+}
+
+/// Whether the tile's elements of an operand follow each other in memory.
+bool TileEvaluator::lies_contiguous(int operand) const {
+  if (tile_.within_row) return layout_.inner_stride(operand) == 1;
+  return tile_.row_axis < 0 && layout_.access(operand) == Access::Contiguous;
+}
+
+/// Calls f(position in the tile, memory offset, elements) for the pieces of the tile along the last axis.
+template <class F>
+void TileEvaluator::for_each_row(int operand, F&& f) const {
+  int64_t at = offset(operand);
+  if (tile_.row_axis >= 0) {
+    const int64_t step = layout_.stride(operand, tile_.row_axis);
+    for (int64_t row = 0; row < tile_.rows; ++row, at += step) f(row * tile_.columns, at, tile_.columns);
+    return;
+  }
+  const int last = layout_.ndim - 1;
+  const int64_t extent = layout_.inner_extent();
+  int64_t length = std::min(extent - coordinates_[last], tile_.count);
+  f(int64_t{0}, at, length);
+  if (length == tile_.count) return;
+  at -= coordinates_[last] * layout_.stride(operand, last);
+  // Carry like an odometer. The outer coordinates follow from the number of the row.
+  int64_t row_number = tile_.begin / extent;
+  for (int64_t position = length; position < tile_.count; position += length) {
+    ++row_number;
+    int64_t rest = row_number;
+    for (int axis = last - 1; axis >= 0; --axis) {
+      const int64_t stride = layout_.stride(operand, axis);
+      at += stride;
+      if (axis == 0 || rest % layout_.extent(axis) != 0) break;
+      at -= stride * layout_.extent(axis);
+      rest /= layout_.extent(axis);
+    }
+    length = std::min(extent, tile_.count - position);
+    f(position, at, length);
+  }
+}
+
+const char* TileEvaluator::splat(const char* element, int64_t itemsize, char* out) {
+  kernel_set().splat(itemsize)(out, element, nullptr, nullptr, tile_.count);
+  return out;
+}
+
+void TileEvaluator::load(const PlanStep& step) {
+  const PlanValue& value = plan_.values[step.result];
+  const PlanSource& source = plan_.sources[value.source];
+  TileValue& result = values_[step.result];
+  char* out = slot(value.slot);
+  if (source.input < 0) return load_coordinates(source, value.source, out, result);
+
+  const int64_t width = itemsize(source.storage);
+  const char* base = static_cast<const char*>(inputs_[source.input]);
+  const bool uniform = layout_.access(value.source) == Access::Uniform ||
+                       (tile_.within_row && layout_.inner_stride(value.source) == 0);
+  if (uniform || lies_contiguous(value.source)) {
+    result = {base + offset(value.source) * width, uniform};
+  } else {
+    char* raw = source.load ? staging() : out;
+    gather(value.source, base, width, raw);
+    result = {raw, false};
+  }
+  if (source.load) {
+    source.load(out, result.data, nullptr, nullptr, uniform ? 1 : tile_.count);
+    result.data = out;
+  }
+}
+
+void TileEvaluator::load_coordinates(const PlanSource& source, int operand, char* out, TileValue& result) {
+  char* raw = source.load ? staging() : out;
+  const int64_t step = layout_.inner_stride(operand);
+  const bool uniform = layout_.access(operand) == Access::Uniform || (tile_.within_row && step == 0);
+  if (uniform) {
+    *reinterpret_cast<int64_t*>(raw) = offset(operand);
+  } else {
+    for_each_row(operand, [&](int64_t position, int64_t first, int64_t count) {
+      kernel_set().ramp(raw + position * sizeof(int64_t), &first, &step, nullptr, count);
+    });
+  }
+  if (source.load) source.load(out, raw, nullptr, nullptr, uniform ? 1 : tile_.count);
+  result = {out, uniform};
+}
+
+void TileEvaluator::gather(int operand, const char* base, int64_t itemsize, char* out) {
+  const int64_t stride = layout_.inner_stride(operand);
+  if (tile_.row_axis >= 0) {
+    const int64_t row_stride = layout_.stride(operand, tile_.row_axis);
+    if ((row_stride == 1 || row_stride == -1) && stride != 1) {
+      gather_transposed(out, base + offset(operand) * itemsize, row_stride, stride, tile_.rows, tile_.columns, itemsize);
+      return;
+    }
+  }
+  for_each_row(operand, [&](int64_t position, int64_t at, int64_t count) {
+    gather_row(out + position * itemsize, base + at * itemsize, stride, count, itemsize);
+  });
+}
+
+/// Where a computed value goes: its output's memory if that is possible, else its register.
+char* TileEvaluator::destination(int index) {
+  const PlanValue& value = plan_.values[index];
+  if (value.store >= 0 && direct_[value.store]) {
+    const int operand = static_cast<int>(plan_.sources.size()) + value.store;
+    if (lies_contiguous(operand)) {
+      return static_cast<char*>(outputs_[plan_.stores[value.store].output]) + offset(operand) * itemsize(value.dtype);
+    }
+  }
+  return slot(value.slot);
+}
+
+void TileEvaluator::apply(const PlanStep& step) {
+  const char* data[3] = {nullptr, nullptr, nullptr};
+  unsigned uniform = 0;
+  for (int i = 0; i < step.operand_count; ++i) {
+    const TileValue& operand = values_[step.operands[i]];
+    data[i] = operand.data;
+    uniform |= static_cast<unsigned>(operand.uniform) << i;
+  }
+  if (uniform == (1u << step.operand_count) - 1) {  // one element stands for all
+    char* out = slot(plan_.values[step.result].slot);
+    step.kernels.by_scalars[0](out, data[0], data[1], data[2], 1);
+    values_[step.result] = {out, true};
+    return;
+  }
+  if (uniform == 1 && step.kernels.commutative) {
+    std::swap(data[0], data[1]);
+    uniform = 2;
+  }
+  Kernel kernel = step.kernels.by_scalars[uniform];
+  if (!kernel) {
+    kernel = step.kernels.by_scalars[0];
+    for (int i = 0; i < step.operand_count; ++i) {
+      if (uniform >> i & 1) data[i] = splat(data[i], itemsize(plan_.values[step.operands[i]].dtype), spare(i));
+    }
+  }
+  char* out = destination(step.result);
+  kernel(out, data[0], data[1], data[2], tile_.count);
+  values_[step.result] = {out, false};
+}
+
+void TileEvaluator::store(const PlanStore& store, int operand) {
+  const TileValue value = values_[store.value];
+  const int64_t width = itemsize(store.storage);
+  const bool contiguous = lies_contiguous(operand);
+  char* base = static_cast<char*>(outputs_[store.output]);
+  char* out = contiguous ? base + offset(operand) * width : nullptr;
+  if (out && value.data == out && !value.uniform) return;
+
+  const char* data = value.data;
+  if (store.narrow) {
+    char* raw = contiguous && !value.uniform && !streaming_ ? out : staging();
+    store.narrow(raw, data, nullptr, nullptr, value.uniform ? 1 : tile_.count);
+    data = raw;
+    if (raw == out) return;
+  }
+  if (contiguous && value.uniform) {
+    splat(data, width, out);
+  } else if (contiguous && streaming_) {
+    kernel_set().stream_copy(out, data, nullptr, nullptr, tile_.count * width);
+  } else if (contiguous) {
+    std::memmove(out, data, static_cast<size_t>(tile_.count * width));
+  } else {
+    if (value.uniform) data = splat(data, width, spare(0));
+    for_each_row(operand, [&](int64_t position, int64_t at, int64_t count) {
+      scatter_row(base + at * width, layout_.inner_stride(operand), data + position * width, count, width);
+    });
+  }
+}
+
+const char* TileEvaluator::materialized(int index) {
+  const TileValue& value = values_[index];
+  return value.uniform ? splat(value.data, itemsize(plan_.values[index].dtype), spare(0)) : value.data;
+}
+
+}  // namespace ftrans::cpu

@@ -1,0 +1,91 @@
+"""Pytrees."""
+
+from collections import namedtuple
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+import ftrans as ft
+from ftrans.core.pytree import broadcast_prefix, flatten
+
+Pair = namedtuple("Pair", ["a", "b"])
+
+
+@ft.register_dataclass
+@dataclass
+class Layer:
+    weight: object
+    bias: object
+
+
+class Point:
+    def __init__(self, x, y):
+        self.x, self.y = x, y
+
+
+ft.register_pytree_node(Point, lambda p: ((p.x, p.y), None), lambda _, xy: Point(*xy))
+
+
+def loss(p):
+    return p.weight * p.weight * p.bias
+
+
+def test_dataclasses():
+    gradient = ft.grad(loss)(Layer(3.0, 2.0))
+    assert isinstance(gradient, Layer)
+    assert (float(gradient.weight), float(gradient.bias)) == (12.0, 9.0)
+
+
+def test_meta_fields_are_static():
+    @ft.register_dataclass(meta_fields=["power"])
+    @dataclass
+    class Monomial:
+        x: object
+        power: int
+
+    @ft.jit
+    def f(m):
+        out = m.x
+        for _ in range(m.power - 1):
+            out = out * m.x
+        return out
+
+    assert float(f(Monomial(2.0, 3))) == 8.0
+    assert float(f(Monomial(2.0, 4))) == 16.0
+    assert f.trace_count == 2
+
+
+def test_registered_classes_and_namedtuples():
+    p = ft.grad(lambda p: p.x * p.y)(Point(2.0, 5.0))
+    assert (float(p.x), float(p.y)) == (5.0, 2.0)
+    q = ft.grad(lambda q: q.a * q.b)(Pair(2.0, 5.0))
+    assert isinstance(q, Pair) and float(q.a) == 5.0
+
+
+def test_none_is_an_empty_tree():
+    assert ft.grad(lambda t: t["x"] * 2.0)({"x": 1.0, "y": None})["y"] is None
+
+
+def test_register_dataclass_errors():
+    with pytest.raises(TypeError, match="expected a dataclass"):
+        ft.register_dataclass(int)
+    with pytest.raises(ValueError, match="meta_fields"):
+        ft.register_dataclass(dataclass(type("D", (), {"__annotations__": {"x": int}})), meta_fields=["y"])
+
+
+def test_broadcast_prefix():
+    structure = flatten({"a": (1, None, 2), "b": 3})[1]
+    assert broadcast_prefix({"a": 0, "b": None}, structure, "axes") == [0, 0, None]
+    assert broadcast_prefix(7, structure, "axes") == [7, 7, 7]
+    with pytest.raises(ValueError, match="axes must be a prefix"):
+        broadcast_prefix({"a": 0}, structure, "axes")
+
+
+def test_leaves_that_are_not_arrays_are_named():
+    with pytest.raises(TypeError, match=r"grad: argument p\['w'\]\[1\] of f must be an array.*str"):
+
+        def f(p):
+            return p
+
+        ft.grad(f)({"w": (np.ones(2), "x")})

@@ -1,0 +1,1 @@
+"""Behaviours of single primitives that generated checks would not find."""

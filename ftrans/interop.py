@@ -26,12 +26,12 @@ def array(obj: Any, dtype: Any = None, *, copy: bool | None = True, stream: Any 
     """Make an array of `obj`.
 
     Args:
-        obj: an Array, a Python scalar, a nested list or tuple of scalars and arrays, a NumPy array (bfloat16 too), or
-            anything with ``__array__``, ``__dlpack__`` or the buffer protocol.
-        dtype: the result's dtype. By default Python ints become int32, floats float32, complex complex64; an array
-            keeps its dtype.
-        copy: False shares the memory of a NumPy array (which must then not be written to), None lets Arrays through
-            as they are.
+        obj: an Array, a Python scalar, a nested list or tuple of scalars and arrays, a NumPy array (bfloat16
+            too), or anything with ``__array__``, ``__dlpack__`` or the buffer protocol.
+        dtype: the result's dtype. By default Python ints become int32, floats float32, complex complex64; an
+            array keeps its dtype.
+        copy: False shares the memory of a NumPy array (which must then not be written to), None lets Arrays
+            through as they are.
 
     Raises:
         TypeError: `obj` cannot be read as numbers.
@@ -109,7 +109,9 @@ def _as_ndarray(obj: Any, function: str) -> np.ndarray:
 
 def _from_numpy(source: np.ndarray, dtype: Dtype | None, copy: bool | None, function: str) -> Array:
     if source.dtype.name not in DTYPES:
-        raise TypeError(f"{function}: NumPy dtype {source.dtype} is not supported; use one of {', '.join(DTYPES)}")
+        raise TypeError(
+            f"{function}: NumPy dtype {source.dtype} is not supported; use one of {', '.join(DTYPES)}"
+        )
     if not source.dtype.isnative:
         source = source.astype(source.dtype.newbyteorder("="))
     if copy is False and dtype is not None and dtype.name != source.dtype.name:
@@ -131,7 +133,9 @@ def _from_nested(obj: list | tuple, dtype: Dtype | None, function: str) -> Array
     except OverflowError as error:
         raise OverflowError(f"{function}: {error}; a larger dtype can be given with dtype=") from None
     except ValueError:
-        raise ValueError(f"{function}: the nested lists are ragged: lengths differ at the same depth") from None
+        raise ValueError(
+            f"{function}: the nested lists are ragged: lengths differ at the same depth"
+        ) from None
 
 
 def _collect_dtypes(obj: Any, strong: set[Dtype], weak: set[Dtype], function: str) -> bool:
@@ -149,7 +153,9 @@ def _collect_dtypes(obj: Any, strong: set[Dtype], weak: set[Dtype], function: st
         else:
             name = _as_ndarray(element, function).dtype.name
             if name not in DTYPES:
-                raise TypeError(f"{function}: expected numbers in the list; got {kind.__name__} ({element!r:.40})")
+                raise TypeError(
+                    f"{function}: expected numbers in the list; got {kind.__name__} ({element!r:.40})"
+                )
             strong.add(DTYPES[name])
     return holds_arrays
 
@@ -161,6 +167,10 @@ def _stack(obj: list | tuple, dtype: Dtype, function: str) -> Array:
     shape = parts[0].shape
     for part in parts:
         if part.shape != shape:
-            raise ValueError(f"{function}: the nested lists are ragged: shapes {shape} and {part.shape} side by side")
-    rows = [broadcast_in_dim_p.bind(p, shape=(1, *shape), dims=tuple(range(1, len(shape) + 1))) for p in parts]
+            raise ValueError(
+                f"{function}: the nested lists are ragged: shapes {shape} and {part.shape} side by side"
+            )
+    rows = [
+        broadcast_in_dim_p.bind(p, shape=(1, *shape), dims=tuple(range(1, len(shape) + 1))) for p in parts
+    ]
     return concatenate_p.bind(*rows, axis=0) if len(rows) > 1 else rows[0]

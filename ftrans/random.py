@@ -1,8 +1,8 @@
 """Random numbers: a stateless generator with explicit keys, and a global key for scripts.
 
-A key is a uint32 array of shape (2,). The same key always gives the same numbers: `split` it to draw independent ones.
-Without ``key=`` the functions draw on a global key, which `seed` sets. The bits are those of JAX's partitionable
-Threefry generator for the same key.
+A key is a uint32 array of shape (2,). The same key always gives the same numbers: `split` it to draw
+independent ones. Without ``key=`` the functions draw on a global key, which `seed` sets. The bits are those
+of JAX's partitionable Threefry generator for the same key.
 """
 
 from __future__ import annotations
@@ -10,14 +10,15 @@ from __future__ import annotations
 import math
 import operator
 import secrets
+import sys
 import threading
 from typing import Any
 
 import numpy as np
 
 from . import primitives as p
-from ._native import Array, bfloat16, uint8, uint16, uint32, uint64
-from .core.tracing import abstract_trace_active
+from ._native import Array, Dtype, bfloat16, uint8, uint16, uint32, uint64
+from .core.tracing import trace_to_jaxpr
 from .interop import asarray
 from .ops import creation, elementwise, manipulation, pointwise, sorting
 from .ops.indexing import take
@@ -78,7 +79,9 @@ def key(seed: Any, *, stream: Any = None) -> Array:
         return asarray(np.array([number >> 32, number & 0xFFFFFFFF], np.uint32))
     seed = as_array(seed, "random.key", "seed")
     if seed.dtype.kind not in "iu" or seed.ndim:
-        raise TypeError(f"random.key: seed must be an integer, got an array of dtype {seed.dtype}, shape {seed.shape}")
+        raise TypeError(
+            f"random.key: seed must be an integer, got an array of dtype {seed.dtype}, shape {seed.shape}"
+        )
     return p.concatenate_p.bind(*_words(seed), axis=0)
 
 
@@ -89,6 +92,16 @@ def _words(number: Array) -> tuple[Array, Array]:
     if number.dtype.itemsize < 8:
         return p.broadcast_in_dim_p.bind(constant_like(low, 0), shape=(1,), dims=()), low
     return convert(p.shift_right_p.bind(convert(number, uint64), asarray(32, dtype=uint64)), uint32), low
+
+
+def _is_tracing() -> bool:
+    """Whether this thread is inside of an abstract trace, such as that of `jit`."""
+    frame = sys._getframe(1)
+    while frame is not None:
+        if frame.f_code is trace_to_jaxpr.__code__:
+            return True
+        frame = frame.f_back  # type: ignore[assignment]
+    return False
 
 
 class _GlobalKey:
@@ -103,10 +116,11 @@ class _GlobalKey:
             self._key = value
 
     def next(self, function: str) -> Array:
-        if abstract_trace_active():
+        if _is_tracing():
             raise ValueError(
-                f"random.{function}: give key= inside of jit, vmap and make_jaxpr: a key drawn from the global state "
-                "would become a constant of the traced function, and every call would return the same numbers"
+                f"random.{function}: give key= inside of jit, vmap and make_jaxpr: a key drawn from the "
+                "global state would become a constant of the traced function, and every call would return "
+                "the same numbers"
             )
         with self._lock:
             pair = split(key(secrets.randbits(64)) if self._key is None else self._key)
@@ -137,8 +151,9 @@ def _key_for(function: str, given: Any) -> Array:
     return given
 
 
-def _halves(key: Array) -> tuple[Array, Array]:
-    return key[0], key[1]
+def _threefry(key: Array, counter: tuple[Array, Array]) -> tuple[Array, Array]:
+    """Both random words for each counter; `random_bits` gives their exclusive or."""
+    return threefry2x32((key[0], key[1]), counter)  # type: ignore[arg-type]
 
 
 @streamed
@@ -154,7 +169,7 @@ def split(key: Any, num: int | tuple[int, ...] = 2, *, stream: Any = None) -> Ar
     """
     key = _key_for("split", key)
     shape = normalize_shape("random.split", num)
-    words = threefry2x32(_halves(key), _counters(shape))
+    words = _threefry(key, _counters(shape))
     return manipulation.stack(words, axis=-1)
 
 
@@ -168,9 +183,11 @@ def fold_in(key: Any, data: Any, *, stream: Any = None) -> Array:
     key = _key_for("fold_in", key)
     data = as_array(data, "random.fold_in", "data")
     if data.dtype.kind not in "iu" or data.ndim:
-        raise TypeError(f"random.fold_in: data must be an integer, got dtype {data.dtype}, shape {data.shape}")
+        raise TypeError(
+            f"random.fold_in: data must be an integer, got dtype {data.dtype}, shape {data.shape}"
+        )
     low = convert(data, uint32)
-    return manipulation.stack(threefry2x32(_halves(key), (constant_like(low, 0), low)))
+    return manipulation.stack(_threefry(key, (constant_like(low, 0), low)))
 
 
 def _counters(shape: tuple[int, ...]) -> tuple[Array, Array]:
@@ -206,11 +223,11 @@ def bits(shape: Any = (), width: int = 4, *, key: Any = None, stream: Any = None
 def _bits(key: Array, shape: tuple[int, ...], width: int) -> Array:
     if width < 8:
         return convert(p.random_bits_p.bind(key, shape=shape), _UNSIGNED[width])
-    high, low = (convert(word, uint64) for word in threefry2x32(_halves(key), _counters(shape)))
+    high, low = (convert(word, uint64) for word in _threefry(key, _counters(shape)))
     return p.or_p.bind(p.shift_left_p.bind(high, constant_like(high, 32)), low)
 
 
-def _float_dtype(dtype: Any, function: str):
+def _float_dtype(dtype: Any, function: str) -> Dtype:
     dtype = DEFAULT_FLOAT if dtype is None else as_dtype(dtype, f"random.{function}")
     if dtype.kind != "f":
         raise TypeError(f"random.{function}: dtype must be a real floating-point one, got {dtype.name}")
@@ -224,11 +241,13 @@ def _shape_for(function: str, shape: Any, *parameters: Array) -> tuple[int, ...]
         return natural
     shape = normalize_shape(f"random.{function}", shape)
     if broadcast_shapes_of(f"random.{function}", natural, shape) != shape:
-        raise ValueError(f"random.{function}: the parameters, of shape {natural}, do not broadcast to shape {shape}")
+        raise ValueError(
+            f"random.{function}: the parameters, of shape {natural}, do not broadcast to shape {shape}"
+        )
     return shape
 
 
-def _unit_uniform(key: Array, shape: tuple[int, ...], dtype) -> Array:
+def _unit_uniform(key: Array, shape: tuple[int, ...], dtype: Dtype) -> Array:
     """Uniform numbers in [0, 1): random bits for the fraction of a number in [1, 2), less 1."""
     fraction_bits = FLOAT_FORMATS[dtype][1] - 1
     width = 1 if dtype is bfloat16 else dtype.itemsize  # 8 bits fill bfloat16's fraction
@@ -238,7 +257,7 @@ def _unit_uniform(key: Array, shape: tuple[int, ...], dtype) -> Array:
     return p.sub_p.bind(p.bitcast_p.bind(p.or_p.bind(fraction, one), dtype=dtype), asarray(1, dtype=dtype))
 
 
-def _uniform(key: Array, shape: tuple[int, ...], dtype, low: Array, high: Array) -> Array:
+def _uniform(key: Array, shape: tuple[int, ...], dtype: Dtype, low: Array, high: Array) -> Array:
     low, high = (broadcast(x, shape) if x.shape else x for x in (low, high))
     scaled = p.add_p.bind(p.mul_p.bind(_unit_uniform(key, shape, dtype), p.sub_p.bind(high, low)), low)
     return p.max_p.bind(low, scaled)  # rounding may lead below
@@ -270,7 +289,7 @@ def uniform(
 # ---------------------------------------------------------------- distributions
 
 
-def _standard_normal(key: Array, shape: tuple[int, ...], dtype) -> Array:
+def _standard_normal(key: Array, shape: tuple[int, ...], dtype: Dtype) -> Array:
     one = asarray(1, dtype=dtype)
     above_minus_one = p.nextafter_p.bind(p.neg_p.bind(one), asarray(0, dtype=dtype))
     quantile = p.erf_inv_p.bind(_uniform(key, shape, dtype, above_minus_one, one))
@@ -279,7 +298,13 @@ def _standard_normal(key: Array, shape: tuple[int, ...], dtype) -> Array:
 
 @streamed
 def normal(
-    shape: Any = (), dtype: Any = None, loc: Any = 0.0, scale: Any = 1.0, key: Any = None, *, stream: Any = None
+    shape: Any = (),
+    dtype: Any = None,
+    loc: Any = 0.0,
+    scale: Any = 1.0,
+    key: Any = None,
+    *,
+    stream: Any = None,
 ) -> Array:
     """Numbers of the normal distribution with mean `loc` and standard deviation `scale` (arrays or numbers).
 
@@ -305,7 +330,8 @@ def truncated_normal(
     dtype = _float_dtype(dtype, "truncated_normal")
     key = _key_for("truncated_normal", key)
     low, high = (
-        as_dtype_array(x, dtype, "random.truncated_normal", n) for x, n in ((lower, "lower"), (upper, "upper"))
+        as_dtype_array(x, dtype, "random.truncated_normal", n)
+        for x, n in ((lower, "lower"), (upper, "upper"))
     )
     shape = _shape_for("truncated_normal", shape, low, high)
     root = asarray(math.sqrt(2), dtype=dtype)
@@ -327,7 +353,7 @@ def gumbel(shape: Any = (), dtype: Any = None, key: Any = None, *, stream: Any =
     return _gumbel(_key_for("gumbel", key), normalize_shape("random.gumbel", shape), dtype)
 
 
-def _gumbel(key: Array, shape: tuple[int, ...], dtype) -> Array:
+def _gumbel(key: Array, shape: tuple[int, ...], dtype: Dtype) -> Array:
     exponent, _ = FLOAT_FORMATS[dtype]
     smallest = asarray(2.0 ** (2 - exponent), dtype=dtype)
     numbers = _uniform(key, shape, dtype, smallest, asarray(1, dtype=dtype))
@@ -343,12 +369,20 @@ def exponential(shape: Any = (), dtype: Any = None, key: Any = None, *, stream: 
     """
     dtype = _float_dtype(dtype, "exponential")
     shape = normalize_shape("random.exponential", shape)
-    return p.neg_p.bind(p.log1p_p.bind(p.neg_p.bind(_unit_uniform(_key_for("exponential", key), shape, dtype))))
+    return p.neg_p.bind(
+        p.log1p_p.bind(p.neg_p.bind(_unit_uniform(_key_for("exponential", key), shape, dtype)))
+    )
 
 
 @streamed
 def laplace(
-    shape: Any = (), dtype: Any = None, loc: Any = 0.0, scale: Any = 1.0, key: Any = None, *, stream: Any = None
+    shape: Any = (),
+    dtype: Any = None,
+    loc: Any = 0.0,
+    scale: Any = 1.0,
+    key: Any = None,
+    *,
+    stream: Any = None,
 ) -> Array:
     """Numbers of the Laplace distribution around `loc` with mean deviation `scale`.
 
@@ -469,7 +503,9 @@ def categorical(
         logits, shape = reshape_to(logits, (*batch, 1, classes)), (*batch, operator.index(num_samples))
     shape = batch if shape is None else normalize_shape("random.categorical", shape)
     if broadcast_shapes_of("random.categorical", logits.shape[:-1], shape) != shape:
-        raise ValueError(f"random.categorical: logits of batch shape {batch} do not broadcast to shape {shape}")
+        raise ValueError(
+            f"random.categorical: logits of batch shape {batch} do not broadcast to shape {shape}"
+        )
     noise = _gumbel(key, (*shape, classes), logits.dtype)
     return argmax(elementwise.add(noise, logits), axis=-1)
 
@@ -522,4 +558,6 @@ def _choose(key: Array, n: int, drawn: int, replace: bool, probabilities: Any) -
         total = p.cumsum_p.bind(weights, axis=0, reverse=False)
         level = elementwise.multiply(_unit_uniform(key, (drawn,), weights.dtype), total[-1])
         return searchsorted(total, level, side="right")
-    return sorting.topk(elementwise.add(_gumbel(key, (n,), weights.dtype), elementwise.log(weights)), drawn)[1]
+    return sorting.topk(elementwise.add(_gumbel(key, (n,), weights.dtype), elementwise.log(weights)), drawn)[
+        1
+    ]

@@ -22,7 +22,7 @@ def _examples():
                 yield pytest.param(test, id=test.name.removeprefix("ftrans."))
 
 
-@pytest.mark.parametrize("test", _examples())
+@pytest.mark.parametrize("test", list(_examples()))
 def test_example(test):
     report = []
     doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(test, out=report.append)

@@ -21,25 +21,25 @@ def build(peer: Peer, inputs: LSTM) -> tuple[Callable[[], Any], Callable[[], Any
 
     def cell(weight, bias, x, hidden, memory):
         gates = xp.stack([x, hidden, x, hidden]) * weight + bias
-        forget, keep, show = (1 / (1 + xp.exp(-gates[i])) for i in range(3))
-        memory = memory * forget + keep * xp.tanh(gates[3])
-        return show * xp.tanh(memory), memory
+        opened = 1 / (1 + xp.exp(-gates[:3]))
+        memory = memory * opened[0] + opened[1] * xp.tanh(gates[3])
+        return opened[2] * xp.tanh(memory), memory
 
     def loss(main, extra):
-        parameters = xp.reshape(main, (layers, 2, 4, units))
+        shaped = xp.reshape(main, (layers, 2, 4, units))
+        parameters = [(shaped[layer, 0], shaped[layer, 1]) for layer in range(layers)]
+        start = [(state[layer, 0], state[layer, 1]) for layer in range(layers)]
 
         def step(state, characters):
             x = characters[0] * extra[0]
             new_state = []
-            for layer in range(layers):
-                weight, bias = parameters[layer, 0], parameters[layer, 1]
-                x, memory = cell(weight, bias, x, state[layer][0], state[layer][1])
+            for (weight, bias), (hidden, memory) in zip(parameters, state, strict=True):
+                x, memory = cell(weight, bias, x, hidden, memory)
                 new_state.append((x, memory))
             prediction = x * extra[1] + extra[2]
             log_probability = prediction - xp.log(2 + xp.sum(xp.exp(prediction)))
             return new_state, xp.sum(characters[1] * log_probability)
 
-        start = [(state[layer, 0], state[layer, 1]) for layer in range(layers)]
         _, scores = peer.scan(step, start, xp.stack([text[:-1], text[1:]], axis=1))
         return -xp.sum(scores) / ((len(inputs.text) - 1) * units)
 

@@ -20,7 +20,7 @@ def short_dtype_name(dtype: Dtype) -> str:
 
 
 class ShapedArray:
-    """The shape, dtype and weak type of an array. Made by `shaped_array`, which interns: equal means identical."""
+    """The shape, dtype and weak type of an array. Interned by `shaped_array`: equal means identical."""
 
     __slots__ = ("shape", "dtype", "weak_type", "ndim", "size", "is_inexact")
 

@@ -2,7 +2,7 @@
 
 
 class ConcretizationError(TypeError):
-    """The value of a traced array was asked for (by ``if``, ``float()``, ``np.asarray``, …) where it has none yet."""
+    """The value of a traced array was needed (by ``if``, ``float()``, ``np.asarray``), and it has none."""
 
 
 class LeakedTracerError(RuntimeError):

@@ -73,7 +73,11 @@ class Jaxpr:
     __slots__ = ("constvars", "invars", "equations", "outvars")
 
     def __init__(
-        self, constvars: Sequence[Var], invars: Sequence[Var], equations: list[Equation], outvars: Sequence[Atom]
+        self,
+        constvars: Sequence[Var],
+        invars: Sequence[Var],
+        equations: list[Equation],
+        outvars: Sequence[Atom],
     ):
         self.constvars = constvars
         self.invars = invars
@@ -164,8 +168,10 @@ def check_jaxpr(jaxpr: Jaxpr) -> None:
         avals = equation.primitive.abstract(tuple(a.aval for a in equation.inputs), equation.parameters)
         expected = avals if equation.primitive.multiple_results else [avals]
         found = [v.aval for v in equation.outputs]
-        if len(expected) != len(found) or any(e is not f for e, f in zip(expected, found)):
-            raise _ill_formed(jaxpr, position, f"the results are {found!r}, the primitive's rule gives {expected!r}")
+        if len(expected) != len(found) or any(e is not f for e, f in zip(expected, found, strict=True)):
+            raise _ill_formed(
+                jaxpr, position, f"the results are {found!r}, the primitive's rule gives {expected!r}"
+            )
     for i, atom in enumerate(jaxpr.outvars):
         use(atom, None, f"output {i}")
 

@@ -18,8 +18,8 @@ primitives: dict[str, Primitive] = {}
 class Sample:
     """Small concrete operands from which the test harness generates checks of every rule.
 
-    `args` are ndarrays (or functions without arguments that make one); `differentiable` are the positions of the
-    operands at which derivatives are compared with finite differences.
+    `args` are ndarrays (or functions without arguments that make one); `differentiable` are the positions of
+    the operands at which derivatives are compared with finite differences.
     """
 
     args: tuple
@@ -71,7 +71,7 @@ class Primitive:
 
     __slots__ = (
         "name", "abstract_eval", "impl", "jvp", "vjp", "batch", "lower", "multiple_results", "samples",
-        "linked_forward", "has_zero_derivative", "_native_name", "_opcode", "_memo",
+        "linked_forward", "has_zero_derivative", "_native_name", "_operations", "_memo",
     )  # fmt: skip
 
     def __init__(
@@ -95,7 +95,8 @@ class Primitive:
         missing = [rule for rule, function in rules.items() if function is None]
         if missing:
             raise TypeError(
-                f"primitive '{name}' lacks {', '.join(missing)}: pass each as Primitive({name!r}, {missing[0]}=…); "
+                f"primitive '{name}' lacks {', '.join(missing)}: "
+                f"pass each as Primitive({name!r}, {missing[0]}=…); "
                 "a derivative may be no_derivative(reason) or zero_derivative"
             )
         if name in primitives:
@@ -112,7 +113,7 @@ class Primitive:
         self.linked_forward = linked_forward
         self.has_zero_derivative = vjp is zero_derivative
         self._native_name = opcode or name
-        self._opcode: int | None = None
+        self._operations: dict[Any, Callable] = {}
         self._memo: dict[Any, Any] = {}
         primitives[name] = self
 
@@ -133,15 +134,20 @@ class Primitive:
     def execute(self, operands: Sequence[Array], parameters: dict[str, Any]) -> Any:
         """Make the native node of this operation on concrete arrays."""
         in_avals = tuple([x.aval for x in operands])
+        key = (in_avals, tuple(parameters.items())) if parameters else in_avals
+        operation = self._operations.get(key)
+        if operation is None:
+            operation = self._operations[key] = self._operation(in_avals, parameters)
+        return operation(*operands)
+
+    def _operation(self, in_avals: tuple[ShapedArray, ...], parameters: dict[str, Any]) -> Callable:
+        """The native operation for operands of these avals."""
         abstract = self.abstract(in_avals, parameters)
         out_avals = abstract if self.multiple_results else [abstract]
-        if not hasattr(_native, "execute"):  # the stand-in for the native module
-            return _native.execute_fake(self, operands, parameters, out_avals)
-        if self._opcode is None:
-            self._opcode = _native.opcode(self._native_name)
+        if not hasattr(_native, "operation"):  # the stand-in for the native module
+            return lambda *operands: _native.execute_fake(self, operands, parameters, out_avals)
         encoded = self.lower(parameters, in_avals, out_avals) if self.lower is not None else ()
-        result = _native.execute(self._opcode, operands, encoded, out_avals)
-        return [result] if self.multiple_results and len(out_avals) == 1 else result
+        return _native.operation(_native.opcode(self._native_name), encoded, out_avals, self.multiple_results)
 
     def abstract(self, avals: tuple[ShapedArray, ...], parameters: dict[str, Any]) -> Any:
         """The memoised `abstract_eval`. Avals are interned and parameters hashable, so the key is cheap."""

@@ -12,7 +12,7 @@ _INDENT = "  "
 
 
 class _Names:
-    """Names for variables in order of appearance: a … z, aa, ab, …"""
+    """Names for variables in order of appearance: a … z, aa, ab and so on."""
 
     def __init__(self) -> None:
         self._names: dict[Any, str] = {}
@@ -74,13 +74,17 @@ def _jaxpr_lines(jaxpr: Any, width: int) -> list[str]:
     names = _Names()
     constants = " ".join(names.typed(v) for v in jaxpr.constvars)
     inputs = " ".join(names.typed(v) for v in jaxpr.invars)
-    head = f"{{ lambda {constants}; {inputs}. let" if not constants else f"{{ lambda {constants} ; {inputs}. let"
+    head = (
+        f"{{ lambda {constants}; {inputs}. let" if not constants else f"{{ lambda {constants} ; {inputs}. let"
+    )
     # Computed in order, so that variables are named in order.
     equations = [_equation_lines(e, names, width - 4) for e in jaxpr.equations]
     outputs = [names(v) for v in jaxpr.outvars]
     tail = f"in ({', '.join(outputs)}{',' if len(outputs) == 1 else ''}) }}"
     if all(len(lines) == 1 for lines in equations):
-        flat = " ".join([head, "; ".join(lines[0] for lines in equations), tail] if equations else [head, tail])
+        flat = " ".join(
+            [head, "; ".join(lines[0] for lines in equations), tail] if equations else [head, tail]
+        )
         if len(flat) <= width:
             return [flat]
     return [head, *(_INDENT * 2 + line for lines in equations for line in lines), _INDENT + tail]
@@ -93,7 +97,9 @@ def _equation_lines(equation: Any, names: _Names, width: int) -> list[str]:
     if not equation.parameters:
         return [head + inputs]
     parameters = [
-        _parameter_lines(key, value, width - 2) for key, value in sorted(equation.parameters.items()) if value is not None
+        _parameter_lines(key, value, width - 2)
+        for key, value in sorted(equation.parameters.items())
+        if value is not None
     ]
     if all(len(lines) == 1 for lines in parameters):
         flat = f"{head}[{' '.join(lines[0] for lines in parameters)}]{inputs}"
@@ -107,7 +113,11 @@ def _parameter_lines(key: str, value: Any, width: int) -> list[str]:
     if hasattr(jaxpr, "equations"):
         first, *rest = _jaxpr_lines(jaxpr, width - len(key) - 1)
         return [f"{key}={first}", *rest]
-    if isinstance(value, tuple) and value and all(hasattr(getattr(v, "jaxpr", v), "equations") for v in value):
+    if (
+        isinstance(value, tuple)
+        and value
+        and all(hasattr(getattr(v, "jaxpr", v), "equations") for v in value)
+    ):
         lines = [f"{key}=("]
         for branch in value:
             lines += [_INDENT + line for line in _jaxpr_lines(getattr(branch, "jaxpr", branch), width - 2)]

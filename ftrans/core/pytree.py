@@ -1,4 +1,4 @@
-"""Pytrees: nested containers of arrays (tuple, list, dict, NamedTuple, None, registered classes), through optree."""
+"""Pytrees: nested containers of arrays (tuple, list, dict, None, registered classes), through optree."""
 
 from __future__ import annotations
 
@@ -40,7 +40,9 @@ def leaf_names(tree: Any, root: str) -> list[str]:
     return [a.codify(root) for a in optree.tree_accessors(tree, namespace=_NAMESPACE)]
 
 
-def register_pytree_node(cls: type, flatten: Callable[[Any], tuple], unflatten: Callable[[Any, Any], Any]) -> None:
+def register_pytree_node(
+    cls: type, flatten: Callable[[Any], tuple], unflatten: Callable[[Any, Any], Any]
+) -> None:
     """Make the instances of a class trees.
 
     Args:
@@ -77,7 +79,9 @@ def register_dataclass(cls: type | None = None, *, meta_fields: Sequence[str] = 
     names = [f.name for f in dataclasses.fields(cls) if f.init]
     unknown = [n for n in meta_fields if n not in names]
     if unknown:
-        raise ValueError(f"register_dataclass: meta_fields {unknown} are not fields of {cls.__name__}, which has {names}")
+        raise ValueError(
+            f"register_dataclass: meta_fields {unknown} are not fields of {cls.__name__}, which has {names}"
+        )
     data = [n for n in names if n not in meta_fields]
 
     def to_children(instance: Any) -> tuple:
@@ -94,7 +98,7 @@ def register_dataclass(cls: type | None = None, *, meta_fields: Sequence[str] = 
 
 
 def broadcast_prefix(prefix: Any, structure: PyTreeSpec, what: str) -> list[Any]:
-    """One entry of `prefix` for each leaf: a leaf of the prefix stands for all leaves below it. None is an entry.
+    """One entry of `prefix` for each leaf: its leaves, of which None is one, stand for all leaves below.
 
     Raises:
         ValueError: `prefix` is not a prefix of the structure; `what` names it in the message.
@@ -103,7 +107,9 @@ def broadcast_prefix(prefix: Any, structure: PyTreeSpec, what: str) -> list[Any]
     try:
         entries = optree.broadcast_prefix(prefix, tree, none_is_leaf=True, namespace=_NAMESPACE)
     except ValueError as error:
-        raise ValueError(f"{what} must be a prefix of the tree it describes, {structure}, got {prefix!r}: {error}") from None
+        raise ValueError(
+            f"{what} must be a prefix of the tree it describes, {structure}, got {prefix!r}: {error}"
+        ) from None
     # Where the tree itself has None there is no leaf.
     present = optree.tree_leaves(tree, none_is_leaf=True, namespace=_NAMESPACE)
     return [e for e, leaf in zip(entries, present, strict=True) if leaf is not None]
@@ -124,12 +130,15 @@ def as_array(x: Any, what: Callable[[], str]) -> Array:
         return _native.scalar(x, _native.bool_, False)
     if isinstance(x, int):
         if not -(2**31) <= x < 2**31:
-            raise OverflowError(f"{what()}: {x} does not fit in int32; pass np.int64({x}) for a wider integer")
+            raise OverflowError(
+                f"{what()}: {x} does not fit in int32; pass np.int64({x}) for a wider integer"
+            )
         return _native.scalar(x, _native.int32, True)
     if isinstance(x, float):
         return _native.scalar(x, _native.float32, True)
     if isinstance(x, complex):
         return _native.scalar(x, _native.complex64, True)
     raise TypeError(
-        f"{what()} must be an array, a NumPy array, a Python scalar, or a pytree of these; got {type(x).__name__}: {x!r}"
+        f"{what()} must be an array, a NumPy array, a Python scalar, or a pytree of these; "
+        f"got {type(x).__name__}: {x!r}"
     )

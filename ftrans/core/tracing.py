@@ -1,10 +1,11 @@
 """Traces: what is recorded while a transformed function runs.
 
-There is one kind of traced array and no stack of interpreters. A trace is *linked* when its arrays also carry a
-value one level down (`grad`, `vjp`, `jvp`), and then records steps with the values their derivative rules need; it is
-*abstract* when they do not (`vmap`, `jit`, `make_jaxpr`), and then records the equations of a jaxpr. A trace that
-starts later has a higher level. An operation is recorded by the highest among its operands, for which the
-arrays of all others are constants: so nested derivatives cannot be confused.
+There is one kind of traced array and no stack of interpreters. A trace is *linked* when its arrays also
+carry a value one level down (`grad`, `vjp`, `jvp`), and then records steps with the values that their
+derivative rules need; it is *abstract* when they do not (`vmap`, `jit`, `make_jaxpr`), and then records the
+equations of a jaxpr. A trace that starts later has a higher level. An operation is recorded by the highest
+among its operands, for which the arrays of all others are constants: so nested derivatives cannot be
+confused.
 """
 
 from __future__ import annotations
@@ -73,7 +74,9 @@ class Trace:
         self.equations: list[Any] = []
         self._consts: dict[Any, tuple[Var, Array]] = {}
 
-    def input(self, aval: ShapedArray, linked: Array | None = None, source: ArgumentSource | None = None) -> Array:
+    def input(
+        self, aval: ShapedArray, linked: Array | None = None, source: ArgumentSource | None = None
+    ) -> Array:
         """A traced array that stands for an input of the function."""
         return make_tracer(self, Var(aval, source), aval, linked)
 
@@ -85,7 +88,9 @@ class Trace:
             return self._record_equation(primitive, operands, parameters)
         return self._record_step(primitive, operands, parameters)
 
-    def _record_equation(self, primitive: Primitive, operands: Sequence[Array], parameters: dict[str, Any]) -> Any:
+    def _record_equation(
+        self, primitive: Primitive, operands: Sequence[Array], parameters: dict[str, Any]
+    ) -> Any:
         inputs = [x._variable if x._trace is self else self.constant(x) for x in operands]
         avals = primitive.abstract(tuple([v.aval for v in inputs]), parameters)
         source = user_source()
@@ -98,7 +103,9 @@ class Trace:
         self.equations.append(Equation(primitive, inputs, outputs, parameters, source, current_stream()))
         return result
 
-    def _record_step(self, primitive: Primitive, operands: Sequence[Array], parameters: dict[str, Any]) -> Any:
+    def _record_step(
+        self, primitive: Primitive, operands: Sequence[Array], parameters: dict[str, Any]
+    ) -> Any:
         inputs: list[Var | None] = []
         primals = []
         for x in operands:
@@ -118,8 +125,9 @@ class Trace:
             outs, rule = primitive.linked_forward(self.mode, primals, needed, **parameters)
             if any(out._trace is self for out in outs):
                 raise TypeError(
-                    f"{primitive.name}: the function or its rule closes over an array that {self.transformation} is "
-                    f"differentiating (at {format_source(user_source())}); pass the array as an argument"
+                    f"{primitive.name}: the function or its rule closes over an array that "
+                    f"{self.transformation} is differentiating (at {format_source(user_source())}); "
+                    "pass the array as an argument"
                 )
         source = user_source()
         if primitive.multiple_results:
@@ -136,7 +144,9 @@ class Trace:
             outputs = [Var(aval, source)]
             result = make_tracer(self, outputs[0], aval, outs)
         self.equations.append(
-            Step(rule, primitive.multiple_results, inputs, outputs, primals, outs, parameters, current_stream())
+            Step(
+                rule, primitive.multiple_results, inputs, outputs, primals, outs, parameters, current_stream()
+            )
         )
         return result
 
@@ -152,7 +162,8 @@ class Trace:
             key = x._variable
         entry = self._consts.get(key)
         if entry is None:
-            # The snapshot keeps the value alive, so that its id stays its own, and out of reach of `x[i] = …`.
+            # The snapshot keeps the value alive, so that its id stays its own, and out of reach of `x[i] =
+            # …`.
             entry = self._consts[key] = (Var(x.aval), x._snapshot())
         return entry[0]
 
@@ -164,7 +175,7 @@ class Trace:
         return ClosedJaxpr(Jaxpr(constvars, [x._variable for x in inputs], self.equations, outvars), consts)
 
     def end(self) -> None:
-        """No more operations: using an array of this trace raises from now on. What was recorded is let go."""
+        """Let go of what was recorded: using an array of this trace raises from now on."""
         self.active = False
         self.equations = []
         self._consts = {}
@@ -176,10 +187,10 @@ def trace_to_jaxpr(
     transformation: str,
     sources: Iterable[ArgumentSource | None] = repeat(None),
 ) -> ClosedJaxpr:
-    """Run `fun`, from arrays to a list of arrays, on abstract values. Outer tracers it closes over become constants."""
+    """Run `fun`, from arrays to a list of arrays, on abstract values. Closed-over arrays become constants."""
     trace = Trace(transformation)
     try:
-        inputs = [trace.input(aval, None, source) for aval, source in zip(in_avals, sources)]
+        inputs = [trace.input(aval, None, source) for aval, source in zip(in_avals, sources, strict=False)]
         variables = [x._snapshot() for x in inputs]  # `fun` may assign to the items of its arguments
         return trace.close(variables, fun(*inputs))
     finally:
@@ -198,7 +209,9 @@ def run_on(stream: Any, function: Callable, *args: Any, **parameters: Any) -> An
         _native.set_current_stream(previous)
 
 
-def eval_jaxpr(jaxpr: Jaxpr, consts: Sequence[Array], *args: Array, bind: Callable = Primitive.bind) -> list[Array]:
+def eval_jaxpr(
+    jaxpr: Jaxpr, consts: Sequence[Array], *args: Array, bind: Callable = Primitive.bind
+) -> list[Array]:
     """Apply a jaxpr to arrays, concrete or traced; `bind` applies the primitive of each equation.
 
     >>> closed = ft.make_jaxpr(ft.sin)(1.0)
@@ -225,17 +238,21 @@ def eval_reference(closed: ClosedJaxpr, *args: np.ndarray) -> list[np.ndarray]:
     for equation in jaxpr.equations:
         operands = [np.asarray(v.value) if v.is_literal else env[v] for v in equation.inputs]
         result = equation.primitive.impl(*operands, **equation.parameters)
-        env.update(zip(equation.outputs, result if equation.primitive.multiple_results else [result], strict=True))
+        env.update(
+            zip(equation.outputs, result if equation.primitive.multiple_results else [result], strict=True)
+        )
     return [np.asarray(v.value) if v.is_literal else env[v] for v in jaxpr.outvars]
 
 
 def leaked_tracer_error(x: Array) -> LeakedTracerError:
     """The error for using `x` after its trace has ended."""
+    transformation = x._trace.transformation
     return LeakedTracerError(
-        f"an array {x.aval} traced by {x._trace.transformation} was used after {x._trace.transformation} had ended "
-        f"(at {format_source(user_source())}). It was made by {format_source(x._variable.source)}, and left the function "
-        "through a side effect: a global, an attribute, a closure or a list. Return it from the transformed function "
-        "instead (has_aux=True lets grad, vjp and jvp return more than what is differentiated)."
+        f"an array {x.aval} traced by {transformation} was used after {transformation} had ended "
+        f"(at {format_source(user_source())}). It was made by {format_source(x._variable.source)}, and left "
+        "the function through a side effect: a global, an attribute, a closure or a list. Return it from the "
+        "transformed function instead (has_aux=True lets grad, vjp and jvp return more than what is "
+        "differentiated)."
     )
 
 
@@ -249,9 +266,10 @@ def _raise_concretization_error(x: Array, what: str) -> None:
     origin = f", computed by {format_source(x._variable.source)}" if x._variable not in arguments else ""
     raise ConcretizationError(
         f"{what} at {format_source(user_source())} needs the value of an array {x.aval} that has none while "
-        f"{trace.transformation} traces the function{origin}. It depends on {_join(arguments)}. For a choice between values "
-        "use ft.where(condition, a, b), for a choice between computations ft.cond(condition, f, g, …); if the argument "
-        "should be an ordinary Python value, name it in jit's static_argnums or static_argnames."
+        f"{trace.transformation} traces the function{origin}. It depends on {_join(arguments)}. For a choice "
+        "between values use ft.where(condition, a, b), for a choice between computations "
+        "ft.cond(condition, f, g, …); if the argument should be an ordinary Python value, name it in jit's "
+        "static_argnums or static_argnames."
     )
 
 

@@ -61,7 +61,7 @@ def relu6(x: Any, /, *, stream: Any = None) -> Array:
 
 @streamed
 def leaky_relu(x: Any, /, negative_slope: float = 0.01, *, stream: Any = None) -> Array:
-    """x where x > 0, else negative_slope * x.
+    """`x` where it is positive, else negative_slope * x.
 
     >>> ft.nn.leaky_relu(ft.array([-1.0, 2.0]))
     array([-0.01, 2], dtype=float32)
@@ -71,14 +71,14 @@ def leaky_relu(x: Any, /, negative_slope: float = 0.01, *, stream: Any = None) -
 
 
 def _with_negative_branch(x: Array, branch: Callable[[Array], Array]) -> Array:
-    """x where x > 0, else branch(x), which sees no positive x: neither it nor its derivative overflows there."""
+    """`x` where it is positive, else branch(x), which sees no positive x and so cannot overflow there."""
     positive = _positive(x)
     return p.select_p.bind(positive, x, branch(p.select_p.bind(positive, constant_like(x, 0), x)))
 
 
 @streamed
 def elu(x: Any, /, alpha: float = 1.0, *, stream: Any = None) -> Array:
-    """x where x > 0, else alpha * (exp(x) - 1).
+    """`x` where it is positive, else alpha * (exp(x) - 1).
 
     >>> ft.nn.elu(ft.array([-1.0, 2.0]))
     array([-0.632121, 2], dtype=float32)
@@ -88,7 +88,7 @@ def elu(x: Any, /, alpha: float = 1.0, *, stream: Any = None) -> Array:
 
 @streamed
 def celu(x: Any, /, alpha: float = 1.0, *, stream: Any = None) -> Array:
-    """x where x > 0, else alpha * (exp(x / alpha) - 1).
+    """`x` where it is positive, else alpha * (exp(x / alpha) - 1).
 
     >>> ft.nn.celu(ft.array([-1.0, 2.0]))
     array([-0.632121, 2], dtype=float32)
@@ -130,7 +130,7 @@ def log_sigmoid(x: Any, /, *, stream: Any = None) -> Array:
 
 @streamed
 def silu(x: Any, /, *, stream: Any = None) -> Array:
-    """x * sigmoid(x).
+    """X * sigmoid(x).
 
     >>> ft.nn.silu(ft.array([0.0, 1.0]))
     array([0, 0.731059], dtype=float32)
@@ -141,7 +141,7 @@ def silu(x: Any, /, *, stream: Any = None) -> Array:
 
 @streamed
 def gelu(x: Any, /, approximate: bool = False, *, stream: Any = None) -> Array:
-    """x times the probability that a standard normal number is below x.
+    """X times the probability that a standard normal number is below x.
 
     Args:
         approximate: use the formula with tanh.
@@ -160,7 +160,7 @@ def gelu(x: Any, /, approximate: bool = False, *, stream: Any = None) -> Array:
 
 @streamed
 def mish(x: Any, /, *, stream: Any = None) -> Array:
-    """x * tanh(softplus(x)).
+    """X * tanh(softplus(x)).
 
     >>> ft.nn.mish(ft.array([0.0, 1.0]))
     array([0, 0.865098], dtype=float32)
@@ -171,7 +171,7 @@ def mish(x: Any, /, *, stream: Any = None) -> Array:
 
 @streamed
 def soft_sign(x: Any, /, *, stream: Any = None) -> Array:
-    """x / (1 + abs(x)).
+    """X / (1 + abs(x)).
 
     >>> ft.nn.soft_sign(ft.array([0.0, 1.0]))
     array([0, 0.5], dtype=float32)

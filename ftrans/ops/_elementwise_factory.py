@@ -38,7 +38,11 @@ def _same(x: Array) -> Array:
 
 
 #: What becomes of a unary function's integer and bool operands when the primitive does not take them.
-_INTEGER_RULES: dict[str, Callable[[Array], Array] | None] = {"float": _to_float, "same": _same, "error": None}
+_INTEGER_RULES: dict[str, Callable[[Array], Array] | None] = {
+    "float": _to_float,
+    "same": _same,
+    "error": None,
+}
 
 
 def unary(
@@ -55,8 +59,8 @@ def unary(
     Args:
         kinds: the kinds of dtypes that go to the primitive as they are.
         argument, result: the operand and the printed result of the example.
-        integers: for integer and bool operands not among `kinds`: converted to the default "float", the "same"
-            returned, or an "error".
+        integers: for integer and bool operands not among `kinds`: converted to the default "float", the
+            "same" returned, or an "error".
     """
     bind = primitive.bind
     rule = _INTEGER_RULES[integers]
@@ -75,7 +79,9 @@ def unary(
         x = rule(x)  # type: ignore[misc]
         return x if rule is _same else bind(x)
 
-    converted = "" if rule is not _to_float or accepted == kinds else "; integers and bools are converted to float32"
+    converted = (
+        "" if rule is not _to_float or accepted == kinds else "; integers and bools are converted to float32"
+    )
     function.__doc__ = f"""{summary}
 
     Args:
@@ -130,7 +136,9 @@ def binary(
         x1, x2, dtype = promote(name, x1, x2, to)
         if dtype.kind not in kinds:
             if others is None or dtype.kind != "b":
-                raise TypeError(f"{name}: operands must have {_KIND_NAMES[documented]} dtype, got {dtype.name}")
+                raise TypeError(
+                    f"{name}: operands must have {_KIND_NAMES[documented]} dtype, got {dtype.name}"
+                )
             return others(*broadcast_operands(name, x1, x2))
         if x1.shape != x2.shape:
             x1, x2 = broadcast_operands(name, x1, x2)

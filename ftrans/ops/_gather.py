@@ -52,7 +52,11 @@ def take_static(x: Array, indices: np.ndarray, axis: int) -> Array:
 
 
 def gather_points(x: Array, indices: list[Array], axes: tuple[int, ...], position: int, mode: str) -> Array:
-    """NumPy's advanced indexing: `indices` (of one shape, non-negative) pick along `axes`; their shape goes to `position`.
+    """NumPy's advanced indexing.
+
+    Args:
+        indices: one array for each of `axes`, of one shape and not negative.
+        position: where among the other axes of `x` the axes of the indices go.
 
     Returns:
         The remaining axes of `x` in order, with the axes of the indices before remaining axis `position`.
@@ -107,11 +111,13 @@ def _index_vectors(indices: list[Array]) -> Array:
 
 
 def along_axis(x: Array, indices: Array, axis: int) -> tuple[Array, Array, dict]:
-    """`x` and index vectors, broadcast against each other but for `axis`, and the dimension numbers of a batched gather."""
+    """`x` and index vectors, broadcast but for `axis`, and the dimension numbers of a batched gather."""
     others = tuple(i for i in range(x.ndim) if i != axis)
     x_shape, index_shape = list(x.shape), list(indices.shape)
     for i in others:
-        x_shape[i] = index_shape[i] = max(x.shape[i], indices.shape[i]) if 0 not in (x.shape[i], indices.shape[i]) else 0
+        x_shape[i] = index_shape[i] = (
+            max(x.shape[i], indices.shape[i]) if 0 not in (x.shape[i], indices.shape[i]) else 0
+        )
     x, indices = broadcast(x, tuple(x_shape)), broadcast(indices, tuple(index_shape))
     vectors = reshape_to(indices, (*indices.shape, 1))
     return x, vectors, {"operand_batching_dims": others, "indices_batching_dims": others}

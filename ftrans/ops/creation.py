@@ -6,7 +6,7 @@ import math
 import operator
 from typing import Any
 
-from .._native import Array, Dtype, bool_, float32
+from .._native import Array, Dtype, bool_, complex64, complex128, float32, float64
 from ..interop import array, asarray, to_array
 from ..primitives import add_p, div_p, eq_p, ge_p, iota_p, mul_p, pow_p, select_p, sub_p
 from .operands import (
@@ -154,7 +154,9 @@ def _like(function: str, x: Any, value: int, dtype: Any) -> Array:
 
 
 @streamed
-def full_like(x: Any, /, fill_value: Any, *, dtype: Any = None, device: Any = None, stream: Any = None) -> Array:
+def full_like(
+    x: Any, /, fill_value: Any, *, dtype: Any = None, device: Any = None, stream: Any = None
+) -> Array:
     """An array of one value, of `x`'s shape, and dtype unless given.
 
     >>> ft.full_like(ft.array([1.0, 2.0]), 3)
@@ -166,7 +168,14 @@ def full_like(x: Any, /, fill_value: Any, *, dtype: Any = None, device: Any = No
 
 @streamed
 def arange(
-    start: Any, /, stop: Any = None, step: Any = 1, *, dtype: Any = None, device: Any = None, stream: Any = None
+    start: Any,
+    /,
+    stop: Any = None,
+    step: Any = 1,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    stream: Any = None,
 ) -> Array:
     """start, start + step, … as long as it is before `stop`; from 0 if only one bound is given.
 
@@ -184,19 +193,22 @@ def arange(
     """
     if stop is None:
         start, stop = 0, start
-    first, last, stride = (_python_number(v, "arange", n) for v, n in ((start, "start"), (stop, "stop"), (step, "step")))
+    first, last, stride = (
+        _python_number(v, "arange", n) for v, n in ((start, "start"), (stop, "stop"), (step, "step"))
+    )
     if stride == 0:
         raise ValueError("arange: step must not be zero")
     is_float = any(isinstance(v, float) for v in (first, last, stride))
     result_dtype = _dtype_or(dtype, DEFAULT_FLOAT if is_float else DEFAULT_INT, "arange")
-    size = max(0, math.ceil((last - first) / stride) if is_float else -(-(last - first) // stride))
-    if result_dtype.kind in "iu" and not is_float:
-        if size:
-            check_integer_fits(first, result_dtype, "arange")
-            check_integer_fits(first + (size - 1) * stride, result_dtype, "arange")
-        work = result_dtype if result_dtype.itemsize >= 4 else DEFAULT_INT  # a count may exceed an 8-bit dtype
+    size = max(0, math.ceil((last - first) / stride) if is_float else int(-(-(last - first) // stride)))
+    if is_float or result_dtype.kind not in "iu":
+        work = result_dtype if result_dtype in (float64, complex64, complex128) else float32
     else:
-        work = float32 if result_dtype.itemsize < 4 or result_dtype.kind in "iub" else result_dtype
+        work = (
+            result_dtype if result_dtype.itemsize >= 4 else DEFAULT_INT
+        )  # a count may exceed an 8-bit dtype
+        for bound in (first, first + (size - 1) * stride) if size else ():
+            check_integer_fits(int(bound), result_dtype, "arange")
     steps = iota(size, work)
     if stride != 1:
         steps = mul_p.bind(steps, scalar(_wrapped(stride, work), work))
@@ -252,7 +264,9 @@ def linspace(
     first = convert(as_array(start, "linspace", "start"), promoted)
     last = convert(as_array(stop, "linspace", "stop"), promoted)
     if first.ndim or last.ndim:
-        raise ValueError(f"linspace: start and stop must be scalars, got shapes {first.shape} and {last.shape}")
+        raise ValueError(
+            f"linspace: start and stop must be scalars, got shapes {first.shape} and {last.shape}"
+        )
     intervals = num - 1 if endpoint else num
     if num == 0:
         return zeros(0, dtype=result_dtype)
@@ -311,7 +325,9 @@ def identity(n: int, /, *, dtype: Any = None, stream: Any = None) -> Array:
 
 
 @streamed
-def tri(n_rows: int, n_cols: int | None = None, k: int = 0, *, dtype: Any = None, stream: Any = None) -> Array:
+def tri(
+    n_rows: int, n_cols: int | None = None, k: int = 0, *, dtype: Any = None, stream: Any = None
+) -> Array:
     """Ones on and below the k-th diagonal, zeros above.
 
     >>> ft.tri(2)

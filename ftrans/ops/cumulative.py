@@ -43,7 +43,14 @@ def _flat(function: str, x: Any, axis: int | None) -> tuple[Array, int]:
 
 
 def _cumulate(
-    function: str, primitive: Primitive, start: int, x: Array, axis: int, dtype: Any, reverse: bool, initial: bool
+    function: str,
+    primitive: Primitive,
+    start: int,
+    x: Array,
+    axis: int,
+    dtype: Any,
+    reverse: bool,
+    initial: bool,
 ) -> Array:
     result = sum_dtype(x.dtype) if dtype is None else as_dtype(dtype, function)
     out = primitive.bind(convert(x, accumulator_dtype(result)), axis=axis, reverse=reverse)
@@ -66,7 +73,13 @@ def _standard_axis(function: str, x: Any, axis: int | None) -> tuple[Array, int]
 
 @streamed
 def cumulative_sum(
-    x: Any, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False, stream: Any = None
+    x: Any,
+    /,
+    *,
+    axis: int | None = None,
+    dtype: Any = None,
+    include_initial: bool = False,
+    stream: Any = None,
 ) -> Array:
     """The running sum along an axis, which must be given unless `x` is a vector.
 
@@ -83,7 +96,13 @@ def cumulative_sum(
 
 @streamed
 def cumulative_prod(
-    x: Any, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False, stream: Any = None
+    x: Any,
+    /,
+    *,
+    axis: int | None = None,
+    dtype: Any = None,
+    include_initial: bool = False,
+    stream: Any = None,
 ) -> Array:
     """The running product along an axis; arguments as of `cumulative_sum`.
 
@@ -175,7 +194,7 @@ def diff(
     """The n-th difference of neighbours along an axis.
 
     Args:
-        prepend, append: arrays that are joined to `x` first.
+        prepend, append: arrays, or numbers, that are joined to `x` first.
 
     >>> ft.diff(ft.array([1, 4, 9]))
     array([3, 5], dtype=int32)
@@ -184,7 +203,17 @@ def diff(
     axis = normalize_axis("diff", axis, x.ndim)
     if n < 0:
         raise ValueError(f"diff: n must not be negative, got {n}")
-    parts = [part for part in (prepend, x, append) if part is not None]
+    single = tuple(1 if i == axis else extent for i, extent in enumerate(x.shape))
+
+    def joined(part: Any, argument: str) -> Array:
+        part = as_array(part, "diff", argument)
+        return part if part.ndim else broadcast(part, single)
+
+    parts = [
+        joined(part, name)
+        for part, name in ((prepend, "prepend"), (x, "x"), (append, "append"))
+        if part is not None
+    ]
     if len(parts) > 1:
         x = concat(parts, axis=axis)
     difference = p.xor_p if x.dtype is bool_ else p.sub_p

@@ -69,7 +69,8 @@ def result_type(*arrays_and_dtypes: Any) -> Dtype:
     """
     if not arrays_and_dtypes:
         raise ValueError("result_type: at least one array or dtype is needed")
-    strong, weak = [], []
+    strong: list[Dtype] = []
+    weak: list[Dtype] = []
     for x in arrays_and_dtypes:
         if type(x) in PYTHON_DTYPES:
             weak.append(PYTHON_DTYPES[type(x)])
@@ -115,7 +116,8 @@ _KINDS = {
 def isdtype(dtype: Any, kind: Any) -> bool:
     """Whether `dtype` is the dtype `kind`, of the kind of that name, or of any in a tuple of such.
 
-    Names: "bool", "signed integer", "unsigned integer", "integral", "real floating", "complex floating", "numeric".
+    Names: "bool", "signed integer", "unsigned integer", "integral", "real floating", "complex floating",
+    "numeric".
 
     >>> ft.isdtype(ft.float32, "real floating")
     True

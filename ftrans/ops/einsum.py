@@ -25,9 +25,10 @@ def einsum(subscripts: str, /, *operands: Any, optimize: str = "auto", stream: A
     """The sum of products that `subscripts` describe.
 
     Args:
-        subscripts: labels of the axes of each operand and of the result, such as "ij,jk->ik". Axes that share a label
-            run together, those not in the result are summed. "..." stands for further, broadcasting axes. Without
-            "->", the labels that occur once make the result, in alphabetical order.
+        subscripts: labels of the axes of each operand and of the result, such as "ij,jk->ik". Axes that
+            share a label run together, those not in the result are summed. "..." stands for further,
+            broadcasting axes. Without "->", the labels that occur once make the result, in alphabetical
+            order.
         operands: arrays; their dtypes are promoted.
         optimize: how opt_einsum orders the contractions of three or more operands.
 
@@ -49,9 +50,8 @@ def einsum(subscripts: str, /, *operands: Any, optimize: str = "auto", stream: A
     terms = [_simplified(x, labels, sizes) for x, labels in terms]
     if len(terms) > 2:
         terms = _contract_in_order(terms, output, optimize)
-    if len(terms) == 2:
-        terms = [_contract(*terms, set(output))]
-    return _finished(*terms[0], output, sizes)
+    term = _contract(terms[0], terms[1], set(output)) if len(terms) == 2 else terms[0]
+    return _finished(*term, output, sizes)
 
 
 def _parse(subscripts: str, ndims: list[int]) -> tuple[list[str], str]:
@@ -132,7 +132,9 @@ def _contract(first: Term, second: Term, needed: set[str]) -> Term:
     shared = [label for label in xs if label in ys]
     batch = [label for label in shared if label in needed]
     contracted = [label for label in shared if label not in needed]
-    labels = "".join(batch) + "".join(c for c in xs if c not in shared) + "".join(c for c in ys if c not in shared)
+    labels = (
+        "".join(batch) + "".join(c for c in xs if c not in shared) + "".join(c for c in ys if c not in shared)
+    )
     if not contracted:
         return _multiply(x, xs, y, ys, labels), labels
 
@@ -154,7 +156,9 @@ def _aligned(x: Array, xs: str, labels: str, shape: tuple[int, ...]) -> Array:
     """`x` with its axes in the order of `labels`, broadcast to `shape`."""
     ordered = sorted(range(x.ndim), key=lambda axis: labels.index(xs[axis]))
     x = permute(x, tuple(ordered))
-    return broadcast(reshape_to(x, tuple(n if c in xs else 1 for c, n in zip(labels, shape, strict=True))), shape)
+    return broadcast(
+        reshape_to(x, tuple(n if c in xs else 1 for c, n in zip(labels, shape, strict=True))), shape
+    )
 
 
 def _contract_in_order(terms: list[Term], output: str, optimize: str) -> list[Term]:
@@ -162,7 +166,9 @@ def _contract_in_order(terms: list[Term], output: str, optimize: str) -> list[Te
     present = {label for _, labels in terms for label in labels}
     expression = ",".join(labels for _, labels in terms) + "->" + "".join(c for c in output if c in present)
     opt_einsum = importlib.import_module("opt_einsum")
-    path, _ = opt_einsum.contract_path(expression, *[x.shape for x, _ in terms], shapes=True, optimize=optimize)
+    path, _ = opt_einsum.contract_path(
+        expression, *[x.shape for x, _ in terms], shapes=True, optimize=optimize
+    )
     for chosen in path:
         if len(terms) <= 2:
             break

@@ -1,15 +1,16 @@
-"""Functions that act on each element: a table over the elementwise primitives. Compositions are in `pointwise`."""
+"""Functions of each element: a table over the elementwise primitives. Compositions are in `pointwise`."""
 
 from __future__ import annotations
 
 from .. import primitives as p
-from .._native import int8
+from .._native import Dtype, int8
 from ._elementwise_factory import ELEMENTWISE as ELEMENTWISE
 from ._elementwise_factory import binary, unary
 from .promotion import inexact_dtype
 
 
-def _bool_to_int8(dtype):
+def bool_to_int8(dtype: Dtype) -> Dtype:
+    """The dtype in which NumPy divides bools."""
     return int8 if dtype.kind == "b" else dtype
 
 
@@ -117,11 +118,11 @@ multiply = binary("multiply", p.mul_p, "iufc", "x1 * x2; logical and of bools.",
 divide = binary("divide", p.div_p, "fc", "x1 / x2, in float32 for integers.",
     "ft.array([1, 2]), 2", "array([0.5, 1], dtype=float32)", to=inexact_dtype)
 floor_divide = binary("floor_divide", p.floor_divide_p, "iuf", "The greatest integer not above x1 / x2.",
-    "ft.array([7, -7]), 2", "array([3, -4], dtype=int32)", to=_bool_to_int8)
+    "ft.array([7, -7]), 2", "array([3, -4], dtype=int32)", to=bool_to_int8)
 remainder = binary("remainder", p.remainder_p, "iuf", "x1 - floor_divide(x1, x2) * x2, of the sign of x2.",
-    "ft.array([7, -7]), 4", "array([3, 1], dtype=int32)", to=_bool_to_int8)
+    "ft.array([7, -7]), 4", "array([3, 1], dtype=int32)", to=bool_to_int8)
 fmod = binary("fmod", p.fmod_p, "iuf", "The remainder of C's division, of the sign of x1.",
-    "ft.array([7, -7]), 4", "array([3, -3], dtype=int32)", to=_bool_to_int8)
+    "ft.array([7, -7]), 4", "array([3, -3], dtype=int32)", to=bool_to_int8)
 maximum = binary("maximum", p.max_p, "iuf", "The greater of x1 and x2; NaN if either is NaN.",
     "ft.array([1, 5]), 3", "array([3, 5], dtype=int32)", others=p.or_p.bind)
 minimum = binary("minimum", p.min_p, "iuf", "The lesser of x1 and x2; NaN if either is NaN.",

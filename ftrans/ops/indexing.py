@@ -1,8 +1,8 @@
-"""NumPy-style indexing: ``x[key]``, ``x[key] = value``, ``x.at[key].add(value)``, `take`, `put_along_axis`, …
+"""NumPy-style indexing: ``x[key]``, ``x[key] = value``, ``x.at[key].add(value)``, `take`, `put_along_axis`.
 
-A key is read once into a `_Selection` with two stages. The *region* is what slices and integers select, and is made of
-views (slice, rev, reshape). Index arrays then pick points of the region, by gather and scatter. A write goes the same
-way back: the region is read, changed at the points, and put in its place.
+A key is read once into a `_Selection` with two stages. The *region* is what slices and integers select, and
+is made of views (slice, rev, reshape). Index arrays then pick points of the region, by gather and scatter.
+A write goes the same way back: the region is read, changed at the points, and put in its place.
 """
 
 from __future__ import annotations
@@ -48,13 +48,23 @@ class _Selection:
     Attributes:
         start, size, step: of the region along each axis of the array; a step may be negative.
         region_shape: the region without the axes that integers removed and with the new axes.
-        axes, indices: of the region, the axes that index arrays pick along, and those arrays (of one shape, in range
-            but for clipping, not negative); none for basic indexing.
+        axes, indices: of the region, the axes that index arrays pick along, and those arrays (of one shape,
+            not negative); none for basic indexing.
         position: where among the other axes of the region the axes of the index arrays go.
         shape: of the result.
     """
 
-    __slots__ = ("array_shape", "start", "size", "step", "region_shape", "axes", "indices", "position", "shape")
+    __slots__ = (
+        "array_shape",
+        "start",
+        "size",
+        "step",
+        "region_shape",
+        "axes",
+        "indices",
+        "position",
+        "shape",
+    )
 
     def __init__(self, array_shape: tuple[int, ...], key: Any):
         self.array_shape = array_shape
@@ -64,7 +74,7 @@ class _Selection:
         self.size: list[int] = []
         self.step: list[int] = []
         region: list[int] = []
-        points: list[tuple[int, _Index]] = []
+        points: list[tuple[int, Array]] = []
         groups: list[int] = []  # the number of slices and new axes before each index
         kept = 0
         for entry in entries:
@@ -87,12 +97,12 @@ class _Selection:
                     entry = _Index(np.asarray(_checked_index(entry, axis, extent)))
                 if not entry.of_new_axis:
                     self._take(0, extent, 1)
-                points.append((len(region), entry.for_axis(axis, extent)))
+                points.append((len(region), entry.along(axis, extent)))
                 groups.append(kept)
                 region.append(extent)
         self.region_shape = tuple(region)
         self.axes = tuple(axis for axis, _ in points)
-        self.indices = _broadcast_indices([index.values for _, index in points])
+        self.indices = _broadcast_indices([index for _, index in points])
         # NumPy: adjacent index arrays put their axes in their place, separated ones to the front.
         self.position = groups[0] if groups and groups[0] == groups[-1] else 0
         rest = tuple(extent for axis, extent in enumerate(region) if axis not in self.axes)
@@ -118,7 +128,11 @@ class _Selection:
         return tuple(starts), tuple(limits), tuple(strides)
 
     def _reversed_axes(self) -> tuple[int, ...]:
-        return tuple(i for i, (size, step) in enumerate(zip(self.size, self.step, strict=True)) if step < 0 and size > 1)
+        return tuple(
+            i
+            for i, (size, step) in enumerate(zip(self.size, self.step, strict=True))
+            if step < 0 and size > 1
+        )
 
     def read_region(self, x: Array) -> Array:
         start, limit, strides = self._bounds()
@@ -162,25 +176,23 @@ class _Selection:
     def _window(self, region: Array) -> tuple[Array, tuple[int, ...]]:
         """The start and sizes of the window at scalar indices."""
         parts = dict(zip(self.axes, self.indices, strict=True))
-        zero = None
-        starts = []
-        for axis in range(region.ndim):
-            if axis not in parts and zero is None:
-                zero = asarray(0, dtype=int32)
-            starts.append(reshape_to(convert(parts[axis], int32) if axis in parts else zero, (1,)))
+        zero = asarray(0, dtype=int32)
+        starts = [reshape_to(convert(parts.get(axis, zero), int32), (1,)) for axis in range(region.ndim)]
         start = p.concatenate_p.bind(*starts, axis=0) if len(starts) > 1 else starts[0]
         return start, tuple(1 if axis in parts else extent for axis, extent in enumerate(region.shape))
 
-    def write(self, x: Array, values: Array, kind: str, mode: str, unique_indices: bool, function: str) -> Array:
+    def write(
+        self, x: Array, values: Array, kind: str, mode: str, unique_indices: bool, function: str
+    ) -> Array:
         """`x` with `values` (which broadcast to `shape`) combined into the selected elements."""
         values = self.broadcast_values(values, function)
-        region = self.read_region(x) if self.axes or kind != "set" else None
-        if not self.axes:
-            changed = values if region is None else _COMBINE[kind](region, values)
-        else:
+        if self.axes:
+            region = self.read_region(x)
             changed = scatter_points(
                 region, self.indices, self.axes, self.position, values, kind, mode, unique_indices
             )
+        else:
+            changed = values if kind == "set" else _COMBINE[kind](self.read_region(x), values)
         return self.write_region(x, changed)
 
     def broadcast_values(self, values: Array, function: str) -> Array:
@@ -189,7 +201,9 @@ class _Selection:
         if values.ndim > len(self.shape) or any(
             v not in (1, s) for v, s in zip(values.shape[::-1], self.shape[::-1], strict=False)
         ):
-            raise ValueError(f"{function}: values of shape {values.shape} do not broadcast to the selected {self.shape}")
+            raise ValueError(
+                f"{function}: values of shape {values.shape} do not broadcast to the selected {self.shape}"
+            )
         return broadcast(values, self.shape)
 
 
@@ -202,18 +216,18 @@ class _Index:
         self.values = values
         self.of_new_axis = of_new_axis
 
-    def for_axis(self, axis: int, extent: int) -> _Index:
-        """With Array values, negative ones counted from the end."""
+    def along(self, axis: int, extent: int) -> Array:
+        """The values as an Array, negative ones counted from the end."""
         values = self.values
         if isinstance(values, Array):
-            return _Index(wrap_negative(values, extent))
+            return wrap_negative(values, extent)
         if values.size:
             low, high = int(values.min()), int(values.max())
             if low < -extent or high >= extent:
                 worst = low if low < -extent else high
                 raise IndexError(f"index {worst} is out of range for axis {axis} with extent {extent}")
         wrapped = np.where(values < 0, values + extent, values) if values.dtype.kind == "i" else values
-        return _Index(asarray(wrapped.astype(np.int32 if extent < 2**31 else np.int64)))
+        return asarray(wrapped.astype(np.int32 if extent < 2**31 else np.int64))
 
 
 def _checked_index(index: int, axis: int, extent: int) -> int:
@@ -228,7 +242,9 @@ def _broadcast_indices(indices: list[Array]) -> list[Array]:
     try:
         shape = broadcast_shapes_of("indexing", *[i.shape for i in indices])
     except ValueError:
-        raise IndexError(f"index arrays of shapes {', '.join(str(i.shape) for i in indices)} do not broadcast") from None
+        raise IndexError(
+            f"index arrays of shapes {', '.join(str(i.shape) for i in indices)} do not broadcast"
+        ) from None
     if any(i.dtype is not indices[0].dtype for i in indices):
         indices = [convert(i, int32) for i in indices]
     return [broadcast(i, shape) for i in indices]
@@ -265,29 +281,28 @@ def _expand(shape: tuple[int, ...], key: Any) -> list[Any]:
 
 
 def _expand_array(shape: tuple[int, ...], item: Any, axis: int) -> list[Any]:
-    """The entries for anything array-like in a key; a boolean mask becomes one index array for each of its axes."""
-    if type(item) is not Array:
-        if isinstance(item, (list, np.ndarray, np.generic, bool)) or hasattr(item, "__array__"):
-            values = np.asarray(item)
-        else:
-            try:
-                return [operator.index(item)]
-            except TypeError:
-                raise TypeError(
-                    "an index must be an integer, a slice, None, ..., or an array of integers or bools; "
-                    f"got {type(item).__name__}"
-                ) from None
-        if not values.size and not isinstance(item, (np.ndarray, np.generic)):
-            values = values.astype(np.int32)  # []
-        kind = values.dtype.kind
-        if values.ndim == 0 and kind in "iu":
-            return [int(values)]
+    """The entries for anything array-like in a key; a mask becomes one index array for each of its axes."""
+    if type(item) is Array:
+        values: Array | np.ndarray = item
+    elif isinstance(item, (list, np.ndarray, np.generic, bool)) or hasattr(item, "__array__"):
+        values = np.asarray(item)
+        if not values.size and isinstance(item, list):
+            values = values.astype(np.int32)  # [] has no dtype of its own
     else:
-        values, kind = item, item.dtype.kind
+        try:
+            return [operator.index(item)]
+        except TypeError:
+            raise TypeError(
+                "an index must be an integer, a slice, None, ..., or an array of integers or bools; "
+                f"got {type(item).__name__}"
+            ) from None
+    kind: str = values.dtype.kind
     if kind == "b":
         return _expand_mask(shape, np.asarray(values), axis)
     if kind not in "iu":
         raise TypeError(f"an index array must have an integer or bool dtype, got {values.dtype}")
+    if isinstance(values, np.ndarray) and values.ndim == 0:
+        return [int(values)]
     return [_Index(values)]
 
 
@@ -296,7 +311,9 @@ def _expand_mask(shape: tuple[int, ...], mask: np.ndarray, axis: int) -> list[An
         return [_Index(np.zeros(int(mask), np.int32), of_new_axis=True)]
     masked = shape[axis : axis + mask.ndim]
     if masked != mask.shape:
-        raise IndexError(f"a mask of shape {mask.shape} does not fit the axes of shape {masked} that it indexes")
+        raise IndexError(
+            f"a mask of shape {mask.shape} does not fit the axes of shape {masked} that it indexes"
+        )
     return [_Index(indices) for indices in np.nonzero(mask)]
 
 
@@ -336,9 +353,9 @@ def _update(
 def _as_values(x: Array, values: Any, function: str) -> Array:
     if isinstance(values, (list, tuple)):
         values = to_array(values, None, None, function)
-    if type(values) is complex or getattr(getattr(values, "dtype", None), "kind", "") == "c":
-        if x.dtype.kind not in "c":
-            raise TypeError(f"{function}: complex values cannot be stored in an array of dtype {x.dtype}")
+    is_complex = type(values) is complex or getattr(getattr(values, "dtype", None), "kind", "") == "c"
+    if is_complex and x.dtype.kind != "c":
+        raise TypeError(f"{function}: complex values cannot be stored in an array of dtype {x.dtype}")
     return as_dtype_array(values, x.dtype, function, "values")
 
 
@@ -355,14 +372,19 @@ def _update_where(x: Array, mask: Any, values: Array, kind: str, function: str) 
         raise IndexError(f"{function}: a mask of shape {mask.shape} does not fit an array of shape {x.shape}")
     trailing = x.shape[mask.ndim :]
     if broadcast_shapes_of(function, values.shape, trailing) != trailing:
-        raise ValueError(f"{function}: values of shape {values.shape} do not broadcast to {trailing} at each selected element")
+        raise ValueError(
+            f"{function}: values of shape {values.shape} do not broadcast to {trailing} at each element"
+        )
     mask = reshape_to(mask, mask.shape + (1,) * len(trailing))
     changed = _COMBINE[kind](*broadcast_operands(function, x, values))
     return p.select_p.bind(broadcast(mask, x.shape), broadcast(changed, x.shape), x)
 
 
 class IndexUpdate:
-    """``x.at``: ``x.at[key].add(values)`` is a changed copy of `x`. Repeated indices all count, unlike in ``x[key] += …``."""
+    """``x.at``: ``x.at[key].add(values)`` is a changed copy of `x`.
+
+    Repeated indices all count, unlike in ``x[key] += values``.
+    """
 
     __slots__ = ("_array",)
 
@@ -419,12 +441,16 @@ class IndexedArray:
 
     def divide(self, values: Any, *, mode: str = "drop", unique_indices: bool = False) -> Array:
         """Divide the elements."""
-        divisors = IndexedArray(_ones(self._array), self._key)._updated("divide", "mul", values, mode, unique_indices)
+        divisors = IndexedArray(_ones(self._array), self._key)._updated(
+            "divide", "mul", values, mode, unique_indices
+        )
         return elementwise.divide(self._array, divisors)
 
     def power(self, values: Any, *, mode: str = "drop", unique_indices: bool = False) -> Array:
         """Raise the elements to powers."""
-        powers = IndexedArray(_ones(self._array), self._key)._updated("power", "mul", values, mode, unique_indices)
+        powers = IndexedArray(_ones(self._array), self._key)._updated(
+            "power", "mul", values, mode, unique_indices
+        )
         return pointwise.power(self._array, powers)
 
     def min(self, values: Any, *, mode: str = "drop", unique_indices: bool = False) -> Array:
@@ -435,7 +461,9 @@ class IndexedArray:
         """The greater of the elements and the values."""
         return self._updated("max", "max", values, mode, unique_indices)
 
-    def apply(self, function: Callable[[Array], Array], *, mode: str = "drop", unique_indices: bool = False) -> Array:
+    def apply(
+        self, function: Callable[[Array], Array], *, mode: str = "drop", unique_indices: bool = False
+    ) -> Array:
         """Replace the elements by `function` of them; an element that is selected twice is changed once."""
         return self.set(function(self.get()), mode=mode, unique_indices=unique_indices)
 
@@ -461,7 +489,8 @@ def take(
 
     Args:
         indices: integers of any shape, which takes the place of the axis; negative ones count from the end.
-        mode: for indices out of range: "clip", "fill" (NaN, or the least or greatest integer), "promise_in_bounds".
+        mode: for indices out of range: "clip", "fill" (NaN, or the least or greatest integer) or
+            "promise_in_bounds".
 
     >>> ft.take(ft.array([5.0, 6.0, 7.0]), ft.array([2, 0]))
     array([7, 5], dtype=float32)
@@ -479,17 +508,26 @@ def _along(function: str, x: Any, indices: Any, axis: int) -> tuple[Array, Array
     x = as_array(x, function)
     indices = _integer_indices(indices, function)
     if indices.ndim != x.ndim:
-        raise ValueError(f"{function}: indices must have the {x.ndim} dimensions of x, got shape {indices.shape}")
-    axis = normalize_axis(function, axis, x.ndim)
-    if any(a != b and 1 not in (a, b) for i, (a, b) in enumerate(zip(x.shape, indices.shape)) if i != axis):
         raise ValueError(
-            f"{function}: x of shape {x.shape} and indices of shape {indices.shape} do not broadcast beside axis {axis}"
+            f"{function}: indices must have the {x.ndim} dimensions of x, got shape {indices.shape}"
+        )
+    axis = normalize_axis(function, axis, x.ndim)
+    if any(
+        a != b and 1 not in (a, b)
+        for i, (a, b) in enumerate(zip(x.shape, indices.shape, strict=True))
+        if i != axis
+    ):
+        raise ValueError(
+            f"{function}: shapes {x.shape} of x and {indices.shape} of indices do not broadcast "
+            f"beside axis {axis}"
         )
     return (*along_axis(x, wrap_negative(indices, x.shape[axis]), axis), axis)
 
 
 @streamed
-def take_along_axis(x: Any, indices: Any, /, axis: int = -1, *, mode: str = "clip", stream: Any = None) -> Array:
+def take_along_axis(
+    x: Any, indices: Any, /, axis: int = -1, *, mode: str = "clip", stream: Any = None
+) -> Array:
     """For each position, the element of `x` at that position but with the given index along `axis`.
 
     >>> x = ft.array([[1, 2], [4, 3]])

@@ -44,7 +44,9 @@ __all__ = [
 Axes = tuple[int, ...]
 
 
-def dot_general(x1: Array, x2: Array, contracted: tuple[Axes, Axes], batch: tuple[Axes, Axes] = ((), ())) -> Array:
+def dot_general(
+    x1: Array, x2: Array, contracted: tuple[Axes, Axes], batch: tuple[Axes, Axes] = ((), ())
+) -> Array:
     """The primitive, for operands of one dtype. Axes of the result: batch, free of x1, free of x2."""
     if x1.dtype is bool_:
         counts = dot_general(convert(x1, int32), convert(x2, int32), contracted, batch)
@@ -71,11 +73,14 @@ def matmul(x1: Any, x2: Any, /, *, stream: Any = None) -> Array:
     """
     x1, x2, _ = promote("matmul", x1, x2)
     if x1.ndim == 0 or x2.ndim == 0:
-        raise ValueError(f"matmul: operands must have at least 1 dimension, got shapes {x1.shape} and {x2.shape}")
+        raise ValueError(
+            f"matmul: operands must have at least 1 dimension, got shapes {x1.shape} and {x2.shape}"
+        )
     row = max(x2.ndim - 2, 0)  # the contracted axis of x2
     if x1.shape[-1] != x2.shape[row]:
         raise ValueError(
-            f"matmul: axis {x1.ndim - 1} of x1 (shape {x1.shape}) and axis {row} of x2 (shape {x2.shape}) differ"
+            f"matmul: axis {x1.ndim - 1} of x1, of shape {x1.shape}, and axis {row} of x2, of shape "
+            f"{x2.shape}, must have one extent"
         )
     contracted = ((x1.ndim - 1,), (row,))
     if x2.ndim <= 2:
@@ -107,7 +112,9 @@ def dot(x1: Any, x2: Any, /, *, stream: Any = None) -> Array:
         return product.bind(*broadcast_operands("dot", x1, x2))
     row = max(x2.ndim - 2, 0)
     if x1.shape[-1] != x2.shape[row]:
-        raise ValueError(f"dot: axis {x1.ndim - 1} of x1 (shape {x1.shape}) and {row} of x2 (shape {x2.shape}) differ")
+        raise ValueError(
+            f"dot: axis {x1.ndim - 1} of x1 (shape {x1.shape}) and {row} of x2 (shape {x2.shape}) differ"
+        )
     return dot_general(x1, x2, ((x1.ndim - 1,), (row,)))
 
 
@@ -136,7 +143,10 @@ def outer(x1: Any, x2: Any, /, *, stream: Any = None) -> Array:
     """
     x1, x2, dtype = promote("outer", x1, x2)
     shape = (x1.size, x2.size)
-    column, row = broadcast(reshape_to(x1, (x1.size, 1)), shape), broadcast(reshape_to(x2, (1, x2.size)), shape)
+    column, row = (
+        broadcast(reshape_to(x1, (x1.size, 1)), shape),
+        broadcast(reshape_to(x2, (1, x2.size)), shape),
+    )
     return (p.and_p if dtype is bool_ else p.mul_p).bind(column, row)
 
 
@@ -191,7 +201,9 @@ def tensordot(x1: Any, x2: Any, /, *, axes: Any = 2, stream: Any = None) -> Arra
     else:
         number = operator.index(axes)
         if not 0 <= number <= min(x1.ndim, x2.ndim):
-            raise AxisError(f"tensordot: cannot contract {number} axes of arrays of shapes {x1.shape} and {x2.shape}")
+            raise AxisError(
+                f"tensordot: cannot contract {number} axes of arrays of shapes {x1.shape} and {x2.shape}"
+            )
         left, right = tuple(range(x1.ndim - number, x1.ndim)), tuple(range(number))
     if [x1.shape[a] for a in left] != [x2.shape[a] for a in right]:
         raise ValueError(f"tensordot: axes {left} of shape {x1.shape} and {right} of shape {x2.shape} differ")
@@ -200,7 +212,7 @@ def tensordot(x1: Any, x2: Any, /, *, axes: Any = 2, stream: Any = None) -> Arra
 
 @streamed
 def addmm(c: Any, a: Any, b: Any, /, *, alpha: float = 1.0, beta: float = 1.0, stream: Any = None) -> Array:
-    """beta * c + alpha * (a @ b).
+    """Beta * c + alpha * (a @ b).
 
     >>> ft.addmm(ft.ones(1), ft.array([[2.0]]), ft.array([[3.0]]))
     array([[7]], dtype=float32)
@@ -246,7 +258,9 @@ def cross(x1: Any, x2: Any, /, *, axis: int = -1, stream: Any = None) -> Array:
     def cycled(x: Array, by: int) -> Array:
         return p.concatenate_p.bind(slice_axis(x, axis, by, 3), slice_axis(x, axis, 0, by), axis=axis)
 
-    return p.sub_p.bind(p.mul_p.bind(cycled(x1, 1), cycled(x2, 2)), p.mul_p.bind(cycled(x1, 2), cycled(x2, 1)))
+    return p.sub_p.bind(
+        p.mul_p.bind(cycled(x1, 1), cycled(x2, 2)), p.mul_p.bind(cycled(x1, 2), cycled(x2, 1))
+    )
 
 
 @streamed

@@ -6,21 +6,30 @@ from typing import Any
 
 from .. import primitives as p
 from .._native import Array
-from .operands import as_array, broadcast, constant_like, convert, normalize_axes, require_kinds, reshape_to, to_inexact
-from .statistical import Axis, accumulator_dtype, count, reduce
+from .operands import (
+    as_array,
+    constant_like,
+    convert,
+    expand,
+    normalize_axes,
+    require_kinds,
+    reshape_to,
+    to_inexact,
+)
+from .statistical import Axis, accumulator_dtype, count, kept_shape
 from .streams import streamed
 
 __all__ = ["log_softmax", "logsumexp", "softmax"]
 
 
 def _shift(x: Array, axes: tuple[int, ...]) -> Array:
-    """What to subtract before exp: the maximum over `axes` (kept), and 0 where it is not finite."""
-    top = reduce(p.reduce_max_p, x, axes, True)
+    """What to subtract before exp: the maximum over `axes`, and 0 where it is not finite."""
+    top = p.reduce_max_p.bind(x, axes=axes)
     return p.select_p.bind(p.is_finite_p.bind(top), top, constant_like(top, 0))
 
 
 @streamed
-def logsumexp(x: Any, /, axis: Axis = None, *, keepdims: bool = False, stream: Any = None) -> Array:
+def logsumexp(x: Any, /, axis: Axis = None, keepdims: bool = False, *, stream: Any = None) -> Array:
     """log(sum(exp(x))) over axes without overflow; -inf where all elements are -inf (or there are none).
 
     >>> ft.logsumexp(ft.array([1000.0, 1000.0]))
@@ -32,13 +41,13 @@ def logsumexp(x: Any, /, axis: Axis = None, *, keepdims: bool = False, stream: A
     dtype = x.dtype
     x = convert(x, accumulator_dtype(dtype))
     if count(x.shape, axes) == 0:
-        out = p.log_p.bind(reduce(p.reduce_sum_p, x, axes, True))
+        out = p.log_p.bind(p.reduce_sum_p.bind(x, axes=axes))
     else:
         top = _shift(x, axes)
-        total = reduce(p.reduce_sum_p, p.exp_p.bind(p.sub_p.bind(x, broadcast(top, x.shape))), axes, True)
+        total = p.reduce_sum_p.bind(p.exp_p.bind(p.sub_p.bind(x, expand(top, x.shape, axes))), axes=axes)
         out = p.add_p.bind(p.log_p.bind(total), top)
     out = convert(out, dtype)
-    return out if keepdims else reshape_to(out, tuple(e for i, e in enumerate(x.shape) if i not in axes))
+    return reshape_to(out, kept_shape(x.shape, axes)) if keepdims else out
 
 
 @streamed
@@ -54,14 +63,14 @@ def softmax(x: Any, /, axis: Axis = -1, *, stream: Any = None) -> Array:
     if x.size == 0:
         return x
     wide = convert(x, accumulator_dtype(x.dtype))
-    powers = p.exp_p.bind(p.sub_p.bind(wide, broadcast(_shift(wide, axes), x.shape)))
-    total = reduce(p.reduce_sum_p, powers, axes, True)
-    return convert(p.div_p.bind(powers, broadcast(total, x.shape)), x.dtype)
+    powers = p.exp_p.bind(p.sub_p.bind(wide, expand(_shift(wide, axes), x.shape, axes)))
+    total = p.reduce_sum_p.bind(powers, axes=axes)
+    return convert(p.div_p.bind(powers, expand(total, x.shape, axes)), x.dtype)
 
 
 @streamed
 def log_softmax(x: Any, /, axis: Axis = -1, *, stream: Any = None) -> Array:
-    """x - logsumexp(x) over axes.
+    """X - logsumexp(x) over axes.
 
     >>> ft.log_softmax(ft.array([0.0, 0.0]))
     array([-0.693147, -0.693147], dtype=float32)
@@ -72,6 +81,6 @@ def log_softmax(x: Any, /, axis: Axis = -1, *, stream: Any = None) -> Array:
     if x.size == 0:
         return x
     wide = convert(x, accumulator_dtype(x.dtype))
-    shifted = p.sub_p.bind(wide, broadcast(_shift(wide, axes), x.shape))
-    total = p.log_p.bind(reduce(p.reduce_sum_p, p.exp_p.bind(shifted), axes, True))
-    return convert(p.sub_p.bind(shifted, broadcast(total, x.shape)), x.dtype)
+    shifted = p.sub_p.bind(wide, expand(_shift(wide, axes), x.shape, axes))
+    total = p.log_p.bind(p.reduce_sum_p.bind(p.exp_p.bind(shifted), axes=axes))
+    return convert(p.sub_p.bind(shifted, expand(total, x.shape, axes)), x.dtype)

@@ -83,7 +83,9 @@ def reshape(x: Any, /, shape: Any, *, copy: bool | None = None, stream: Any = No
 
 def _resolve_shape(function: str, old: tuple[int, ...], size: int, shape: Any) -> tuple[int, ...]:
     """`shape` with its -1 inferred, checked against the number of elements."""
-    extents = [operator.index(s) for s in shape] if isinstance(shape, (tuple, list)) else [operator.index(shape)]
+    extents = (
+        [operator.index(s) for s in shape] if isinstance(shape, (tuple, list)) else [operator.index(shape)]
+    )
     known = 1
     for extent in extents:
         known *= extent if extent != -1 else 1
@@ -91,7 +93,9 @@ def _resolve_shape(function: str, old: tuple[int, ...], size: int, shape: Any) -
     if unknown == 1 and known > 0 and size % known == 0:
         extents[extents.index(-1)] = size // known
     elif unknown or known != size or any(extent < 0 for extent in extents):
-        raise ValueError(f"{function}: cannot reshape an array of shape {old} ({size} elements) to {tuple(extents)}")
+        raise ValueError(
+            f"{function}: cannot reshape an array of shape {old} ({size} elements) to {tuple(extents)}"
+        )
     return tuple(extents)
 
 
@@ -119,7 +123,9 @@ def flatten(x: Any, /, start_axis: int = 0, end_axis: int = -1, *, stream: Any =
     start = normalize_axis("flatten", start_axis, x.ndim)
     end = normalize_axis("flatten", end_axis, x.ndim)
     if start > end:
-        raise ValueError(f"flatten: start_axis {start_axis} is behind end_axis {end_axis} of an array of ndim {x.ndim}")
+        raise ValueError(
+            f"flatten: start_axis {start_axis} is behind end_axis {end_axis} of an array of ndim {x.ndim}"
+        )
     joined = 1
     for extent in x.shape[start : end + 1]:
         joined *= extent
@@ -136,7 +142,9 @@ def unflatten(x: Any, /, axis: int, shape: Any, *, stream: Any = None) -> Array:
     x = as_array(x, "unflatten")
     axis = normalize_axis("unflatten", axis, x.ndim)
     extent = x.shape[axis]
-    return reshape_to(x, (*x.shape[:axis], *_resolve_shape("unflatten", (extent,), extent, shape), *x.shape[axis + 1 :]))
+    return reshape_to(
+        x, (*x.shape[:axis], *_resolve_shape("unflatten", (extent,), extent, shape), *x.shape[axis + 1 :])
+    )
 
 
 @streamed
@@ -363,7 +371,9 @@ def stack(arrays: Any, /, axis: int = 0, *, stream: Any = None) -> Array:
     shape = operands[0].shape
     for i, x in enumerate(operands):
         if x.shape != shape:
-            raise ValueError(f"stack: arrays must have one shape; arrays[0] has {shape}, arrays[{i}] {x.shape}")
+            raise ValueError(
+                f"stack: arrays must have one shape; arrays[0] has {shape}, arrays[{i}] {x.shape}"
+            )
     axis = normalize_axis("stack", axis, len(shape) + 1)
     rows = [reshape_to(x, (*shape[:axis], 1, *shape[axis:])) for x in operands]
     return concatenate_p.bind(*rows, axis=axis) if len(rows) > 1 else rows[0]
@@ -417,11 +427,15 @@ def split(x: Any, indices_or_sections: Any, /, axis: int = 0, *, stream: Any = N
     axis = normalize_axis("split", axis, x.ndim)
     extent = x.shape[axis]
     if isinstance(indices_or_sections, Sequence):
-        cuts = [min(max(i + extent if i < 0 else i, 0), extent) for i in map(operator.index, indices_or_sections)]
+        cuts = [
+            min(max(i + extent if i < 0 else i, 0), extent) for i in map(operator.index, indices_or_sections)
+        ]
     else:
         parts = operator.index(indices_or_sections)
         if parts <= 0 or extent % parts:
-            raise ValueError(f"split: axis {axis} of extent {extent} does not divide into {parts} equal parts")
+            raise ValueError(
+                f"split: axis {axis} of extent {extent} does not divide into {parts} equal parts"
+            )
         cuts = list(range(extent // parts, extent, extent // parts)) if extent else [0] * (parts - 1)
     starts, stops = [0, *cuts], [*cuts, extent]
     return [slice_axis(x, axis, a, max(a, b)) for a, b in zip(starts, stops, strict=True)]
@@ -487,7 +501,9 @@ def repeat(x: Any, repeats: Any, /, *, axis: int | None = None, stream: Any = No
             raise ValueError(f"repeat: repeats must not be negative, got {count}")
         before, after = x.shape[:axis], x.shape[axis + 1 :]
         wide = reshape_to(x, (*before, extent, 1, *after))
-        return reshape_to(broadcast(wide, (*before, extent, count, *after)), (*before, extent * count, *after))
+        return reshape_to(
+            broadcast(wide, (*before, extent, count, *after)), (*before, extent * count, *after)
+        )
     if counts.size != extent:
         raise ValueError(f"repeat: got {counts.size} repeats for axis {axis} of extent {extent}")
     return take_static(x, np.repeat(np.arange(extent), counts), axis)
@@ -516,7 +532,8 @@ def _pad_widths(pad_width: Any, ndim: int) -> list[tuple[int, int]]:
         widths = np.broadcast_to(np.asarray(pad_width), (ndim, 2)) if ndim else np.zeros((0, 2), int)
     except ValueError:
         raise ValueError(
-            f"pad: pad_width must be an int, (before, after) or one such pair for each of {ndim} axes; got {pad_width!r}"
+            f"pad: pad_width must be an int, (before, after) or such a pair for each of {ndim} axes; "
+            f"got {pad_width!r}"
         ) from None
     if widths.dtype.kind not in "iu":
         raise TypeError(f"pad: pad_width must be integers, got {pad_width!r}")

@@ -16,6 +16,7 @@ from . import (
     elementwise,
     indexing,
     linear_algebra,
+    log_space,
     manipulation,
     pointwise,
     searching,
@@ -53,7 +54,8 @@ def _in_place(function: Callable[..., Any], symbol: str) -> Callable[[Array, Any
             raise ValueError(f"x {symbol} y: the result has shape {result.shape}, but x has shape {x.shape}")
         if result.dtype is not x.dtype:
             raise TypeError(
-                f"x {symbol} y: the result has dtype {result.dtype}, but x has {x.dtype}; write x = x {symbol[:-1]} y"
+                f"x {symbol} y: the result has dtype {result.dtype}, but x has {x.dtype}; "
+                f"write x = x {symbol[:-1]} y"
             )
         x._rebind(result)
         return x
@@ -137,12 +139,19 @@ OPERATORS: dict[str, Callable[..., Any]] = {
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
     name: getattr(module, name)
     for module, names in (
-        (elementwise, "abs square sqrt rsqrt exp log log2 log10 log1p sin cos tan tanh sigmoid maximum minimum"),
+        (
+            elementwise,
+            "abs square sqrt rsqrt exp log log2 log10 log1p sin cos tan tanh sigmoid maximum minimum",
+        ),
         (pointwise, "round clip conj reciprocal"),
         (dtypes, "astype view"),
         (statistical, "sum prod max min mean var std any all ptp"),
+        (log_space, "logsumexp softmax log_softmax"),
         (cumulative, "cumsum cumprod cummax cummin logcumsumexp diff"),
-        (manipulation, "flatten ravel squeeze expand_dims unflatten moveaxis swapaxes flip roll repeat split"),
+        (
+            manipulation,
+            "flatten ravel squeeze expand_dims unflatten moveaxis swapaxes flip roll repeat split",
+        ),
         (linear_algebra, "dot diagonal trace matmul"),
         (searching, "argmax argmin nonzero searchsorted"),
         (sorting, "sort argsort"),

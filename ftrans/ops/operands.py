@@ -60,7 +60,8 @@ def constant_like(x: Array, value: complex) -> Array:
 
 def promoted_dtype(function: str, *operands: Any) -> Dtype:
     """The dtype that these arrays and Python scalars promote to."""
-    strong, weak = [], []
+    strong: list[Dtype] = []
+    weak: list[Dtype] = []
     for i, x in enumerate(operands):
         kind = type(x)
         if kind in PYTHON_DTYPES:
@@ -83,7 +84,9 @@ def as_dtype_array(x: Any, dtype: Dtype, function: str, argument: str) -> Array:
     return convert(as_array(x, function, argument), dtype)
 
 
-def promote(function: str, x1: Any, x2: Any, to: Callable[[Dtype], Dtype] | None = None) -> tuple[Array, Array, Dtype]:
+def promote(
+    function: str, x1: Any, x2: Any, to: Callable[[Dtype], Dtype] | None = None
+) -> tuple[Array, Array, Dtype]:
     """Both operands as Arrays of their common dtype (`to` of it, if given), and that dtype."""
     kind1, kind2 = type(x1), type(x2)
     if kind1 not in PYTHON_DTYPES:
@@ -128,6 +131,15 @@ def broadcast_operands(function: str, *operands: Array) -> Sequence[Array]:
     return [broadcast(x, shape) if x.shape else x for x in operands]
 
 
+def expand(x: Array, shape: tuple[int, ...], axes: tuple[int, ...]) -> Array:
+    """Undo a reduction over `axes`: `x` repeated along them, to `shape`."""
+    if not axes:
+        return x
+    return broadcast_in_dim_p.bind(
+        x, shape=shape, dims=tuple([i for i in range(len(shape)) if i not in axes])
+    )
+
+
 def reshape_to(x: Array, shape: tuple[int, ...]) -> Array:
     """`x` with the same elements in row-major order under `shape`."""
     return x if x.shape == shape else reshape_p.bind(x, shape=shape)
@@ -151,7 +163,9 @@ def normalize_axes(function: str, axis: Any, ndim: int) -> tuple[int, ...]:
     if isinstance(axis, (tuple, list)):
         axes = tuple(sorted(normalize_axis(function, a, ndim) for a in axis))
         if len(set(axes)) < len(axes):
-            raise AxisError(f"{function}: an axis is given twice in {tuple(axis)} for an array of ndim {ndim}")
+            raise AxisError(
+                f"{function}: an axis is given twice in {tuple(axis)} for an array of ndim {ndim}"
+            )
         return axes
     return (normalize_axis(function, axis, ndim),)
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from .._native import Array, bool_, float32, float64
+from .._native import Array, bool_, float64
+from ..core.primitive import Primitive
 from ..primitives import (
     add_p,
     and_p,
     clamp_p,
     complex_p,
     conj_p,
-    convert_p,
     div_p,
     eq_p,
     floor_divide_p,
@@ -74,10 +74,12 @@ def power(x1: Any, x2: Any, /, *, stream: Any = None) -> Array:
         return run_on(stream, power, x1, x2)
     if type(x2) is int and type(x1) is Array and x1.dtype.kind != "b":
         if x2 < 0 and x1.dtype.kind in "iu":
-            raise ValueError(f"power: integers to the negative power {x2} are not integers; convert to a float first")
+            raise ValueError(
+                f"power: integers to the negative power {x2} are not integers; convert to a float first"
+            )
         if -_MOST_MULTIPLICATIONS <= x2 <= _MOST_MULTIPLICATIONS:
             return _integer_power(x1, x2)
-    x1, x2, _ = promote("power", x1, x2, elementwise._bool_to_int8)
+    x1, x2, _ = promote("power", x1, x2, elementwise.bool_to_int8)
     return pow_p.bind(*broadcast_operands("power", x1, x2))
 
 
@@ -85,15 +87,12 @@ def _integer_power(x: Array, exponent: int) -> Array:
     """`x` to an integer power by repeated squaring."""
     if exponent == 0:
         return broadcast(constant_like(x, 1), x.shape)
-    result, remaining = None, exponent if exponent > 0 else -exponent
-    while True:
-        if remaining & 1:
-            result = x if result is None else mul_p.bind(result, x)
-        remaining >>= 1
-        if not remaining:
-            break
-        x = square_p.bind(x)
-    return div_p.bind(constant_like(result, 1), result) if exponent < 0 else result
+    if exponent < 0:
+        return div_p.bind(constant_like(x, 1), _integer_power(x, -exponent))
+    if exponent == 1:
+        return x._snapshot()
+    root = _integer_power(x, exponent // 2)
+    return mul_p.bind(square_p.bind(root), x) if exponent % 2 else square_p.bind(root)
 
 
 @streamed
@@ -126,7 +125,7 @@ def divmod(x1: Any, x2: Any, /, *, stream: Any = None) -> tuple[Array, Array]:
     >>> ft.divmod(ft.array([7, -7]), 4)
     (array([1, -2], dtype=int32), array([3, 1], dtype=int32))
     """
-    x1, x2, dtype = promote("divmod", x1, x2, elementwise._bool_to_int8)
+    x1, x2, _ = promote("divmod", x1, x2, elementwise.bool_to_int8)
     x1, x2 = broadcast_operands("divmod", x1, x2)
     return floor_divide_p.bind(x1, x2), remainder_p.bind(x1, x2)
 
@@ -213,7 +212,7 @@ def logical_not(x: Any, /, *, stream: Any = None) -> Array:
     return not_p.bind(to_bool(as_array(x, "logical_not")))
 
 
-def _logical(name: str, primitive, x1: Any, x2: Any) -> Array:
+def _logical(name: str, primitive: Primitive, x1: Any, x2: Any) -> Array:
     operands = [to_bool(as_array(x, name, argument)) for x, argument in ((x1, "x1"), (x2, "x2"))]
     return primitive.bind(*broadcast_operands(name, *operands))
 
@@ -354,9 +353,15 @@ def heaviside(x1: Any, x2: Any, /, *, stream: Any = None) -> Array:
 
 @streamed
 def nan_to_num(
-    x: Any, /, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None, *, stream: Any = None
+    x: Any,
+    /,
+    nan: float = 0.0,
+    posinf: float | None = None,
+    neginf: float | None = None,
+    *,
+    stream: Any = None,
 ) -> Array:
-    """`x` with NaN and infinities replaced; infinities by the dtype's greatest and least finite values by default.
+    """`x` with NaN and infinities replaced, these by the dtype's greatest and least finite values by default.
 
     >>> ft.nan_to_num(ft.array([1.0, float("nan"), float("inf")]), posinf=9.0)
     array([1, 0, 9], dtype=float32)
@@ -386,12 +391,12 @@ def isclose(
     equal_nan: bool = False,
     stream: Any = None,
 ) -> Array:
-    """Whether ``abs(x1 - x2) <= atol + rtol * abs(x2)``, or both are the same infinity (or NaN, if `equal_nan`).
+    """Whether ``abs(x1 - x2) <= atol + rtol * abs(x2)``, or x1 == x2, or both are NaN and `equal_nan`.
 
     >>> ft.isclose(ft.array([1.0, 2.0]), ft.array([1.0 + 1e-7, 2.1]))
     array([True, False], dtype=bool)
     """
-    x1, x2, dtype = promote("isclose", x1, x2, inexact_dtype)
+    x1, x2, _ = promote("isclose", x1, x2, inexact_dtype)
     x1, x2 = broadcast_operands("isclose", x1, x2)
     difference, size = elementwise.abs(sub_p.bind(x1, x2)), elementwise.abs(x2)
     tolerance = add_p.bind(mul_p.bind(size, constant_like(size, rtol)), constant_like(size, atol))

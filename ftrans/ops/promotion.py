@@ -1,9 +1,10 @@
 """Which dtype an operation's result has. Pure dtype arithmetic, no arrays.
 
-Arrays promote as the Python array API standard says. Where it leaves a case open, JAX's lattice decides: an integer
-or bool with a float gives the float's own type, float16 with bfloat16 gives float32, and int64 with uint64, which
-no integer type holds, gives the default float. Python scalars, and arrays that stand for them (`weak_type`), only
-contribute their kind (bool < int < float < complex): they never widen a dtype of their own or a higher kind.
+Arrays promote as the Python array API standard says. Where it leaves a case open, JAX's lattice decides: an
+integer or bool with a float gives the float's own type, float16 with bfloat16 gives float32, and int64 with
+uint64, which no integer type holds, gives the default float. Python scalars, and arrays that stand for them
+(`weak_type`), only contribute their kind (bool < int < float < complex): they never widen a dtype of their
+own or a higher kind.
 """
 
 from __future__ import annotations
@@ -39,8 +40,10 @@ DEFAULT_INT, DEFAULT_FLOAT, DEFAULT_COMPLEX = int32, float32, complex64
 #: Every dtype by name.
 DTYPES: dict[str, Dtype] = {
     d.name: d
-    for d in (bool_, int8, int16, int32, int64, uint8, uint16, uint32, uint64)
-    + (float16, bfloat16, float32, float64, complex64, complex128)
+    for d in (
+        *(bool_, int8, int16, int32, int64, uint8, uint16, uint32, uint64),
+        *(float16, bfloat16, float32, float64, complex64, complex128),
+    )
 }
 
 #: The default dtype of each kind of Python scalar.
@@ -55,8 +58,8 @@ PYTHON_DTYPES: dict[type, Dtype] = {
 KIND_RANK = {"b": 0, "i": 1, "u": 1, "f": 2, "c": 3}
 
 _ANY_FLOAT = "any float"
-#: The promotion lattice: each dtype and the next wider ones. Two dtypes promote to their least common upper bound.
-#: Narrow ones come first.
+#: The promotion lattice: each dtype and the next wider ones, narrow ones first. Two dtypes promote to their
+#: least common upper bound.
 _WIDER: dict[Any, tuple] = {
     bool_: (int8, uint8),
     uint8: (int16, uint16),
@@ -91,10 +94,16 @@ PROMOTION: dict[tuple[Dtype, Dtype], Dtype] = _promotion_table()
 
 
 def as_dtype(spec: Any, function: str) -> Dtype:
-    """The `Dtype` that `spec` means: a Dtype, a NumPy dtype or scalar type, a name, or ``bool int float complex``."""
+    """The `Dtype` that `spec` means: a Dtype, a NumPy dtype or type, a name, or a Python number type."""
     if type(spec) is Dtype:
         return spec
-    found = PYTHON_DTYPES.get(spec) if isinstance(spec, type) else DTYPES.get(spec) if isinstance(spec, str) else None
+    found = (
+        PYTHON_DTYPES.get(spec)
+        if isinstance(spec, type)
+        else DTYPES.get(spec)
+        if isinstance(spec, str)
+        else None
+    )
     if found is None and spec is not None:
         try:
             found = DTYPES.get(np.dtype(spec).name)
@@ -106,7 +115,7 @@ def as_dtype(spec: Any, function: str) -> Dtype:
 
 
 def promote_dtypes(strong: Iterable[Dtype], weak: Iterable[Dtype] = ()) -> Dtype:
-    """The dtype that operands of these dtypes promote to; `weak` are those of Python scalars and weak arrays."""
+    """The dtype that these promote to; `weak` are those of Python scalars and weak arrays."""
     result = _join(strong)
     scalar = _join(weak)
     if result is None:
@@ -137,7 +146,9 @@ def check_integer_fits(value: int, dtype: Dtype, function: str) -> None:
     """Raise OverflowError if an integer dtype cannot hold the Python int."""
     low, high = integer_bounds(dtype)
     if not low <= value <= high:
-        raise OverflowError(f"{function}: Python int {value} does not fit {dtype.name}, which holds {low} to {high}")
+        raise OverflowError(
+            f"{function}: Python int {value} does not fit {dtype.name}, which holds {low} to {high}"
+        )
 
 
 #: float dtype → (the exponent of the least power of two that overflows, binary digits).

@@ -9,8 +9,8 @@ import numpy as np
 from .. import primitives as p
 from .._native import Array, bool_, int32, uint8
 from ..core.errors import ConcretizationError
-from ..interop import asarray
 from ..core.primitive import Primitive
+from ..interop import asarray
 from ._gather import take_along
 from .creation import iota
 from .operands import (
@@ -57,7 +57,7 @@ def _arg_extreme(function: str, primitive: Primitive, x: Any, axis: int | None, 
 
 
 @streamed
-def argmax(x: Any, /, axis: int | None = None, *, keepdims: bool = False, stream: Any = None) -> Array:
+def argmax(x: Any, /, axis: int | None = None, keepdims: bool = False, *, stream: Any = None) -> Array:
     """The int32 index of the first greatest element along an axis (in the flattened array if None).
 
     >>> ft.argmax(ft.array([1, 5, 3]))
@@ -67,7 +67,7 @@ def argmax(x: Any, /, axis: int | None = None, *, keepdims: bool = False, stream
 
 
 @streamed
-def argmin(x: Any, /, axis: int | None = None, *, keepdims: bool = False, stream: Any = None) -> Array:
+def argmin(x: Any, /, axis: int | None = None, keepdims: bool = False, *, stream: Any = None) -> Array:
     """The int32 index of the first least element along an axis (in the flattened array if None).
 
     >>> ft.argmin(ft.array([4, 1, 3]))
@@ -82,17 +82,20 @@ def _host(x: Array, function: str, way_out: str) -> np.ndarray:
         return np.asarray(x)
     except ConcretizationError as error:
         raise ConcretizationError(
-            f"{function}: the shape of the result depends on the values of x, which a transformation traces; {way_out}"
+            f"{function}: the shape of the result depends on the values of x, which a transformation traces; "
+            f"{way_out}"
         ) from error
 
 
 @streamed
-def nonzero(x: Any, /, *, size: int | None = None, fill_value: int = 0, stream: Any = None) -> tuple[Array, ...]:
+def nonzero(
+    x: Any, /, *, size: int | None = None, fill_value: int = 0, stream: Any = None
+) -> tuple[Array, ...]:
     """The int32 indices of the non-zero elements, one vector for each axis, in row-major order.
 
     Args:
-        size: how many indices to return; must be given under `jit` and `vmap`, where the number is not known. Missing
-            ones are `fill_value`, surplus ones are dropped.
+        size: how many indices to return; must be given under `jit` and `vmap`, where the number is not known.
+            Missing ones are `fill_value`, surplus ones are dropped.
 
     Raises:
         ValueError: `x` has no axes.
@@ -146,7 +149,7 @@ def argwhere(x: Any, /, *, size: int | None = None, fill_value: int = 0, stream:
 
 
 def _count_below(ordered: Array, values: Array, inclusive: bool) -> Array:
-    """For each value, how many elements of the sorted vector are below it (or equal, if `inclusive`): bisection."""
+    """For each value, how many elements of the sorted vector are below it (or equal, if `inclusive`)."""
     n = ordered.shape[0]
     low = broadcast(asarray(0, dtype=int32), values.shape)
     high = broadcast(asarray(n, dtype=int32), values.shape)
@@ -177,7 +180,7 @@ def searchsorted(x1: Any, x2: Any, /, *, side: str = "left", sorter: Any = None,
     """
     if side not in ("left", "right"):
         raise ValueError(f"searchsorted: side must be 'left' or 'right', got {side!r}")
-    x1, x2, dtype = promote("searchsorted", x1, x2)
+    x1, x2, _ = promote("searchsorted", x1, x2)
     if x1.ndim != 1:
         raise ValueError(f"searchsorted: x1 must have 1 dimension, got shape {x1.shape}")
     require_kinds("searchsorted", x1, "biuf", "a real", "x1")
@@ -235,7 +238,7 @@ def _unique(function: str, x: Any) -> list[Array]:
 
 @streamed
 def unique_values(x: Any, /, *, stream: Any = None) -> Array:
-    """The sorted distinct elements of `x`, whose values must be known. Computed on the host; each NaN is distinct.
+    """The sorted distinct elements of `x`, whose values must be known; each NaN is distinct.
 
     >>> ft.unique_values(ft.array([3, 1, 3]))
     array([1, 3], dtype=int32)

@@ -66,7 +66,9 @@ def lexsort(keys: Any, /, *, axis: int = -1, stream: Any = None) -> Array:
     """
     arrays = [as_array(k, "lexsort", f"keys[{i}]") for i, k in enumerate(keys)]
     if not arrays or any(k.shape != arrays[0].shape for k in arrays):
-        raise ValueError(f"lexsort: keys must be arrays of one shape, got {', '.join(str(k.shape) for k in arrays)}")
+        raise ValueError(
+            f"lexsort: keys must be arrays of one shape, got {', '.join(str(k.shape) for k in arrays)}"
+        )
     axis = normalize_axis("lexsort", axis, arrays[0].ndim)
     index = p.iota_p.bind(shape=arrays[0].shape, dtype=int32, dimension=axis)
     return p.sort_p.bind(*reversed(arrays), index, axis=axis, num_keys=len(arrays))[-1]

@@ -1,4 +1,4 @@
-"""Reductions: the array API standard's statistical functions, `any` and `all`. Cumulative ones are in `cumulative`."""
+"""Reductions: the array API standard's statistical functions, `any` and `all`."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from .operands import (
     broadcast,
     constant_like,
     convert,
+    expand,
     normalize_axes,
     require_kinds,
     reshape_to,
@@ -47,10 +48,11 @@ Axis = int | tuple[int, ...] | None
 def reduce(primitive: Primitive, x: Array, axes: tuple[int, ...], keepdims: bool) -> Array:
     """A reduction over sorted axes."""
     out = primitive.bind(x, axes=axes)
-    return reshape_to(out, _kept(x.shape, axes)) if keepdims else out
+    return reshape_to(out, kept_shape(x.shape, axes)) if keepdims else out
 
 
-def _kept(shape: tuple[int, ...], axes: tuple[int, ...]) -> tuple[int, ...]:
+def kept_shape(shape: tuple[int, ...], axes: tuple[int, ...]) -> tuple[int, ...]:
+    """`shape` with extent 1 along `axes`."""
     return tuple([1 if i in axes else extent for i, extent in enumerate(shape)])
 
 
@@ -79,12 +81,14 @@ def _accumulate(function: str, primitive: Primitive, x: Any, axis: Axis, dtype: 
 
 
 @streamed
-def sum(x: Any, /, axis: Axis = None, *, dtype: Any = None, keepdims: bool = False, stream: Any = None) -> Array:
+def sum(
+    x: Any, /, axis: Axis = None, keepdims: bool = False, *, dtype: Any = None, stream: Any = None
+) -> Array:
     """The sum over axes (all if None).
 
     Args:
-        dtype: of the result; by default `x`'s, but int32 or uint32 for smaller integers and bools. 16-bit floats are
-            accumulated in float32.
+        dtype: of the result; by default `x`'s, but int32 or uint32 for smaller integers and bools. 16-bit
+            floats are accumulated in float32.
         keepdims: whether the axes stay, with extent 1.
 
     >>> ft.sum(ft.array([[1.0, 2.0], [3.0, 4.0]]), axis=0)
@@ -94,7 +98,9 @@ def sum(x: Any, /, axis: Axis = None, *, dtype: Any = None, keepdims: bool = Fal
 
 
 @streamed
-def prod(x: Any, /, axis: Axis = None, *, dtype: Any = None, keepdims: bool = False, stream: Any = None) -> Array:
+def prod(
+    x: Any, /, axis: Axis = None, keepdims: bool = False, *, dtype: Any = None, stream: Any = None
+) -> Array:
     """The product over axes; arguments as of `sum`.
 
     >>> ft.prod(ft.array([2, 3, 4]))
@@ -103,17 +109,21 @@ def prod(x: Any, /, axis: Axis = None, *, dtype: Any = None, keepdims: bool = Fa
     return _accumulate("prod", p.reduce_prod_p, x, axis, dtype, keepdims)
 
 
-def _extreme(function: str, primitive: Primitive, of_bools: Primitive, x: Any, axis: Axis, keepdims: bool) -> Array:
+def _extreme(
+    function: str, primitive: Primitive, of_bools: Primitive, x: Any, axis: Axis, keepdims: bool
+) -> Array:
     x = as_array(x, function)
     require_kinds(function, x, "biuf", "a real")
     axes = normalize_axes(function, axis, x.ndim)
     if count(x.shape, axes) == 0:
-        raise ValueError(f"{function}: no elements to reduce along axes {axes} of an array of shape {x.shape}")
+        raise ValueError(
+            f"{function}: no elements to reduce along axes {axes} of an array of shape {x.shape}"
+        )
     return reduce(of_bools if x.dtype is bool_ else primitive, x, axes, keepdims)
 
 
 @streamed
-def max(x: Any, /, axis: Axis = None, *, keepdims: bool = False, stream: Any = None) -> Array:
+def max(x: Any, /, axis: Axis = None, keepdims: bool = False, *, stream: Any = None) -> Array:
     """The greatest element along axes (all if None); NaN if there is one.
 
     Raises:
@@ -126,7 +136,7 @@ def max(x: Any, /, axis: Axis = None, *, keepdims: bool = False, stream: Any = N
 
 
 @streamed
-def min(x: Any, /, axis: Axis = None, *, keepdims: bool = False, stream: Any = None) -> Array:
+def min(x: Any, /, axis: Axis = None, keepdims: bool = False, *, stream: Any = None) -> Array:
     """The least element along axes (all if None); NaN if there is one.
 
     Raises:
@@ -139,8 +149,8 @@ def min(x: Any, /, axis: Axis = None, *, keepdims: bool = False, stream: Any = N
 
 
 @streamed
-def ptp(x: Any, /, axis: Axis = None, *, keepdims: bool = False, stream: Any = None) -> Array:
-    """max - min along axes.
+def ptp(x: Any, /, axis: Axis = None, keepdims: bool = False, *, stream: Any = None) -> Array:
+    """Max - min along axes.
 
     >>> ft.ptp(ft.array([4, 1, 3]))
     array(3, dtype=int32)
@@ -149,7 +159,7 @@ def ptp(x: Any, /, axis: Axis = None, *, keepdims: bool = False, stream: Any = N
 
 
 @streamed
-def any(x: Any, /, axis: Axis = None, *, keepdims: bool = False, stream: Any = None) -> Array:
+def any(x: Any, /, axis: Axis = None, keepdims: bool = False, *, stream: Any = None) -> Array:
     """Whether any element along axes is non-zero.
 
     >>> ft.any(ft.array([False, True]))
@@ -160,7 +170,7 @@ def any(x: Any, /, axis: Axis = None, *, keepdims: bool = False, stream: Any = N
 
 
 @streamed
-def all(x: Any, /, axis: Axis = None, *, keepdims: bool = False, stream: Any = None) -> Array:
+def all(x: Any, /, axis: Axis = None, keepdims: bool = False, *, stream: Any = None) -> Array:
     """Whether all elements along axes are non-zero.
 
     >>> ft.all(ft.array([False, True]))
@@ -171,7 +181,7 @@ def all(x: Any, /, axis: Axis = None, *, keepdims: bool = False, stream: Any = N
 
 
 @streamed
-def count_nonzero(x: Any, /, axis: Axis = None, *, keepdims: bool = False, stream: Any = None) -> Array:
+def count_nonzero(x: Any, /, axis: Axis = None, keepdims: bool = False, *, stream: Any = None) -> Array:
     """The number of non-zero elements along axes, int32.
 
     >>> ft.count_nonzero(ft.array([0, 3, 4]))
@@ -181,7 +191,9 @@ def count_nonzero(x: Any, /, axis: Axis = None, *, keepdims: bool = False, strea
 
 
 @streamed
-def mean(x: Any, /, axis: Axis = None, *, dtype: Any = None, keepdims: bool = False, stream: Any = None) -> Array:
+def mean(
+    x: Any, /, axis: Axis = None, keepdims: bool = False, *, dtype: Any = None, stream: Any = None
+) -> Array:
     """The arithmetic mean over axes (all if None), float32 for integers.
 
     >>> ft.mean(ft.array([1, 2, 6]))
@@ -199,7 +211,9 @@ def _mean(x: Array, axes: tuple[int, ...], keepdims: bool) -> Array:
 
 
 @streamed
-def average(x: Any, /, axis: Axis = None, weights: Any = None, *, keepdims: bool = False, stream: Any = None) -> Array:
+def average(
+    x: Any, /, axis: Axis = None, weights: Any = None, *, keepdims: bool = False, stream: Any = None
+) -> Array:
     """The mean weighted by `weights`, which broadcast with `x`.
 
     >>> ft.average(ft.array([1.0, 3.0]), weights=ft.array([3.0, 1.0]))
@@ -218,9 +232,11 @@ def _variance(function: str, x: Any, axis: Axis, correction: float, keepdims: bo
     axes = normalize_axes(function, axis, x.ndim)
     result = real_dtype(x.dtype)
     x = convert(x, accumulator_dtype(x.dtype))
-    centred = p.sub_p.bind(x, broadcast(_mean(x, axes, True), x.shape))
+    centred = p.sub_p.bind(x, expand(_mean(x, axes, False), x.shape, axes))
     if x.dtype.kind == "c":
-        squares = p.add_p.bind(p.square_p.bind(p.real_p.bind(centred)), p.square_p.bind(p.imag_p.bind(centred)))
+        squares = p.add_p.bind(
+            p.square_p.bind(p.real_p.bind(centred)), p.square_p.bind(p.imag_p.bind(centred))
+        )
     else:
         squares = p.square_p.bind(centred)
     total = reduce(p.reduce_sum_p, squares, axes, keepdims)
@@ -233,10 +249,10 @@ def var(
     x: Any,
     /,
     axis: Axis = None,
-    *,
-    correction: float = 0.0,
-    ddof: float | None = None,
     keepdims: bool = False,
+    correction: float = 0.0,
+    *,
+    ddof: float | None = None,
     stream: Any = None,
 ) -> Array:
     """The variance over axes (all if None).
@@ -256,10 +272,10 @@ def std(
     x: Any,
     /,
     axis: Axis = None,
-    *,
-    correction: float = 0.0,
-    ddof: float | None = None,
     keepdims: bool = False,
+    correction: float = 0.0,
+    *,
+    ddof: float | None = None,
     stream: Any = None,
 ) -> Array:
     """The standard deviation over axes; arguments as of `var`.
@@ -272,19 +288,19 @@ def std(
 
 
 @streamed
-def median(x: Any, /, axis: Axis = None, *, keepdims: bool = False, stream: Any = None) -> Array:
-    """The middle value along axes (all if None), the mean of the middle two of an even number; NaN if there is one.
+def median(x: Any, /, axis: Axis = None, keepdims: bool = False, *, stream: Any = None) -> Array:
+    """The middle value along axes (all if None), or the mean of the middle two; NaN if there is one.
 
     >>> ft.median(ft.array([3.0, 1.0, 2.0, 10.0]))
     array(2.5, dtype=float32)
     """
     x = to_inexact(as_array(x, "median"))
     axes = normalize_axes("median", axis, x.ndim)
-    shape = _kept(x.shape, axes) if keepdims else tuple(e for i, e in enumerate(x.shape) if i not in axes)
+    others = tuple(i for i in range(x.ndim) if i not in axes)
+    shape = kept_shape(x.shape, axes) if keepdims else tuple(x.shape[i] for i in others)
     n = count(x.shape, axes)
     if n == 0:
         raise ValueError(f"median: no elements along axes {axes} of an array of shape {x.shape}")
-    others = tuple(i for i in range(x.ndim) if i not in axes)
     rows = reshape_to(_permuted(x, others + axes), (*[x.shape[i] for i in others], n))
     last = rows.ndim - 1
     (ordered,) = p.sort_p.bind(rows, axis=last, num_keys=1)

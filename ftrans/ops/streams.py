@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from .. import _native
+from ..core import tracing
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -17,16 +18,11 @@ def run_on(stream: Any, function: Callable[..., Any], *args: Any, **kwargs: Any)
         stream = _native.default_stream(stream)
     elif not isinstance(stream, _native.Stream):
         raise TypeError(f"stream must be a Stream or a Device, got {type(stream).__name__}")
-    previous = _native.current_stream()
-    _native.set_current_stream(stream)
-    try:
-        return function(*args, **kwargs)
-    finally:
-        _native.set_current_stream(previous)
+    return tracing.run_on(stream, function, *args, **kwargs)
 
 
 def streamed(function: Function) -> Function:
-    """Give meaning to the keyword `stream` in `function`'s signature: its body runs with that current stream."""
+    """Give meaning to the keyword `stream` of `function`: its body runs with that as the current stream."""
 
     @functools.wraps(function)
     def wrapper(*args: Any, stream: Any = None, **kwargs: Any) -> Any:

@@ -18,7 +18,14 @@ __all__ = ["allclose", "array_equal", "one_hot"]
 
 @streamed
 def allclose(
-    x1: Any, x2: Any, /, rtol: float = 1e-05, atol: float = 1e-08, *, equal_nan: bool = False, stream: Any = None
+    x1: Any,
+    x2: Any,
+    /,
+    rtol: float = 1e-05,
+    atol: float = 1e-08,
+    *,
+    equal_nan: bool = False,
+    stream: Any = None,
 ) -> Array:
     """Whether all elements are close: `all(isclose(…))`, a 0-d bool array.
 

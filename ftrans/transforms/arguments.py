@@ -14,14 +14,18 @@ from ..core.source import ArgumentSource, function_name, parameter_names
 Argnums = int | str | Sequence[int | str]
 
 
-def argument_arrays(transformation: str, fun: Callable, leaves: list[Any], structure: PyTreeSpec) -> list[Array]:
+def argument_arrays(
+    transformation: str, fun: Callable, leaves: list[Any], structure: PyTreeSpec
+) -> list[Array]:
     """The leaves of the arguments as arrays.
 
     Raises:
         TypeError: a leaf is not an array, naming transformation and argument.
     """
     return [
-        as_array(x, lambda i=i: f"{transformation}: {ArgumentSource(fun, structure, i)}") if type(x) is not Array else x
+        as_array(x, lambda i=i: f"{transformation}: {ArgumentSource(fun, structure, i)}")
+        if type(x) is not Array
+        else x
         for i, x in enumerate(leaves)
     ]
 
@@ -54,8 +58,8 @@ def split_aux(transformation: str, fun: Callable, result: Any) -> tuple[Any, Any
     """The pair that a function returns under ``has_aux=True``."""
     if not (isinstance(result, (tuple, list)) and len(result) == 2):
         raise TypeError(
-            f"{transformation} with has_aux=True expects {function_name(fun)} to return a pair (output, aux), "
-            f"got {type(result).__name__}"
+            f"{transformation} with has_aux=True expects {function_name(fun)} to return a pair "
+            f"(output, aux), got {type(result).__name__}"
         )
     return result[0], result[1]
 
@@ -75,8 +79,8 @@ class Selection:
         chosen = (argnums,) if self.single else tuple(argnums) if isinstance(argnums, Sequence) else ()
         if not chosen or not all(isinstance(a, (int, str)) and not isinstance(a, bool) for a in chosen):
             raise TypeError(
-                f"{transformation}: argnums must be an int, the name of a parameter, or a non-empty sequence of these; "
-                f"got {argnums!r}"
+                f"{transformation}: argnums must be an int, the name of a parameter, or a non-empty sequence "
+                f"of these; got {argnums!r}"
             )
         self.argnums = chosen
 
@@ -104,8 +108,9 @@ class Selection:
         if argnum in names and names.index(argnum) < n:
             return names.index(argnum)
         raise ValueError(
-            f"{self.transformation}: argnums names '{argnum}', which {function_name(self.fun)}({', '.join(names)}) "
-            f"was not given: it was called with {n} positional arguments and keywords {sorted(kwargs)}"
+            f"{self.transformation}: argnums names '{argnum}', which "
+            f"{function_name(self.fun)}({', '.join(names)}) was not given: "
+            f"it was called with {n} positional arguments and keywords {sorted(kwargs)}"
         )
 
     def select(self, args: tuple, kwargs: dict[str, Any]) -> Chosen:
@@ -116,8 +121,8 @@ class Selection:
 class Chosen:
     """The chosen arguments of one call, flattened.
 
-    `structure` is that of all the arguments with None (which has no leaves) for those not chosen, so that a leaf's path is
-    the user's name of it.
+    `structure` is that of all the arguments with None (which has no leaves) for those not chosen, so that a
+    leaf's path is the user's name of it.
     """
 
     def __init__(self, selection: Selection, args: tuple, kwargs: dict[str, Any]):
@@ -134,7 +139,10 @@ class Chosen:
         """All the arguments, with these leaves in the chosen ones."""
         args, kwargs = self.structure.unflatten(leaves)
         return (
-            tuple(new if i in self.places else old for i, (new, old) in enumerate(zip(args, self.args, strict=True))),
+            tuple(
+                new if i in self.places else old
+                for i, (new, old) in enumerate(zip(args, self.args, strict=True))
+            ),
             {name: kwargs[name] if name in self.places else old for name, old in self.kwargs.items()},
         )
 

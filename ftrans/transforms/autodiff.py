@@ -10,8 +10,8 @@ from optree import PyTreeSpec
 
 from .. import _native
 from .._native import Array
-from ..core.pytree import as_array, flatten, leaf_names, tree_map, unflatten
 from ..core.primitive import Primitive, Sample, zero_derivative
+from ..core.pytree import as_array, flatten, leaf_names, tree_map, unflatten
 from ..core.source import ArgumentSource, function_name
 from ..primitives.layout import full
 from .arguments import (
@@ -23,7 +23,7 @@ from .arguments import (
     output_arrays,
     split_aux,
 )
-from .derivative import Recording, instantiate, record
+from .derivative import instantiate, record
 
 
 class FlatFunction:
@@ -37,6 +37,7 @@ class FlatFunction:
         self.structure: PyTreeSpec
 
     def __call__(self, *leaves: Array) -> tuple[list[Array], Any]:
+        """The leaves of the output, and the auxiliary tree."""
         args, kwargs = self.fill(leaves)
         result, aux = self.fun(*args, **kwargs), None
         if self.has_aux:
@@ -55,7 +56,8 @@ def jvp(fun: Callable, primals: Any, tangents: Any, has_aux: bool = False) -> tu
         has_aux: whether `fun` returns ``(output, aux)`` with `aux` not differentiated.
 
     Returns:
-        ``(output, output_tangent)``, and `aux` third with `has_aux`. Integer outputs have zero tangents of their dtype.
+        ``(output, output_tangent)``, and `aux` third with `has_aux`. Integer outputs have zero tangents of
+        their dtype.
 
     Raises:
         TypeError: `primals` or `tangents` is not a tuple, or structures or dtypes differ.
@@ -64,7 +66,7 @@ def jvp(fun: Callable, primals: Any, tangents: Any, has_aux: bool = False) -> tu
     >>> ft.jvp(ft.sin, (0.0,), (2.0,))
     (array(0., dtype=float32), array(2., dtype=float32))
     """
-    outs, aux, recording, push = _linearized("jvp", fun, primals, has_aux)
+    outs, aux, push = _linearized("jvp", fun, primals, has_aux)
     tangent = push(tangents)
     return (outs, tangent, aux) if has_aux else (outs, tangent)
 
@@ -78,8 +80,8 @@ def linearize(fun: Callable, *primals: Any, has_aux: bool = False) -> tuple:
         has_aux: whether `fun` returns ``(output, aux)`` with `aux` not differentiated.
 
     Returns:
-        ``(output, f_jvp)`` where ``f_jvp(*tangents)`` is what `jvp` gives, for any number of tangents; `aux` third with
-        `has_aux`.
+        ``(output, f_jvp)`` where ``f_jvp(*tangents)`` is what `jvp` gives, for any number of tangents; `aux`
+        third with `has_aux`.
 
     Raises:
         TypeError, ValueError: as `jvp`.
@@ -88,7 +90,7 @@ def linearize(fun: Callable, *primals: Any, has_aux: bool = False) -> tuple:
     >>> f_jvp(3.0)
     array(3., dtype=float32)
     """
-    outs, aux, recording, push = _linearized("linearize", fun, primals, has_aux)
+    outs, aux, push = _linearized("linearize", fun, primals, has_aux)
 
     def f_jvp(*tangents: Any) -> Any:
         return push(tangents)
@@ -96,11 +98,12 @@ def linearize(fun: Callable, *primals: Any, has_aux: bool = False) -> tuple:
     return (outs, f_jvp, aux) if has_aux else (outs, f_jvp)
 
 
-def _linearized(transformation: str, fun: Callable, primals: Any, has_aux: bool) -> tuple[Any, Any, Recording, Callable]:
+def _linearized(transformation: str, fun: Callable, primals: Any, has_aux: bool) -> tuple[Any, Any, Callable]:
     check_callable(transformation, fun)
     if not isinstance(primals, (tuple, list)):
         raise TypeError(
-            f"{transformation}: primals must be a tuple of the arguments of {function_name(fun)}, got {primals!r}"
+            f"{transformation}: primals must be a tuple of the arguments of {function_name(fun)}, "
+            f"got {primals!r}"
         )
     leaves, structure = flatten((tuple(primals), {}))
     arrays = argument_arrays(transformation, fun, leaves, structure)
@@ -120,7 +123,7 @@ def _linearized(transformation: str, fun: Callable, primals: Any, has_aux: bool)
         checked = [_tangent(transformation, t, x, s) for t, x, s in zip(given, arrays, sources, strict=True)]
         return unflatten(function.structure, instantiate(recording.push_forward(checked), outs))
 
-    return unflatten(function.structure, outs), aux, recording, push
+    return unflatten(function.structure, outs), aux, push
 
 
 def _tangent(transformation: str, tangent: Any, primal: Array, source: ArgumentSource) -> Array | None:
@@ -129,11 +132,13 @@ def _tangent(transformation: str, tangent: Any, primal: Array, source: ArgumentS
     tangent = as_array(tangent, lambda: f"{transformation}: the tangent of {source}")
     if tangent.shape != primal.shape:
         raise ValueError(
-            f"{transformation}: the tangent of {source} must have the primal's shape {primal.shape}, got {tangent.shape}"
+            f"{transformation}: the tangent of {source} must have the primal's shape {primal.shape}, "
+            f"got {tangent.shape}"
         )
     if tangent.dtype != primal.dtype:
         raise TypeError(
-            f"{transformation}: the tangent of {source} must have the primal's dtype {primal.dtype}, got {tangent.dtype}"
+            f"{transformation}: the tangent of {source} must have the primal's dtype {primal.dtype}, "
+            f"got {tangent.dtype}"
         )
     return tangent
 
@@ -147,12 +152,13 @@ def vjp(fun: Callable, *primals: Any, has_aux: bool = False) -> tuple:
         has_aux: whether `fun` returns ``(output, aux)`` with `aux` not differentiated.
 
     Returns:
-        ``(output, pullback)``, and `aux` third with `has_aux`. ``pullback(cotangent)`` takes a tree like the output, of its
-        shapes and dtypes, and returns a tuple of trees like the arguments. It may be called several times. Integer arguments get
-        zeros of their dtype; cotangents of integer outputs are ignored.
+        ``(output, pullback)``, and `aux` third with `has_aux`. ``pullback(cotangent)`` takes a tree like the
+        output, of its shapes and dtypes, and returns a tuple of trees like the arguments. It may be called
+        several times. Integer arguments get zeros of their dtype; cotangents of integer outputs are ignored.
 
     Raises:
-        TypeError: an argument or output is not an array; from the pull-back, the cotangent's structure or a dtype is wrong.
+        TypeError: an argument or output is not an array; from the pull-back, the cotangent's structure or a
+            dtype is wrong.
         ValueError: from the pull-back, a cotangent's shape is wrong.
 
     >>> y, pullback = ft.vjp(lambda x, y: x * y, 2.0, 3.0)
@@ -177,7 +183,10 @@ def vjp(fun: Callable, *primals: Any, has_aux: bool = False) -> tuple:
         names = leaf_names(cotangent, "cotangent")
         checked = [_cotangent(c, aval, name) for c, aval, name in zip(given, out_avals, names, strict=True)]
         gradients = recording.pull_back(checked)
-        filled = [full(aval.shape, 0, aval.dtype) if g is None else g for g, aval in zip(gradients, in_avals, strict=True)]
+        filled = [
+            full(aval.shape, 0, aval.dtype) if g is None else g
+            for g, aval in zip(gradients, in_avals, strict=True)
+        ]
         return structure.unflatten(filled)[0]
 
     out = unflatten(function.structure, outs)
@@ -212,12 +221,12 @@ def value_and_grad(
         allow_int: let integer arguments have a zero gradient (of their dtype) instead of raising.
 
     Returns:
-        A function of the same arguments that returns ``(output, gradient)``, or ``((output, aux), gradient)``. The
-        gradient is a tree like the argument; a tuple of trees if `argnums` is a sequence.
+        A function of the same arguments that returns ``(output, gradient)``, or ``((output, aux),
+        gradient)``. The gradient is a tree like the argument; a tuple of trees if `argnums` is a sequence.
 
     Raises:
-        TypeError: from the function returned: the output is not a scalar array or not real, or an argument is not
-            of an inexact dtype.
+        TypeError: from the function returned: the output is not a scalar array or not real, or an argument is
+            not of an inexact dtype.
         ValueError: `argnums` names an argument that was not given.
 
     >>> ft.value_and_grad(lambda x: x * x)(3.0)
@@ -268,10 +277,13 @@ def _value_and_grad(
         function = FlatFunction(transformation, fun, chosen.fill, has_aux)
         outs, aux, recording = record("vjp", transformation, function, arrays, sources)
         if function.structure.num_leaves != 1 or not function.structure.is_leaf() or outs[0].shape != ():
-            found = f"shape {outs[0].shape}" if function.structure.is_leaf() else f"the tree {function.structure}"
+            found = (
+                f"shape {outs[0].shape}" if function.structure.is_leaf() else f"the tree {function.structure}"
+            )
             raise TypeError(
                 f"{transformation} expects {function_name(fun)} to return a scalar of shape (), got {found}; "
-                "reduce it, or use vjp or jacrev" + ("" if has_aux else ", or has_aux=True for auxiliary outputs")
+                "reduce it, or use vjp or jacrev"
+                + ("" if has_aux else ", or has_aux=True for auxiliary outputs")
             )
         check_differentiable_output(transformation, outs[0], fun, holomorphic)
         one = _native.scalar(1, outs[0].dtype, False)
@@ -286,7 +298,9 @@ def check_differentiable_input(
 ) -> None:
     """Raise TypeError unless reverse-mode derivatives with respect to `x` make sense."""
     if holomorphic and x.dtype.kind != "c":
-        raise TypeError(f"{transformation} with holomorphic=True expects complex inputs, but {source} is {x.dtype}")
+        raise TypeError(
+            f"{transformation} with holomorphic=True expects complex inputs, but {source} is {x.dtype}"
+        )
     if not x.aval.is_inexact and not allow_int:
         raise TypeError(
             f"{transformation} expects real or complex inputs, but {source} is {x.dtype}; "
@@ -298,11 +312,14 @@ def check_differentiable_output(transformation: str, x: Array, fun: Callable, ho
     """Raise TypeError unless the reverse-mode derivative of the output `x` makes sense."""
     if holomorphic and x.dtype.kind != "c":
         raise TypeError(
-            f"{transformation} with holomorphic=True expects a complex output, but {function_name(fun)} returned {x.dtype}"
+            f"{transformation} with holomorphic=True expects a complex output, "
+            f"but {function_name(fun)} returned {x.dtype}"
         )
     if not holomorphic and x.dtype.kind != "f":
         hint = "; set holomorphic=True, or use vjp" if x.dtype.kind == "c" else ""
-        raise TypeError(f"{transformation} expects a real output, but {function_name(fun)} returned {x.dtype}{hint}")
+        raise TypeError(
+            f"{transformation} expects a real output, but {function_name(fun)} returned {x.dtype}{hint}"
+        )
 
 
 class _StopGradient(Primitive):

@@ -46,7 +46,7 @@ def _batch_equation(
 
 
 def batch_jaxpr(closed: ClosedJaxpr, dims: Sequence[Dim], size: int) -> tuple[ClosedJaxpr, list[Dim]]:
-    """The jaxpr that does `closed` for a whole batch, and where the batch axes of its outputs are; cached in `closed`."""
+    """The jaxpr that does `closed` for a batch, and the batch axes of its outputs; cached in `closed`."""
     key = ("batch", tuple(dims), size)
     if key not in closed.derived:
         out_dims: list[Dim] = []
@@ -55,14 +55,16 @@ def batch_jaxpr(closed: ClosedJaxpr, dims: Sequence[Dim], size: int) -> tuple[Cl
             outs, out_dims[:] = eval_batched(closed.jaxpr, closed.consts, args, dims, size)
             return outs
 
-        avals = [a if d is None else inserted_axis(a, d, size) for a, d in zip(closed.in_avals, dims, strict=True)]
+        avals = [
+            a if d is None else inserted_axis(a, d, size) for a, d in zip(closed.in_avals, dims, strict=True)
+        ]
         closed.derived[key] = trace_to_jaxpr(batched, avals, "vmap"), out_dims
     return closed.derived[key]
 
 
 def inserted_axis(aval: ShapedArray, axis: int, size: int) -> ShapedArray:
     """`aval` with a new axis."""
-    return shaped_array(aval.shape[:axis] + (size,) + aval.shape[axis:], aval.dtype, aval.weak_type)
+    return shaped_array((*aval.shape[:axis], size, *aval.shape[axis:]), aval.dtype, aval.weak_type)
 
 
 def removed_axis(aval: ShapedArray, axis: int) -> ShapedArray:
@@ -75,11 +77,11 @@ def vmap(fun: Callable, in_axes: Any = 0, out_axes: Any = 0, axis_size: int | No
 
     Args:
         fun: a function of arrays or pytrees of arrays.
-        in_axes: the axis to map over: an int (negative counts from the end), None for an argument that is the same for the whole
-            batch, or a tuple with one for each positional argument, each a tree prefix of it. Keyword arguments are mapped
-            over axis 0.
-        out_axes: where the batch axis goes in the outputs: an int, or a tree prefix of them; None for an output
-            that does not depend on the batch.
+        in_axes: the axis to map over: an int (negative counts from the end), None for an argument that is the
+            same for the whole batch, or a tuple with one for each positional argument, each a tree prefix of
+            it. Keyword arguments are mapped over axis 0.
+        out_axes: where the batch axis goes in the outputs: an int, or a tree prefix of them; None for an
+            output that does not depend on the batch.
         axis_size: the size of the batch, needed if no argument is mapped.
 
     Returns:
@@ -87,8 +89,8 @@ def vmap(fun: Callable, in_axes: Any = 0, out_axes: Any = 0, axis_size: int | No
 
     Raises:
         TypeError: `in_axes` is of a wrong type, or an argument is not an array.
-        ValueError: from the function returned: sizes do not agree, an axis is out of range, `in_axes` or `out_axes`
-            does not match the tree, or an output with ``out_axes=None`` depends on the batch.
+        ValueError: from the function returned: sizes do not agree, an axis is out of range, `in_axes` or
+            `out_axes` does not match the tree, or an output with ``out_axes=None`` depends on the batch.
 
     >>> ft.vmap(lambda x, y: x * y, in_axes=(0, None))(ft.array([1.0, 2.0]), 3.0)
     array([3., 6.], dtype=float32)
@@ -97,14 +99,16 @@ def vmap(fun: Callable, in_axes: Any = 0, out_axes: Any = 0, axis_size: int | No
     if isinstance(in_axes, list):
         in_axes = tuple(in_axes)
     if not (in_axes is None or isinstance(in_axes, (int, tuple))):
-        raise TypeError(f"vmap: in_axes must be an int, None, or a tuple with one for each argument; got {in_axes!r}")
+        raise TypeError(
+            f"vmap: in_axes must be an int, None, or a tuple with one for each argument; got {in_axes!r}"
+        )
 
     @wraps(fun)
     def batched_fun(*args: Any, **kwargs: Any) -> Any:
         if isinstance(in_axes, tuple) and len(in_axes) != len(args):
             raise ValueError(
-                f"vmap: in_axes must have one entry for each positional argument of {function_name(fun)}: it has "
-                f"{len(in_axes)}, {in_axes!r}, but {len(args)} arguments were given"
+                f"vmap: in_axes must have one entry for each positional argument of {function_name(fun)}: "
+                f"it has {len(in_axes)}, {in_axes!r}, but {len(args)} arguments were given"
             )
         leaves, structure = flatten((args, kwargs))
         arrays = argument_arrays("vmap", fun, leaves, structure)
@@ -130,7 +134,8 @@ def vmap(fun: Callable, in_axes: Any = 0, out_axes: Any = 0, axis_size: int | No
         outs, out_dims = eval_batched(closed.jaxpr, closed.consts, arrays, dims, size)
         targets = broadcast_prefix(out_axes, out_structure, f"vmap: out_axes of {function_name(fun)}")
         placed = [
-            _place(x, d, target, size, fun)._snapshot() for x, d, target in zip(outs, out_dims, targets, strict=True)
+            _place(x, d, target, size, fun)._snapshot()
+            for x, d, target in zip(outs, out_dims, targets, strict=True)
         ]
         return unflatten(out_structure, placed)
 
@@ -161,7 +166,8 @@ def _batch_size(
         return sizes.pop()
     if not sizes:
         raise ValueError(
-            f"vmap of {function_name(fun)}: no argument is mapped (in_axes are all None), so axis_size must be given"
+            f"vmap of {function_name(fun)}: no argument is mapped (in_axes are all None), "
+            "so axis_size must be given"
         )
     found = [
         f"  {s.name}: {x.shape[d]} (axis {d} of shape {x.shape})"
@@ -179,7 +185,8 @@ def _place(x: Array, dim: Dim, target: Any, size: int, fun: Callable) -> Array:
     if target is None:
         if dim is not None:
             raise ValueError(
-                f"vmap: out_axes is None for an output of {function_name(fun)} that depends on the batch; give its axis"
+                f"vmap: out_axes is None for an output of {function_name(fun)} "
+                "that depends on the batch; give its axis"
             )
         return x
     ndim = x.ndim if dim is not None else x.ndim + 1
@@ -187,7 +194,8 @@ def _place(x: Array, dim: Dim, target: Any, size: int, fun: Callable) -> Array:
         raise TypeError(f"vmap: out_axes must hold ints and None, got {target!r}")
     if not -ndim <= target < ndim:
         raise ValueError(
-            f"vmap: out_axes {target} is out of range for an output of {function_name(fun)} that has {ndim} axes with the batch's"
+            f"vmap: out_axes {target} is out of range for an output of {function_name(fun)} "
+            f"that has {ndim} axes with the batch's"
         )
     target %= ndim
     if dim is not None:

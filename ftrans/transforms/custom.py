@@ -1,8 +1,8 @@
 """custom_jvp and custom_vjp: functions that bring their own derivative.
 
-Called with arrays of a linked trace, the user's rule is applied one level down; called with arrays of an abstract
-trace, an equation is recorded that carries the function's jaxpr and the rule, so the rule is still honoured when that jaxpr
-is differentiated or vectorised later.
+Called with arrays of a linked trace, the user's rule is applied one level down; called with arrays of an
+abstract trace, an equation is recorded that carries the function's jaxpr and the rule, so the rule is still
+honoured when that jaxpr is differentiated or vectorised later.
 """
 
 from __future__ import annotations
@@ -48,7 +48,13 @@ class _Rules(NamedTuple):
 
 
 def _custom_jvp_linked_forward(
-    mode: str, primals: Flat, needed: Sequence[bool], *, jaxpr: ClosedJaxpr | None, rules: _Rules, captured: int
+    mode: str,
+    primals: Flat,
+    needed: Sequence[bool],
+    *,
+    jaxpr: ClosedJaxpr | None,
+    rules: _Rules,
+    captured: int,
 ) -> tuple[list[Array], Callable]:
     _check_captured(rules, needed, captured)
     inputs = primals[captured:]
@@ -67,7 +73,13 @@ def _custom_jvp_linked_forward(
 
 
 def _custom_vjp_linked_forward(
-    mode: str, primals: Flat, needed: Sequence[bool], *, jaxpr: ClosedJaxpr | None, rules: _Rules, captured: int
+    mode: str,
+    primals: Flat,
+    needed: Sequence[bool],
+    *,
+    jaxpr: ClosedJaxpr | None,
+    rules: _Rules,
+    captured: int,
 ) -> tuple[list[Array], Callable]:
     _check_captured(rules, needed, captured)
     outs, residuals = rules.fwd(*primals[captured:])
@@ -75,7 +87,9 @@ def _custom_vjp_linked_forward(
 
         def linear(*cotangents: Array) -> tuple[list[Array], None]:
             gradients = rules.bwd(residuals, cotangents)
-            return [zeros_like(x) if g is None else g for g, x in zip(gradients, primals[captured:], strict=True)], None
+            return [
+                zeros_like(x) if g is None else g for g, x in zip(gradients, primals[captured:], strict=True)
+            ], None
 
         # Forward mode is the transpose of `bwd`, which is linear in the cotangents.
         _, _, recording = record("vjp", rules.name, linear, [zeros_like(y) for y in outs])
@@ -91,8 +105,8 @@ def _custom_vjp_linked_forward(
 def _check_captured(rules: _Rules, needed: Sequence[bool], captured: int) -> None:
     if any(needed[:captured]):
         raise TypeError(
-            f"{rules.name} closes over an array that is being differentiated, for which its custom rule has no derivative; "
-            "pass the array as an argument"
+            f"{rules.name} closes over an array that is being differentiated, "
+            "for which its custom rule has no derivative; pass the array as an argument"
         )
 
 
@@ -144,9 +158,13 @@ def _batched_rules(rules: _Rules, dims: Sequence[Dim], size: int) -> _Rules:
 
         args = [*residuals, *cotangents]
         gradients = iter(_batched(flat, args, [0] * len(args), size, "vmap"))
-        return [_unbatched_gradient(next(gradients), d) if p else None for p, d in zip(present, dims, strict=True)]
+        return [
+            _unbatched_gradient(next(gradients), d) if p else None for p, d in zip(present, dims, strict=True)
+        ]
 
-    return _Rules(rules.name, primal, jvp if rules.jvp else None, fwd if rules.fwd else None, bwd if rules.bwd else None)
+    return _Rules(
+        rules.name, primal, jvp if rules.jvp else None, fwd if rules.fwd else None, bwd if rules.bwd else None
+    )
 
 
 def _unbatched_gradient(gradient: Array, dim: Dim) -> Array:
@@ -220,8 +238,8 @@ class _CustomFunction:
         bound.apply_defaults()
         if bound.kwargs:
             raise TypeError(
-                f"{self._transformation}: {function_name(self._fun)} has keyword-only arguments {sorted(bound.kwargs)}, "
-                "for which its derivative rule has no place"
+                f"{self._transformation}: {function_name(self._fun)} has keyword-only arguments "
+                f"{sorted(bound.kwargs)}, for which its derivative rule has no place"
             )
         return bound.args
 
@@ -256,7 +274,14 @@ class _Call:
     def primal(self, *leaves: Array) -> list[Array]:
         """The function itself."""
         args, _ = self.structure.unflatten(leaves)
-        return self.outputs(self.fun(*(old if i in self.nondiff else x for i, (x, old) in enumerate(zip(args, self.args)))))
+        return self.outputs(
+            self.fun(
+                *(
+                    old if i in self.nondiff else x
+                    for i, (x, old) in enumerate(zip(args, self.args, strict=True))
+                )
+            )
+        )
 
     def outputs(self, result: Any) -> list[Array]:
         """The leaves of an output, whose structure is remembered."""
@@ -269,7 +294,8 @@ class custom_jvp(_CustomFunction):
 
     Args:
         fun: a function of arrays or pytrees of arrays. Keyword arguments are passed by position to the rule.
-        nondiff_argnums: positions of arguments that are not differentiated (functions, flags): passed to the rule first.
+        nondiff_argnums: positions of arguments that are not differentiated (functions, flags): passed to the
+            rule first.
 
     Raises:
         TypeError: when called before `defjvp`; if the tangent of the rule is not like the output.
@@ -306,15 +332,15 @@ class custom_jvp(_CustomFunction):
             result = self._jvp(*call.nondiff_args, call.diff_args(primals), call.diff_args(tangents))
             if not (isinstance(result, (tuple, list)) and len(result) == 2):
                 raise TypeError(
-                    f"custom_jvp: the rule of {function_name(self._fun)} must return a pair (output, output_tangent), "
-                    f"got {type(result).__name__}"
+                    f"custom_jvp: the rule of {function_name(self._fun)} must return a pair "
+                    f"(output, output_tangent), got {type(result).__name__}"
                 )
             outs = call.outputs(result[0])
             leaves, structure = flatten(result[1])
             if structure != call.out_structure:
                 raise TypeError(
-                    f"custom_jvp: the rule of {function_name(self._fun)} must return a tangent with the structure of the "
-                    f"output, {call.out_structure}, got {structure}"
+                    f"custom_jvp: the rule of {function_name(self._fun)} must return a tangent with the "
+                    f"structure of the output, {call.out_structure}, got {structure}"
                 )
             out_tangents = output_arrays("custom_jvp", self._jvp, leaves, result[1])
             names = leaf_names(result[1], "output_tangent")
@@ -328,12 +354,13 @@ class custom_jvp(_CustomFunction):
 class custom_vjp(_CustomFunction):
     """A function with its own reverse-mode derivative, from which the forward-mode one follows. A decorator.
 
-    Forward mode transposes `bwd`, so it is right only where `bwd` is linear in the cotangent, as a derivative is.
+    Forward mode transposes `bwd`, so it is right only where `bwd` is linear in the cotangent, as a derivative
+    is.
 
     Args:
         fun: a function of arrays or pytrees of arrays. Keyword arguments are passed by position to the rule.
-        nondiff_argnums: positions of arguments that are not differentiated (functions, flags): `fwd` gets them in their
-            places, `bwd` first.
+        nondiff_argnums: positions of arguments that are not differentiated (functions, flags): `fwd` gets
+            them in their places, `bwd` first.
 
     Raises:
         TypeError: when called before `defvjp`; if `bwd` does not return a cotangent for each argument.
@@ -359,7 +386,8 @@ class custom_vjp(_CustomFunction):
 
         Args:
             fwd: the arguments → ``(output, residuals)``, residuals being any pytree.
-            bwd: ``(*nondiff, residuals, cotangent)`` → a tuple with a cotangent for each differentiated argument, or None.
+            bwd: ``(*nondiff, residuals, cotangent)`` → a tuple with a cotangent for each differentiated
+                argument, or None.
         """
         self._fwd, self._bwd = fwd, bwd
 
@@ -376,11 +404,15 @@ class custom_vjp(_CustomFunction):
             nonlocal residual_structure
             in_avals[:] = [x.aval for x in leaves]
             args, _ = call.structure.unflatten(leaves)
-            given = [old if i in call.nondiff else x for i, (x, old) in enumerate(zip(args, call.args, strict=True))]
+            given = [
+                old if i in call.nondiff else x
+                for i, (x, old) in enumerate(zip(args, call.args, strict=True))
+            ]
             result = self._fwd(*given)
             if not (isinstance(result, (tuple, list)) and len(result) == 2):
                 raise TypeError(
-                    f"custom_vjp: fwd of {name} must return a pair (output, residuals), got {type(result).__name__}"
+                    f"custom_vjp: fwd of {name} must return a pair (output, residuals), "
+                    f"got {type(result).__name__}"
                 )
             residuals, residual_structure = flatten(result[1])
             return call.outputs(result[0]), output_arrays("custom_vjp", self._fwd, residuals, result[1])
@@ -401,10 +433,12 @@ class custom_vjp(_CustomFunction):
         if not isinstance(result, (tuple, list)) or len(result) != len(expected):
             found = f"{len(result)}" if isinstance(result, (tuple, list)) else type(result).__name__
             raise TypeError(
-                f"custom_vjp: bwd of {name} must return a tuple of {len(expected)} cotangents, one for each argument "
-                f"(None for zero), got {found}"
+                f"custom_vjp: bwd of {name} must return a tuple of {len(expected)} cotangents, one for each "
+                f"argument (None for zero), got {found}"
             )
-        entries = broadcast_prefix(tuple(result), flatten(expected)[1], f"custom_vjp: the result of bwd of {name}")
+        entries = broadcast_prefix(
+            tuple(result), flatten(expected)[1], f"custom_vjp: the result of bwd of {name}"
+        )
         gradients: list[Array | None] = []
         for i, (g, aval) in enumerate(zip(entries, in_avals, strict=True)):
             if g is None or not aval.is_inexact:

@@ -31,10 +31,7 @@ class Recording:
 
     def push_forward(self, tangents: Sequence[Array | None]) -> list[Array | None]:
         """The tangents of the outputs for those of the inputs; None is a zero."""
-        env: dict[Var, Array] = {}
-        for var, tangent in zip(self.invars, tangents, strict=True):
-            if var is not None and tangent is not None:
-                env[var] = tangent
+        env = dict(_present(self.invars, tangents))
         for step in self.steps:
             operands = [None if v is None else env.get(v) for v in step.inputs]
             if all(t is None for t in operands):
@@ -42,9 +39,7 @@ class Recording:
             result = run_on(step.stream, step.rule, step.primals, operands, step.outs, **step.parameters)
             if result is None:
                 continue
-            for var, tangent in zip(step.outputs, result if step.multiple_results else (result,), strict=True):
-                if var is not None and tangent is not None:
-                    env[var] = tangent
+            env.update(_present(step.outputs, result if step.multiple_results else (result,)))
         return [_result(env, v) for v in self.outvars]
 
     def pull_back(self, cotangents: Sequence[Array | None], consume: bool = False) -> list[Array | None]:
@@ -95,7 +90,7 @@ def record(
     try:
         inputs = [
             trace.input(x.aval, x._snapshot(), source) if need and x.aval.is_inexact else x._snapshot()
-            for x, source, need in zip(primals, sources, needed)
+            for x, source, need in zip(primals, sources, needed, strict=False)
         ]
         invars = [x._variable if x._trace is trace else None for x in inputs]
         outs, aux = fun(*inputs)
@@ -117,11 +112,20 @@ def _result(env: dict[Var, Array], var: Var | None) -> Array | None:
     return None if derivative is None else derivative._snapshot()
 
 
-def _accumulate(env: dict[Var, Array], variables: Sequence[Var | None], cotangents: Sequence[Array | None]) -> None:
-    for var, cotangent in zip(variables, cotangents, strict=True):
-        if var is not None and cotangent is not None:
-            previous = env.get(var)
-            env[var] = cotangent if previous is None else add_p.bind(previous, cotangent)
+def _accumulate(
+    env: dict[Var, Array], variables: Sequence[Var | None], cotangents: Sequence[Array | None]
+) -> None:
+    for var, cotangent in _present(variables, cotangents):
+        previous = env.get(var)
+        env[var] = cotangent if previous is None else add_p.bind(previous, cotangent)
+
+
+def _present(
+    variables: Sequence[Var | None], derivatives: Sequence[Array | None]
+) -> Iterable[tuple[Var, Array]]:
+    for var, derivative in zip(variables, derivatives, strict=True):
+        if var is not None and derivative is not None:
+            yield var, derivative
 
 
 def _popped(steps: list[Step]) -> Iterable[Step]:

@@ -32,9 +32,9 @@ def jacfwd(fun: Callable, argnums: Argnums = 0, has_aux: bool = False, holomorph
         holomorphic: promises that `fun` is holomorphic: inputs and outputs are then complex.
 
     Returns:
-        A function of the same arguments that returns a tree like the output, each leaf replaced by a tree like the
-        argument (a tuple of such if `argnums` is a sequence) of arrays of shape ``output.shape + input.shape``; with
-        `has_aux` a pair of this and `aux`.
+        A function of the same arguments that returns a tree like the output, each leaf replaced by a tree
+        like the argument (a tuple of such if `argnums` is a sequence) of arrays of shape ``output.shape +
+        input.shape``; with `has_aux` a pair of this and `aux`.
 
     Raises:
         TypeError: from the function returned: an argument is not real (complex if `holomorphic`).
@@ -66,7 +66,8 @@ def jacfwd(fun: Callable, argnums: Argnums = 0, has_aux: bool = False, holomorph
 
             columns = vmap(push)(_basis(arrays[i].aval))
             return [
-                reshape(move_axis(c, 0, c.ndim - 1), y.shape + arrays[i].shape) for c, y in zip(columns, outs, strict=True)
+                reshape(move_axis(c, 0, c.ndim - 1), y.shape + arrays[i].shape)
+                for c, y in zip(columns, outs, strict=True)
             ]
 
         blocks = [column_block(i) for i in range(len(arrays))]
@@ -132,13 +133,16 @@ def jacrev(
     return jacobian_of
 
 
-def hessian(fun: Callable, argnums: Argnums = 0, has_aux: bool = False, holomorphic: bool = False) -> Callable:
+def hessian(
+    fun: Callable, argnums: Argnums = 0, has_aux: bool = False, holomorphic: bool = False
+) -> Callable:
     """A function that returns the matrix of second derivatives of `fun`: ``jacfwd(jacrev(fun))``.
 
     Args and errors: as `jacfwd`.
 
     Returns:
-        As `jacfwd` of `jacrev`: for a scalar function of one array, an array of shape ``input.shape + input.shape``.
+        As `jacfwd` of `jacrev`: for a scalar function of one array, an array of shape ``input.shape +
+        input.shape``.
 
     >>> ft.hessian(lambda x: (x * x).sum())(ft.array([1.0, 2.0]))
     array([[2., 0.],

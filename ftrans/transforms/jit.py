@@ -38,7 +38,9 @@ def _batch(
 def _linked_forward(
     mode: str, primals: list[Array], needed: list[bool], *, jaxpr: ClosedJaxpr, name: str
 ) -> tuple[list[Array], Callable]:
-    return call_linked_forward(lambda j, args: jit_p.bind(*args, jaxpr=j, name=name), mode, primals, needed, jaxpr)
+    return call_linked_forward(
+        lambda j, args: jit_p.bind(*args, jaxpr=j, name=name), mode, primals, needed, jaxpr
+    )
 
 
 jit_p = _Jit("jit", batch=_batch, linked_forward=_linked_forward)
@@ -79,7 +81,7 @@ class _StaticArguments:
             )
 
     def split(self, args: tuple, kwargs: dict[str, Any]) -> tuple[list[Any], PyTreeSpec, tuple, Callable]:
-        """The leaves of the dynamic arguments, their structure, the static ones, and what puts them together."""
+        """The leaves of the dynamic arguments, their structure, the static ones, what puts them together."""
         if not self.argnums and not self.argnames:
             leaves, structure = flatten((args, kwargs))
             return leaves, structure, (), structure.unflatten
@@ -96,8 +98,8 @@ class _StaticArguments:
                 hash(value)
             except TypeError:
                 raise TypeError(
-                    f"{self.transformation}: static argument {which!r} of {function_name(self.fun)} must be hashable, "
-                    f"got {type(value).__name__}: {value!r}"
+                    f"{self.transformation}: static argument {which!r} of {function_name(self.fun)} "
+                    f"must be hashable, got {type(value).__name__}: {value!r}"
                 ) from None
         leaves, structure = flatten(
             (
@@ -129,7 +131,9 @@ def _trace(
         outs, out_structure = flatten(result)
         return output_arrays(transformation, fun, outs, result)
 
-    closed = trace_to_jaxpr(flat_fun, [x.aval for x in arrays], transformation, argument_sources(fun, structure))
+    closed = trace_to_jaxpr(
+        flat_fun, [x.aval for x in arrays], transformation, argument_sources(fun, structure)
+    )
     return closed, out_structure
 
 
@@ -141,7 +145,9 @@ def hoist_tracers(closed: ClosedJaxpr) -> tuple[ClosedJaxpr, list[Array]]:
         return closed, []
     baked = [(v, x) for v, x in constants if x._trace is None]
     jaxpr = closed.jaxpr
-    hoisted = Jaxpr([v for v, _ in baked], [*(v for v, _ in captured), *jaxpr.invars], jaxpr.equations, jaxpr.outvars)
+    hoisted = Jaxpr(
+        [v for v, _ in baked], [*(v for v, _ in captured), *jaxpr.invars], jaxpr.equations, jaxpr.outvars
+    )
     return ClosedJaxpr(hoisted, [x for _, x in baked]), [x for _, x in captured]
 
 
@@ -165,6 +171,7 @@ class Jitted:
         update_wrapper(self, fun, updated=())  # not its attributes: ours have the same names
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the compiled function, or bind it where an argument is traced."""
         arrays, traced = self._lookup(args, kwargs)
         if traced.captured or any(x._trace is not None for x in arrays):
             outs = jit_p.bind(*traced.captured, *arrays, jaxpr=traced.jaxpr, name=function_name(self._fun))
@@ -207,8 +214,8 @@ def jit(
 ) -> Any:
     """Compile a function: it is traced once for each signature, then runs as one native program.
 
-    The signature is the structure of the arguments, the shapes, dtypes and weak types of their leaves, and the static
-    arguments. Side effects and closed-over values are those of the time of tracing.
+    The signature is the structure of the arguments, the shapes, dtypes and weak types of their leaves, and
+    the static arguments. Side effects and closed-over values are those of the time of tracing.
 
     Args:
         fun: a function of arrays or pytrees of arrays. If not given, a decorator is returned.
@@ -216,10 +223,12 @@ def jit(
         static_argnames: names of such arguments.
 
     Returns:
-        A function with the attributes `trace_count` (how many times it was traced), `cache_size()` and `clear_cache()`.
+        A function with the attributes `trace_count` (how many times it was traced), `cache_size()` and
+        `clear_cache()`.
 
     Raises:
-        TypeError: `fun` is not a function; from the function returned: an argument is not an array, or a static one not hashable.
+        TypeError: `fun` is not a function; from the function returned: an argument is not an array, or a
+            static one not hashable.
         ValueError: a static argument is not a parameter of `fun`.
         ConcretizationError: from the function returned: `fun` needs the value of a traced array.
 
@@ -232,7 +241,9 @@ def jit(
     return Jitted(fun, static_argnums, static_argnames)
 
 
-def make_jaxpr(fun: Callable, static_argnums: int | Sequence[int] = (), return_shape: bool = False) -> Callable:
+def make_jaxpr(
+    fun: Callable, static_argnums: int | Sequence[int] = (), return_shape: bool = False
+) -> Callable:
     """A function that returns the jaxpr of `fun` for its arguments, instead of running it.
 
     Args:

@@ -1,8 +1,9 @@
 """How call-like primitives, which carry a jaxpr, are differentiated.
 
-In a linked trace such a primitive runs a *forward* jaxpr, which returns the residuals too, and its derivative rule runs a
-*backward* (or *tangent*) jaxpr on them. Both come from one trace of the joint function
-(inputs, cotangents) → (outputs, input cotangents), split by what depends on the cotangents, and are cached per jaxpr.
+In a linked trace such a primitive runs a *forward* jaxpr, which returns the residuals too, and its
+derivative rule runs a *backward* (or *tangent*) jaxpr on them. Both come from one trace of the joint function
+(inputs, cotangents) → (outputs, input cotangents), split by what depends on the cotangents, and are cached
+per jaxpr.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ from .derivative import record
 class Partition(NamedTuple):
     """A jaxpr in two parts: what can run at once, and what waits for the inputs that are not known yet.
 
-    `known`: known inputs → known outputs, then residuals. `unknown`: residuals that are known inputs (their positions are
-    `residual_inputs`), then the other residuals, then the unknown inputs → unknown outputs.
+    `known`: known inputs → known outputs, then residuals. `unknown`: residuals that are known inputs (their
+    positions are `residual_inputs`), then the other residuals, then the unknown inputs → unknown outputs.
     """
 
     known: ClosedJaxpr
@@ -68,17 +69,19 @@ def partition(closed: ClosedJaxpr, unknown_in: Sequence[bool], unknown_out: Sequ
     known_outs = [v for v, u in outs if not u] + computed
     return Partition(
         ClosedJaxpr(
-            Jaxpr(jaxpr.constvars, known_invars, live_equations(known_side, known_outs), known_outs), closed.consts
+            Jaxpr(jaxpr.constvars, known_invars, live_equations(known_side, known_outs), known_outs),
+            closed.consts,
         ),
         ClosedJaxpr(
-            Jaxpr(jaxpr.constvars, [*from_inputs, *computed, *unknown_invars], unknown_side, unknown_outs), closed.consts
+            Jaxpr(jaxpr.constvars, [*from_inputs, *computed, *unknown_invars], unknown_side, unknown_outs),
+            closed.consts,
         ),
         [position[v] for v in from_inputs],
     )
 
 
 class Joint(NamedTuple):
-    """The partition of a jaxpr's joint derivative function, and which derivatives it returns (the others are zero)."""
+    """The parts of a jaxpr's joint derivative function, and which derivatives it returns (not the zeros)."""
 
     parts: Partition
     present: list[bool]
@@ -87,8 +90,8 @@ class Joint(NamedTuple):
 def joint_derivative(mode: str, closed: ClosedJaxpr, needed: Sequence[bool]) -> Joint:
     """The forward and backward (``mode="vjp"``) or tangent (``"jvp"``) jaxprs of `closed`, cached in it.
 
-    The second jaxpr takes the cotangents of all inexact outputs, or the tangents of the `needed` inputs, and returns those
-    input cotangents, or output tangents, that are present.
+    The second jaxpr takes the cotangents of all inexact outputs, or the tangents of the `needed` inputs, and
+    returns those input cotangents, or output tangents, that are present.
     """
     key = (mode, tuple(needed))
     if key not in closed.derived:
@@ -110,7 +113,9 @@ def _joint_derivative(mode: str, closed: ClosedJaxpr, needed: Sequence[bool]) ->
             needed=needed,
         )
         if mode == "vjp":
-            derivatives = recording.pull_back([next(given) if x.aval.is_inexact else None for x in outs], consume=True)
+            derivatives = recording.pull_back(
+                [next(given) if x.aval.is_inexact else None for x in outs], consume=True
+            )
         else:
             derivatives = recording.push_forward([next(given) if need else None for need in needed])
         present[:] = [d is not None for d in derivatives]
@@ -148,13 +153,21 @@ def call_linked_forward(
 
     def vjp_rule(cotangents: Any, primals: Any, outs: Any, needed: Any, **_: Any) -> list[Array | None]:
         return spread(
-            [_zeros(a) if c is None else c for c, a in zip(cotangents, closed.out_avals, strict=True) if a.is_inexact]
+            [
+                _zeros(a) if c is None else c
+                for c, a in zip(cotangents, closed.out_avals, strict=True)
+                if a.is_inexact
+            ]
         )
 
     def jvp_rule(primals: Any, tangents: Any, outs: Any, **_: Any) -> list[Array | None]:
         avals = closed.in_avals
         return spread(
-            [_zeros(a) if t is None else t for t, a, need in zip(tangents, avals, needed, strict=True) if need]
+            [
+                _zeros(a) if t is None else t
+                for t, a, need in zip(tangents, avals, needed, strict=True)
+                if need
+            ]
         )
 
     return outs, vjp_rule if mode == "vjp" else jvp_rule

@@ -70,6 +70,11 @@ nb::list backends() {
 
 void bind_streams(nb::module_& module) {
   nb::class_<Device>(module, "Device", "Where operations run: `ftrans.cpu` or `ftrans.gpu`.")
+      .def("__init__", [](Device* self, const std::string& type, int index) {
+        if (type != "cpu" && type != "gpu") throw nb::value_error(("Device: type must be 'cpu' or 'gpu', got '" + type + "'").c_str());
+        if (index != 0) throw nb::value_error(("Device: index must be 0, got " + std::to_string(index)).c_str());
+        new (self) Device{type == "cpu" ? DeviceKind::Cpu : DeviceKind::Gpu, index};
+      }, nb::arg("type"), nb::arg("index") = 0)
       .def_prop_ro("type", [](const Device& self) { return device_name(self.kind); }, "'cpu' or 'gpu'.")
       .def_ro("index", &Device::index)
       .def("__repr__", &device_text)

@@ -11,7 +11,7 @@ namespace ftrans::cpu {
 namespace baseline {
 extern const KernelSet kKernelSet;
 }
-#if defined(__x86_64__)
+#if defined(FTRANS_X86_KERNEL_SETS)
 namespace v3 {
 extern const KernelSet kKernelSet;
 }
@@ -23,7 +23,7 @@ extern const KernelSet kKernelSet;
 namespace {
 
 const KernelSet& choose() {
-#if defined(__x86_64__)
+#if defined(FTRANS_X86_KERNEL_SETS)
   const char* variable = std::getenv("FTRANS_ISA");
   const std::string_view limit = variable ? variable : "x86-64-v4";
   __builtin_cpu_init();

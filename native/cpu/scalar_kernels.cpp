@@ -107,6 +107,7 @@ T float_remainder(T a, T b) {
 /// The floor of the exact quotient.
 template <class T>
 T float_floor_divide(T a, T b) {
+  if (std::isinf(a)) return std::numeric_limits<T>::quiet_NaN();
   if (b == 0) return a / b;
   const T r = std::fmod(a, b);
   T quotient = (a - r) / b;  // an integer up to rounding
@@ -141,35 +142,26 @@ T log_gamma(T x) {
 #endif
 }
 
-/// ψ(x): reflection for x < 0, recurrence up to 10, then the asymptotic series (Abramowitz and Stegun 6.3.5, 6.3.7, 6.3.18).
-double digamma64(double x) {
-  if (x == 0) return std::copysign(std::numeric_limits<double>::infinity(), -x);
-  if (std::isinf(x)) return x > 0 ? x : std::numeric_limits<double>::quiet_NaN();
-  double result = 0;
+/// ψ(x): reflection for x < 0, recurrence up to 10, then the asymptotic series (Abramowitz and Stegun 6.3.5, 6.3.7,
+/// 6.3.18), in extended precision where there is any, since the terms cancel about the root.
+double digamma64(double argument) {
+  using Extended = long double;
+  if (argument == 0) return std::copysign(std::numeric_limits<double>::infinity(), -argument);
+  if (std::isinf(argument)) return argument > 0 ? argument : std::numeric_limits<double>::quiet_NaN();
+  Extended x = argument, result = 0;
   if (x < 0) {
-    const double nearest = std::rint(x);
+    const Extended nearest = std::rint(x);
     if (nearest == x) return std::numeric_limits<double>::quiet_NaN();
-    result = -std::numbers::pi / std::tan(std::numbers::pi * (x - nearest));
+    result = -std::numbers::pi_v<Extended> / std::tan(std::numbers::pi_v<Extended> * (x - nearest));
     x = 1 - x;
   }
-  // Near the positive root a series about it keeps the relative accuracy that the sums below would cancel.
-  constexpr double root = 1.4616321449683622, root_low = 9.549995429965697e-17;
-  if (result == 0 && std::abs(x - root) < 0.1) {
-    constexpr double taylor[] = {0.9676722454476212, -0.4427631689835921, 0.258499760955651, -0.16394270544240652,
-                                 0.10782405069126237, -0.07219956125645471, 0.04880428816414311, -0.03316112647484736,
-                                 0.022597648232218104, -0.01542476590494896, 0.010538791616612175,
-                                 -0.007204534386356869, 0.004926781395729853, -0.003369801655439328};
-    const double d = (x - root) - root_low;
-    double sum = 0;
-    for (int i = 13; i >= 0; --i) sum = sum * d + taylor[i];
-    return sum * d;
-  }
   for (; x < 10; x += 1) result -= 1 / x;
-  const double z = 1 / (x * x);
-  constexpr double series[] = {1.0 / 12, -1.0 / 120, 1.0 / 252, -1.0 / 240, 1.0 / 132, -691.0 / 32760, 1.0 / 12};
-  double sum = 0;
-  for (int i = 6; i >= 0; --i) sum = sum * z + series[i];
-  return result + (std::log(x) - 0.5 / x - sum * z);
+  const Extended z = 1 / (x * x);
+  constexpr Extended series[] = {1.0L / 12,       -1.0L / 120, 1.0L / 252,        -1.0L / 240, 1.0L / 132,
+                                 -691.0L / 32760, 1.0L / 12,   -3617.0L / 8160, 43867.0L / 14364};
+  Extended sum = 0;
+  for (int i = 8; i >= 0; --i) sum = sum * z + series[i];
+  return static_cast<double>(result + (std::log(x) - 0.5L / x - sum * z));
 }
 
 template <class T>

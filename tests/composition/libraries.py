@@ -53,7 +53,7 @@ ftrans = SimpleNamespace(
 )  # fmt: skip
 
 numeric = SimpleNamespace(
-    xp=np, array=lambda x: np.asarray(x, np.float64),
+    xp=np, array=lambda x: np.asarray(x, np.float64), evaluate=lambda f, x: f(x),
     grad=numeric_grad, jvp=numeric_jvp, vjp=numeric_vjp, vmap=numeric_vmap, jit=lambda f: f,
 )  # fmt: skip
 
@@ -61,9 +61,11 @@ if importlib.util.find_spec("jax") is not None:
     import jax
     import jax.numpy as jnp
 
-    # `jit` changes no value, so the oracle does without it and compiles nothing.
+    jax.config.update("jax_disable_most_optimizations", True)  # each program runs once
+    # `jit` changes no value, so the oracle's is the identity; `evaluate` compiles all that is asked for at
+    # once.
     oracle = SimpleNamespace(
-        xp=jnp, array=lambda x: jnp.asarray(x, jnp.float64),
+        xp=jnp, array=lambda x: jnp.asarray(x, jnp.float64), evaluate=lambda f, x: jax.jit(f)(x),
         grad=jax.grad, jvp=jax.jvp, vjp=jax.vjp, vmap=jax.vmap, jit=lambda f: f,
     )  # fmt: skip
     relative_tolerance = 1e-11  # a few hundred roundings of float64, in another order
@@ -74,7 +76,7 @@ else:
 
 @contextlib.contextmanager
 def double_precision():
-    """Turns on JAX's float64 where JAX is the oracle, and off again."""
+    """Turns JAX's float64 on where JAX is the oracle, and back."""
     if oracle is numeric:
         yield
         return

@@ -27,7 +27,9 @@ def test_nested_jaxprs_are_indented():
     def f(x):
         return ft.sin(ft.exp(ft.cos(ft.sin(x))))
 
-    assert str(ft.make_jaxpr(f)(X)) == """\
+    assert (
+        str(ft.make_jaxpr(f)(X))
+        == """\
 { lambda ; a:f64[3]. let
     b:f64[3] = jit[
       jaxpr={ lambda ; a:f64[3]. let
@@ -39,6 +41,7 @@ def test_nested_jaxprs_are_indented():
       name=f
     ] a
   in (b,) }"""
+    )
 
 
 def test_constants_are_shared():

@@ -29,7 +29,10 @@ def test_no_derivative_raises_with_its_reason():
         opcode="neg",
     )
     try:
-        for transformed in (ft.grad(undifferentiable.bind), lambda x: ft.jvp(undifferentiable.bind, (x,), (x,))):
+        for transformed in (
+            ft.grad(undifferentiable.bind),
+            lambda x: ft.jvp(undifferentiable.bind, (x,), (x,)),
+        ):
             with pytest.raises(TypeError, match="undifferentiable has no derivative: it is a test"):
                 transformed(1.0)
     finally:

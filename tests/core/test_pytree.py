@@ -1,7 +1,7 @@
 """Pytrees."""
 
-from collections import namedtuple
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -9,7 +9,10 @@ import pytest
 import ftrans as ft
 from ftrans.core.pytree import broadcast_prefix, flatten
 
-Pair = namedtuple("Pair", ["a", "b"])
+
+class Pair(NamedTuple):
+    a: object
+    b: object
 
 
 @ft.register_dataclass
@@ -60,7 +63,8 @@ def test_registered_classes_and_namedtuples():
     p = ft.grad(lambda p: p.x * p.y)(Point(2.0, 5.0))
     assert (float(p.x), float(p.y)) == (5.0, 2.0)
     q = ft.grad(lambda q: q.a * q.b)(Pair(2.0, 5.0))
-    assert isinstance(q, Pair) and float(q.a) == 5.0
+    assert isinstance(q, Pair)
+    assert float(q.a) == 5.0
 
 
 def test_none_is_an_empty_tree():
@@ -83,9 +87,8 @@ def test_broadcast_prefix():
 
 
 def test_leaves_that_are_not_arrays_are_named():
+    def f(p):
+        return p
+
     with pytest.raises(TypeError, match=r"grad: argument p\['w'\]\[1\] of f must be an array.*str"):
-
-        def f(p):
-            return p
-
         ft.grad(f)({"w": (np.ones(2), "x")})

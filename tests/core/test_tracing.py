@@ -59,8 +59,11 @@ def test_branching_on_an_abstract_value(transform):
     with pytest.raises(ft.ConcretizationError) as info:
         transform(f)(x, x, x)
     message = str(info.value)
-    assert "test_tracing.py" in message and "(f)" in message
-    assert "argument x of f" in message and "argument scale of f" in message and "unused" not in message
+    assert "test_tracing.py" in message
+    assert "(f)" in message
+    assert "argument x of f" in message
+    assert "argument scale of f" in message
+    assert "unused" not in message
     assert all(way in message for way in ("ft.where", "ft.cond", "static_argnums"))
     assert isinstance(info.value, TypeError)
 

@@ -13,7 +13,7 @@ import ftrans as ft
 from ftrans import _native
 from ftrans.core.avals import shaped_array
 from ftrans.core.primitive import NoDerivative, Primitive, Sample, primitives, zero_derivative
-from tests.harness.call_samples import CALLS, call_samples
+from tests.harness.call_samples import call_samples
 
 NUMPY_DTYPES = tuple(
     np.dtype(dtype)
@@ -60,10 +60,6 @@ class Case:
     def main(self) -> int:
         """The position of the operand whose dtype and shape the variations change."""
         return self.sample.differentiable[0] if self.sample.differentiable else 0
-
-    @property
-    def has_forward_mode(self) -> bool:
-        return not self.is_call or CALLS[self.primitive.name].has_forward_mode
 
     @property
     def declares_no_derivative(self) -> bool:

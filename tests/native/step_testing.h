@@ -16,13 +16,15 @@ namespace ftrans::test {
 using cpu::steps::TypeTag;
 
 inline int failures = 0;
+inline const char* current_dtype = "";
 
-#define CHECK(condition)                                                          \
-  do {                                                                            \
-    if (!(condition)) {                                                           \
-      if (++ftrans::test::failures <= 20) std::printf("%s:%d: %s\n", __FILE__, __LINE__, #condition); \
-    }                                                                             \
-  } while (false)
+/// Counts a failure, and says where the first ones are.
+inline void check(bool condition, const char* text, int line = __builtin_LINE()) {
+  if (condition || ++failures > 20) return;
+  std::printf("line %d: %s %s\n", line, text, current_dtype);
+}
+
+#define CHECK(condition) ftrans::test::check((condition), #condition)
 
 inline std::mt19937& generator() {
   static std::mt19937 engine(7);
@@ -99,8 +101,9 @@ struct Array {
     }
     if (order == Order::Broadcast && !shape.empty()) strides[random_integer(0, shape.size() - 1)] = 0;
     memory = std::shared_ptr<T[]>(new T[std::max<int64_t>(1, pitch)]);
+    const int64_t lowest = std::is_unsigned_v<T> ? 0 : -2;
     for (int64_t i = 0; i < pitch; ++i) {
-      memory[i] = from_value<T>(Value(static_cast<double>(random_integer(-2, 3)), static_cast<double>(random_integer(-2, 2))));
+      memory[i] = from_value<T>(Value(static_cast<double>(random_integer(lowest, 3)), static_cast<double>(random_integer(-2, 2))));
     }
     origin = memory.get() + start;
   }
@@ -143,12 +146,18 @@ inline void run(Opcode opcode, std::vector<TensorView> inputs, std::vector<Tenso
 
 template <typename Function>
 void for_each_dtype(Function function) {
-  for (int i = 0; i < kDtypeCount; ++i) cpu::steps::dispatch(static_cast<Dtype>(i), function);
+  for (int i = 0; i < kDtypeCount; ++i) {
+    current_dtype = name(static_cast<Dtype>(i));
+    cpu::steps::dispatch(static_cast<Dtype>(i), function);
+  }
+  current_dtype = "";
 }
 
 template <typename T>
-void check_same(const Array<T>& actual, const Array<T>& expected) {
-  for_each_coordinate(expected.shape, [&](const Dims& at) { CHECK(same(actual[at], expected[at])); });
+void check_same(const Array<T>& actual, const Array<T>& expected, int line = __builtin_LINE()) {
+  bool all_same = true;
+  for_each_coordinate(expected.shape, [&](const Dims& at) { all_same &= same(actual[at], expected[at]); });
+  check(all_same, "arrays differ", line);
 }
 
 }  // namespace ftrans::test

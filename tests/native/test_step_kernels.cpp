@@ -7,6 +7,7 @@
 #include <numeric>
 #include <stdexcept>
 #include <thread>
+#include <utility>
 
 #include <sys/wait.h>
 #include <unistd.h>
@@ -420,35 +421,47 @@ struct WindowCase {
     indices_shape.push_back(start_axes.size());
   }
 
-  /// Calls function(coordinate of the window side, coordinate of the operand, whether the window is inside).
+  /// Calls function(coordinate of the window side, coordinate of the operand, whether the window is inside), window
+  /// by window.
   template <typename Index, typename Function>
   void for_each_element(const Array<Index>& indices, int64_t mode, Function function) const {
-    for_each_coordinate(updates_shape, [&](const Dims& at) {
-      Dims batch, offset;
-      for (int axis = 0, window = 0; axis < at.size(); ++axis) {
-        const bool in_window = window < window_axes.size() && window_axes[window] == axis;
-        (in_window ? offset : batch).push_back(at[axis]);
-        window += in_window;
-      }
-      Dims start(operand_shape.size());
-      for (int i = 0; i < start_axes.size(); ++i) {
-        Dims index_at = batch;
-        index_at.push_back(i);
-        start[static_cast<int>(start_axes[i])] = static_cast<int64_t>(indices[index_at]);
-      }
-      for (int i = 0; i < operand_batching.size(); ++i) {
-        start[static_cast<int>(operand_batching[i])] = batch[static_cast<int>(indices_batching[i])];
-      }
-      bool inside = true;
-      for (int axis = 0, next = 0; axis < start.size(); ++axis) {
-        const int64_t limit = operand_shape[axis] - window_shape[axis];
-        if (mode != 0) start[axis] = std::clamp<int64_t>(start[axis], 0, limit);
-        inside &= start[axis] >= 0 && start[axis] <= limit;
-        const auto has = [&](const Dims& axes) { return std::find(axes.begin(), axes.end(), axis) != axes.end(); };
-        if (!has(missing_axes) && !has(operand_batching)) start[axis] += offset[next++];
-      }
-      function(at, start, inside);
+    const Dims batch_shape(indices_shape.data(), indices_shape.size() - 1);
+    Dims window_extents;
+    for (int64_t axis : window_axes) window_extents.push_back(updates_shape[static_cast<int>(axis)]);
+    for_each_coordinate(batch_shape, [&](const Dims& batch) {
+      for_each_coordinate(window_extents, [&](const Dims& offset) {
+        Dims at;
+        for (int axis = 0, window = 0, batch_axis = 0; axis < updates_shape.size(); ++axis) {
+          const bool in_window = window < window_axes.size() && window_axes[window] == axis;
+          at.push_back(in_window ? offset[window++] : batch[batch_axis++]);
+        }
+        visit(indices, mode, batch, offset, at, function);
+      });
     });
+  }
+
+  template <typename Index, typename Function>
+  void visit(const Array<Index>& indices, int64_t mode, const Dims& batch, const Dims& offset, const Dims& at,
+             Function function) const {
+    Dims start(operand_shape.size());
+    for (int i = 0; i < start_axes.size(); ++i) {
+      Dims index_at = batch;
+      index_at.push_back(i);
+      start[static_cast<int>(start_axes[i])] =
+          std::in_range<int64_t>(indices[index_at]) ? static_cast<int64_t>(indices[index_at]) : 1 << 30;
+    }
+    for (int i = 0; i < operand_batching.size(); ++i) {
+      start[static_cast<int>(operand_batching[i])] = batch[static_cast<int>(indices_batching[i])];
+    }
+    bool inside = true;
+    for (int axis = 0, next = 0; axis < start.size(); ++axis) {
+      const int64_t limit = operand_shape[axis] - window_shape[axis];
+      if (mode != 0) start[axis] = std::clamp<int64_t>(start[axis], 0, limit);
+      inside &= start[axis] >= 0 && start[axis] <= limit;
+      const auto has = [&](const Dims& axes) { return std::find(axes.begin(), axes.end(), axis) != axes.end(); };
+      if (!has(missing_axes) && !has(operand_batching)) start[axis] += offset[next++];
+    }
+    function(at, start, inside);
   }
 };
 

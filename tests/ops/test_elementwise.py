@@ -78,7 +78,9 @@ def test_unary(name, reference, domain, dtype):
     expected = np.asarray(reference(x))
     assert out.shape == expected.shape
     assert out.dtype == expected.dtype
-    np.testing.assert_allclose(out, expected, rtol=3e-5 if dtype in ("float32", "complex64") else 1e-9, atol=1e-6)
+    np.testing.assert_allclose(
+        out, expected, rtol=3e-5 if dtype in ("float32", "complex64") else 1e-9, atol=1e-6
+    )
 
 
 BINARY = [
@@ -231,8 +233,8 @@ def test_in_place_operators_rebind_the_handle():
     assert alias is x
     np.testing.assert_array_equal(np.asarray(x), [2, 3])
     np.testing.assert_array_equal(np.asarray(copy), [1, 2])
+    i = ft.array([1])
     with pytest.raises(TypeError, match="float32, but x has int32"):
-        i = ft.array([1])
         i += 0.5
     with pytest.raises(ValueError, match=r"shape \(2, 2\), but x has shape \(2,\)"):
         x += ft.ones((2, 1))

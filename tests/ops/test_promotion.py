@@ -87,7 +87,8 @@ def test_integers_become_float32_where_floats_are_needed():
 
 
 @pytest.mark.parametrize(
-    ("dtype", "expected"), [(ft.bool_, ft.int32), (ft.int8, ft.int32), (ft.uint16, ft.uint32), (ft.int64, ft.int64)]
+    ("dtype", "expected"),
+    [(ft.bool_, ft.int32), (ft.int8, ft.int32), (ft.uint16, ft.uint32), (ft.int64, ft.int64)],
 )
 def test_sum_dtype(dtype, expected):
     assert ft.sum(ft.ones(2, dtype=dtype)).dtype is expected
@@ -118,7 +119,10 @@ def test_dtype_functions():
             float(expected.smallest_normal),
         )
     for dtype in INTEGERS:
-        assert (ft.iinfo(dtype).min, ft.iinfo(dtype).max) == (np.iinfo(dtype.name).min, np.iinfo(dtype.name).max)
+        assert (ft.iinfo(dtype).min, ft.iinfo(dtype).max) == (
+            np.iinfo(dtype.name).min,
+            np.iinfo(dtype.name).max,
+        )
     with pytest.raises(TypeError, match="astype: dtype must be one of bool, int8"):
         ft.astype(ft.ones(2), "float8")
 

@@ -29,11 +29,13 @@ def test_grad():
 
 def test_python_scalars():
     gradient = ft.grad(lambda x: x * x)(3.0)
-    assert float(gradient) == 6.0 and gradient.dtype == np.float32
+    assert float(gradient) == 6.0
+    assert gradient.dtype == np.float32
 
 
 @pytest.mark.parametrize(
-    ("argnums", "expected"), [(0, 2.0), (1, 3.0), (-1, 3.0), ("y", 3.0), ((0, 1), (2.0, 3.0)), (("y", "x"), (3.0, 2.0))]
+    ("argnums", "expected"),
+    [(0, 2.0), (1, 3.0), (-1, 3.0), ("y", 3.0), ((0, 1), (2.0, 3.0)), (("y", "x"), (3.0, 2.0))],
 )
 def test_argnums(argnums, expected):
     result = ft.grad(lambda x, y: x * y, argnums)(3.0, 2.0)
@@ -47,7 +49,9 @@ def test_argnums_of_keyword_arguments(argnums, expected):
 
 
 def test_argnums_errors():
-    with pytest.raises(ValueError, match="argnums 2 needs at least 3 positional arguments, but f was called with 1"):
+    with pytest.raises(
+        ValueError, match="argnums 2 needs at least 3 positional arguments, but f was called with 1"
+    ):
         ft.grad(f, 2)(V)
     with pytest.raises(ValueError, match=r"names 'z', which f\(x\) was not given"):
         ft.grad(f, "z")(V)
@@ -63,11 +67,12 @@ def test_trees_and_aux():
         return ft.sum(y), {"y": y, "note": "text"}
 
     p = {"w": V, "unused": np.ones(2)}
-    (value, aux), gradient = ft.value_and_grad(loss, has_aux=True)(p, 2.0)
+    (_, aux), gradient = ft.value_and_grad(loss, has_aux=True)(p, 2.0)
     same(gradient["w"], np.full(3, 2.0))
     same(gradient["unused"], np.zeros(2))
     same(aux["y"], 2 * V)
-    assert aux["note"] == "text" and aux["y"]._trace is None
+    assert aux["note"] == "text"
+    assert aux["y"]._trace is None
     gradient, aux = ft.grad(loss, has_aux=True)(p, 2.0)
     same(aux["y"], 2 * V)
     with pytest.raises(TypeError, match=r"has_aux=True expects f to return a pair"):
@@ -121,7 +126,12 @@ def test_jvp_of_constants_and_integers():
         (V, (V,), TypeError, "primals must be a tuple"),
         ((V,), V, TypeError, "tangents must be a tuple"),
         ((V,), (V, V), TypeError, "structure of primals"),
-        ((V,), (V[:2],), ValueError, r"tangent of argument x of f must have the primal's shape \(3,\), got \(2,\)"),
+        (
+            (V,),
+            (V[:2],),
+            ValueError,
+            r"tangent of argument x of f must have the primal's shape \(3,\), got \(2,\)",
+        ),
         ((V,), (V.astype(np.float32),), TypeError, "the primal's dtype float64, got float32"),
     ],
 )
@@ -138,7 +148,7 @@ def test_linearize():
 
 
 def test_pull_back_may_be_called_again():
-    out, pullback = ft.vjp(lambda x, y: (ft.sin(x), x * y), V, V)
+    _, pullback = ft.vjp(lambda x, y: (ft.sin(x), x * y), V, V)
     for ct in (V, np.ones(3)):
         gx, gy = pullback((ct, np.zeros(3)))
         same(gx, np.cos(V) * ct)

@@ -1,4 +1,4 @@
-"""custom_jvp and custom_vjp, in every order of the other transforms. The rules are wrong on purpose, to be seen."""
+"""custom_jvp and custom_vjp, in every order of transforms. The rules are wrong on purpose, to be seen."""
 
 import numpy as np
 import pytest

@@ -38,7 +38,9 @@ def test_cached_by_signature():
     assert (g.trace_count, g.cache_size()) == (6, 1)
 
 
-@pytest.mark.parametrize("options", [{"static_argnums": 1}, {"static_argnums": (-1,)}, {"static_argnames": "n"}])
+@pytest.mark.parametrize(
+    "options", [{"static_argnums": 1}, {"static_argnums": (-1,)}, {"static_argnames": "n"}]
+)
 def test_static_arguments(options):
     def power(x, n):
         for _ in range(n - 1):
@@ -84,7 +86,8 @@ def test_trees_decorators_and_methods():
         return {"y": (x * n, None)}
 
     assert float(g(2.0, 3)["y"][0]) == 6.0
-    assert g.__name__ == "g" and repr(g) == "<jit of g>"
+    assert g.__name__ == "g"
+    assert repr(g) == "<jit of g>"
     assert float(Model.apply(Model.w, 2.0)["y"][0]) == 6.0
 
 
@@ -147,7 +150,8 @@ def test_unused_inputs_and_constant_outputs():
 
 def test_make_jaxpr():
     closed, shapes = ft.make_jaxpr(lambda x, n: {"y": x * n}, static_argnums=1, return_shape=True)(V, 2.0)
-    assert str(shapes["y"]) == "f64[3]" and len(closed.in_avals) == 1
+    assert str(shapes["y"]) == "f64[3]"
+    assert len(closed.in_avals) == 1
     jaxpr = None
 
     def g(y):

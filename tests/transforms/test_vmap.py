@@ -48,7 +48,9 @@ def test_outputs_that_do_not_depend_on_the_batch():
     same(ft.vmap(lambda x: 3.0, out_axes=0)(V), np.full(3, 3.0))
     same(ft.vmap(lambda x: 3.0, out_axes=None)(V), 3.0)
     same(ft.vmap(lambda x: from_numpy(M), out_axes=-1)(V), np.stack([M] * 3, -1))
-    with pytest.raises(ValueError, match="out_axes is None for an output of <lambda> that depends on the batch"):
+    with pytest.raises(
+        ValueError, match="out_axes is None for an output of <lambda> that depends on the batch"
+    ):
         ft.vmap(lambda x: x, out_axes=None)(V)
 
 
@@ -64,7 +66,12 @@ def test_empty_batch():
     ("in_axes", "args", "error", "message"),
     [
         (0, (V, M.T), ValueError, r"x: 3 \(axis 0 of shape \(3,\)\)\n  y: 4 \(axis 0 of shape \(4, 3\)\)"),
-        ((0, 2), (V, M), ValueError, r"in_axes 2 is out of range for argument y of f, which has shape \(3, 4\)"),
+        (
+            (0, 2),
+            (V, M),
+            ValueError,
+            r"in_axes 2 is out of range for argument y of f, which has shape \(3, 4\)",
+        ),
         (0, (V, 1.0), ValueError, "in_axes 0 is out of range for argument y of f"),
         ((0,), (V, V), ValueError, r"one entry for each positional argument of f: it has 1, \(0,\), but 2"),
         (({"a": 0}, 0), (V, V), ValueError, "must be a prefix"),

@@ -31,10 +31,11 @@ inline float exp(float x) {
   x = x < -104.0f ? -104.0f : x;
   x = x > 89.0f ? 89.0f : x;
   const float n = (x * 0x1.715476p0f + kRounder) - kRounder;
-  const float r = (x - n * kLn2High) - n * kLn2Low;
+  const float high = x - n * kLn2High, low = n * kLn2Low;
+  const float r = high - low;
   const float tail = polynomial(r, {0.4999999305f, 0.1666651479f, 0.04166845622f, 0.008369418833f, 0.001381317947f});
   const float half = (n * 0.5f + kRounder) - kRounder;
-  return (1.0f + (r + r * r * tail)) * power_of_two(half) * power_of_two(n - half);
+  return (1.0f + (r + (r * r * tail + ((high - r) - low)))) * power_of_two(half) * power_of_two(n - half);
 }
 
 inline float log(float x) {
@@ -103,7 +104,9 @@ inline float tanh(float x) {
 
 inline float logistic(float x) {
   const float e = exp(-magnitude(x));
-  return (x < 0.0f ? e : 1.0f) / (1.0f + e);
+  const float denominator = 1.0f + e, lost = e - (denominator - 1.0f);  // what the sum rounds away
+  const float quotient = (x < 0.0f ? e : 1.0f) / denominator;
+  return quotient - quotient * lost * (x < 0.0f ? 1.0f - quotient : quotient);
 }
 
 /// An odd polynomial below 1; 1 − e^(−Q(x)) beyond, Q fitted to −log(erfc(x)).

@@ -81,7 +81,8 @@ inline double expm1(double x) {
   const double correction = (high - r) - low;
   const double tail = r * r * exp_tail(r) + (correction + correction * r);
   const double power = power_of_two(n - 1.0);  // n may be 1024
-  const double result = 2.0 * ((power - 0.5) + power * r + power * tail);
+  const double start = power - 0.5, sum = start + power * r;
+  const double result = 2.0 * (sum + (((start - sum) + power * r) + power * tail));
   const double near_zero = r + tail;
   const double value = n == 0.0 ? near_zero : result;
   return x == 0.0 ? x : value;
@@ -212,8 +213,11 @@ inline double tan(double x) {
 /// Within 2 ulp.
 inline double tanh(double x) {
   const double e = expm1(2.0 * magnitude(x));
-  const double near_zero = e / (e + 2.0), far = 1.0 - 2.0 / (e + 2.0);
-  return with_sign(e < 2.0 ? near_zero : far, x);
+  const double denominator = e + 2.0, lost = e - (denominator - 2.0);
+  const double inverse = 1.0 / denominator;
+  const double quotient = e * inverse;
+  const double near_zero = quotient + ((e - quotient * denominator) - quotient * lost) * inverse;
+  return with_sign(e < 2.0 ? near_zero : 1.0 - 2.0 * inverse, x);
 }
 
 /// Within 2 ulp.
@@ -236,7 +240,9 @@ inline double cosh(double x) {
 /// Within 2 ulp.
 inline double logistic(double x) {
   const double e = exp(-magnitude(x));
-  return (x < 0.0 ? e : 1.0) / (1.0 + e);
+  const double denominator = 1.0 + e, lost = e - (denominator - 1.0);
+  const double quotient = (x < 0.0 ? e : 1.0) / denominator;
+  return quotient - quotient * lost * (x < 0.0 ? 1.0 - quotient : quotient);
 }
 
 /// log(eᵃ + eᵇ), within 2 ulp of max(|a|, |b|).
@@ -306,7 +312,8 @@ inline double asinh(double x) {
 
 inline double acosh(double x) {
   const double t = x - 1.0;
-  return log1p(t + __builtin_sqrt(t * (2.0 + t)));
+  const double value = log1p(t + __builtin_sqrt(t * (2.0 + t)));
+  return x < 1.0 ? kNan : value;
 }
 
 inline double atanh(double x) {

@@ -25,7 +25,10 @@ FTRANS_MULTIVERSION int64_t search_row(const T* row, int64_t length) {
   for (int64_t begin = 0; begin < length; begin += kBlock) {
     const int64_t end = std::min(begin + kBlock, length);
     Key greatest = 0;
-    for (int64_t i = begin; i < end; ++i) greatest = std::max(greatest, rank<T, minimum>(row[i]));
+    for (int64_t i = begin; i < end; ++i) {
+      const Key key = rank<T, minimum>(row[i]);
+      greatest = key > greatest ? key : greatest;
+    }
     if (greatest <= best) continue;
     best = greatest;
     best_index = begin;
@@ -48,7 +51,7 @@ FTRANS_MULTIVERSION void search_columns(const T* data, int64_t length, int64_t s
     for (int64_t j = 0; j < width; ++j) {
       const Key key = rank<T, minimum>(row[j]);
       output[j] = key > best[j] ? static_cast<int32_t>(i) : output[j];
-      best[j] = std::max(best[j], key);
+      best[j] = key > best[j] ? key : best[j];
     }
   }
 }
@@ -87,4 +90,4 @@ void arg_reduce(const StepArguments& arguments) {
 void argmax(const StepArguments& arguments) { arg_reduce<false>(arguments); }
 void argmin(const StepArguments& arguments) { arg_reduce<true>(arguments); }
 
-}  // namespace ftrans::cpu
+}  // namespace ftrans::cpu::steps

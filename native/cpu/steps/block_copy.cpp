@@ -140,4 +140,4 @@ void BlockCopy::run_parallel(const void* source, void* destination) const {
   });
 }
 
-}  // namespace ftrans::cpu
+}  // namespace ftrans::cpu::steps

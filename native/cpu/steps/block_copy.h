@@ -72,4 +72,4 @@ class Contiguous {
   std::optional<Scratch> copy_;
 };
 
-}  // namespace ftrans::cpu
+}  // namespace ftrans::cpu::steps

@@ -239,6 +239,14 @@ class WindowCombiner {
 
   void run(T* target, const T* update) const { run_axes(0, target, update); }
 
+  static void combine(T& target, T update) {
+    if constexpr (std::is_same_v<Operation, SetOperation>) {
+      target = update;
+    } else {
+      target = store<T>(Operation::apply(load(target), load(update)));
+    }
+  }
+
  private:
   void run_axes(int axis, T* target, const T* update) const {
     const int64_t extent = shape_[axis], target_stride = target_strides_[axis], update_stride = update_strides_[axis];
@@ -253,14 +261,6 @@ class WindowCombiner {
 
   FTRANS_MULTIVERSION static void run_row(int64_t extent, T* target, const T* update) {
     for (int64_t i = 0; i < extent; ++i) combine(target[i], update[i]);
-  }
-
-  static void combine(T& target, T update) {
-    if constexpr (std::is_same_v<Operation, SetOperation>) {
-      target = update;
-    } else {
-      target = store<T>(Operation::apply(load(target), load(update)));
-    }
   }
 
   Dims shape_, target_strides_, update_strides_;
@@ -287,7 +287,12 @@ void scatter_windows(const WindowMap& map, const Dims& update_strides, const T* 
       const int64_t count = std::min(kBlock, end - begin);
       locator.locate(begin, count, targets, sources);
       for (int64_t i = 0; i < count; ++i) {
-        if (targets[i] >= low && targets[i] < high) combiner.run(target + targets[i], updates + sources[i]);
+        if (targets[i] < low || targets[i] >= high) continue;
+        if (window_size == 1) {
+          WindowCombiner<Operation, T>::combine(target[targets[i]], updates[sources[i]]);
+        } else {
+          combiner.run(target + targets[i], updates + sources[i]);
+        }
       }
     }
   };
@@ -351,4 +356,4 @@ void scatter(const StepArguments& arguments) {
   });
 }
 
-}  // namespace ftrans::cpu
+}  // namespace ftrans::cpu::steps

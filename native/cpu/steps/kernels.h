@@ -35,4 +35,4 @@ void sort(const StepArguments& arguments);
 // random.cpp
 void random_bits(const StepArguments& arguments);
 
-}  // namespace ftrans::cpu
+}  // namespace ftrans::cpu::steps

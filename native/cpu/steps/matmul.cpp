@@ -10,7 +10,7 @@ namespace {
 constexpr int64_t kPartWork = 1 << 17;  // multiply-adds that a thread takes at least
 
 /// Whether a BLAS call would cost more than the product.
-bool is_small(int64_t rows, int64_t columns, int64_t depth) { return rows * columns * depth <= 512 && depth <= 32; }
+bool is_small(int64_t rows, int64_t columns, int64_t depth) { return rows * columns * depth <= 128; }
 
 /// A batch of matrices in memory.
 struct MatrixBatch {
@@ -154,31 +154,46 @@ void for_each_product(const Products& products, Function function) {
 }
 
 /// `width` columns of a small product, from `column` on. Their sums stay in registers.
-template <typename T, int width>
-void multiply_columns(const Product<T>& product, int64_t column) {
+template <int width, typename T>
+void multiply_columns(const Product<T>& product, int64_t column, int64_t column_stride) {
   using Compute = ComputeType<T>;
+  const Matrix<T> lhs = product.lhs, rhs = product.rhs;
   for (int64_t i = 0; i < product.rows; ++i) {
+    const T* left = lhs.data + i * lhs.row_stride;
+    const T* right = rhs.data + column * column_stride;
     Compute sums[width] = {};
     for (int64_t k = 0; k < product.depth; ++k) {
-      const Compute factor = load(product.lhs(i, k));
+      const Compute factor = load(*left);
       for (int j = 0; j < width; ++j) {
-        sums[j] = AddOperation::apply(sums[j], MulOperation::apply(factor, load(product.rhs(k, column + j))));
+        sums[j] = AddOperation::apply(sums[j], MulOperation::apply(factor, load(right[j * column_stride])));
       }
+      left += lhs.column_stride;
+      right += rhs.row_stride;
     }
-    for (int j = 0; j < width; ++j) product.result[i * product.columns + column + j] = store<T>(sums[j]);
+    T* result = product.result + i * product.columns + column;
+    for (int j = 0; j < width; ++j) result[j] = store<T>(sums[j]);
+  }
+}
+
+template <typename T>
+void multiply_all_columns(const Product<T>& product, int64_t column_stride) {
+  int64_t column = 0;
+  for (; column + 8 <= product.columns; column += 8) multiply_columns<8>(product, column, column_stride);
+  for (; column + 4 <= product.columns; column += 4) multiply_columns<4>(product, column, column_stride);
+  switch (product.columns - column) {
+    case 3: return multiply_columns<3>(product, column, column_stride);
+    case 2: return multiply_columns<2>(product, column, column_stride);
+    case 1: return multiply_columns<1>(product, column, column_stride);
+    default: return;
   }
 }
 
 template <typename T>
 FTRANS_MULTIVERSION void multiply_small(const Product<T>& product) {
-  int64_t column = 0;
-  for (; column + 8 <= product.columns; column += 8) multiply_columns<T, 8>(product, column);
-  for (; column + 4 <= product.columns; column += 4) multiply_columns<T, 4>(product, column);
-  switch (product.columns - column) {
-    case 3: return multiply_columns<T, 3>(product, column);
-    case 2: return multiply_columns<T, 2>(product, column);
-    case 1: return multiply_columns<T, 1>(product, column);
-    default: return;
+  if (product.rhs.column_stride == 1) {
+    multiply_all_columns(product, 1);  // a constant, for vector instructions
+  } else {
+    multiply_all_columns(product, product.rhs.column_stride);
   }
 }
 
@@ -396,4 +411,4 @@ void dot_general(const StepArguments& arguments) {
   dispatch(lhs.dtype, [&]<typename T>(TypeTag<T>) { multiply<T>(products); });
 }
 
-}  // namespace ftrans::cpu
+}  // namespace ftrans::cpu::steps

@@ -26,4 +26,19 @@ auto order_key(T value) {
   }
 }
 
-}  // namespace ftrans::cpu
+/// The value that has this key: 0.0 for both zeros, some NaN for every NaN.
+template <typename T, typename Key>
+T value_of_key(Key key) {
+  constexpr Key kSignBit = Key{1} << (8 * sizeof(Key) - 1);
+  if constexpr (is_half<T>) {
+    return store<T>(value_of_key<float>(key));
+  } else if constexpr (std::is_floating_point_v<T>) {
+    return std::bit_cast<T>(key & kSignBit ? key ^ kSignBit : ~key);
+  } else if constexpr (std::is_signed_v<T>) {
+    return static_cast<T>(key ^ kSignBit);
+  } else {
+    return static_cast<T>(key);
+  }
+}
+
+}  // namespace ftrans::cpu::steps

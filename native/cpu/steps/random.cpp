@@ -66,4 +66,4 @@ void random_bits(const StepArguments& arguments) {
   }
 }
 
-}  // namespace ftrans::cpu
+}  // namespace ftrans::cpu::steps

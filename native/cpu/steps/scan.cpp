@@ -23,50 +23,74 @@ struct Row {
   void set(int64_t index, ComputeType<T> value) const { output[position(index)] = store<T>(value); }
 };
 
-/// Scans a row in blocks of kBlock elements. The order of operations depends on the length alone (not on who scans which block),
-/// so results do not change with the number of threads.
+/// Scans a row in blocks of kBlock elements. The order of operations depends on the length alone (not on who scans
+/// which block), so results do not change with the number of threads.
 template <typename Operation, typename T, bool reverse>
 struct RowScan {
   using Compute = ComputeType<T>;
 
-  /// Combination of all elements of the full block that starts at `begin`.
-  FTRANS_MULTIVERSION static Compute total(Row<T, reverse> row, int64_t begin) {
-    Compute lanes[kLanes];
-    for (int64_t lane = 0; lane < kLanes; ++lane) lanes[lane] = row[begin + lane * kLaneLength];
+  /// Reads the full block that starts at `begin`.
+  FTRANS_MULTIVERSION static void read(Row<T, reverse> row, int64_t begin, Compute* block) {
+    for (int64_t i = 0; i < kBlock; ++i) block[i] = row[begin + i];
+  }
+
+  /// Scans each lane of a block for itself.
+  static void scan_lanes(Compute* block) {
+    Compute running[kLanes];
+    for (int64_t lane = 0; lane < kLanes; ++lane) running[lane] = block[lane * kLaneLength];
     for (int64_t i = 1; i < kLaneLength; ++i) {
       for (int64_t lane = 0; lane < kLanes; ++lane) {
-        lanes[lane] = Operation::apply(lanes[lane], row[begin + lane * kLaneLength + i]);
+        Compute& element = block[lane * kLaneLength + i];
+        running[lane] = element = Operation::apply(running[lane], element);
       }
     }
-    Compute result = lanes[0];
-    for (int64_t lane = 1; lane < kLanes; ++lane) result = Operation::apply(result, lanes[lane]);
+  }
+
+  /// Writes a scanned lane, combined with all that comes before it (nullptr: nothing).
+  FTRANS_MULTIVERSION static void write(Row<T, reverse> row, int64_t begin, const Compute* lane, const Compute* before) {
+    if (before == nullptr) {
+      for (int64_t i = 0; i < kLaneLength; ++i) row.set(begin + i, lane[i]);
+    } else {
+      const Compute offset = *before;
+      for (int64_t i = 0; i < kLaneLength; ++i) row.set(begin + i, Operation::apply(offset, lane[i]));
+    }
+  }
+
+  /// Combination of all elements of a block whose lanes are scanned.
+  static Compute total(const Compute* block) {
+    Compute result = block[kLaneLength - 1];
+    for (int64_t lane = 1; lane < kLanes; ++lane) {
+      result = Operation::apply(result, block[lane * kLaneLength + kLaneLength - 1]);
+    }
     return result;
   }
 
-  /// Scans the full block that starts at `begin`, after `*carry` (nullptr for the first block); returns its total.
-  FTRANS_MULTIVERSION static Compute scan(Row<T, reverse> row, int64_t begin, const Compute* carry) {
-    Compute local[kLanes][kLaneLength];
-    Compute lanes[kLanes];
-    for (int64_t lane = 0; lane < kLanes; ++lane) local[lane][0] = lanes[lane] = row[begin + lane * kLaneLength];
-    for (int64_t i = 1; i < kLaneLength; ++i) {
-      for (int64_t lane = 0; lane < kLanes; ++lane) {
-        lanes[lane] = Operation::apply(lanes[lane], row[begin + lane * kLaneLength + i]);
-        local[lane][i] = lanes[lane];
-      }
-    }
-    Compute before{};  // of the lanes so far
+  /// Combination of all elements of the full block that starts at `begin`.
+  static Compute total(Row<T, reverse> row, int64_t begin) {
+    Compute block[kBlock];
+    read(row, begin, block);
+    scan_lanes(block);
+    return total(block);
+  }
+
+  /// Scans the full block that starts at `begin`, after `*carry` (nullptr: nothing); returns its own total.
+  static Compute scan(Row<T, reverse> row, int64_t begin, const Compute* carry) {
+    Compute block[kBlock];
+    read(row, begin, block);
+    scan_lanes(block);
+    Compute within{}, before{};  // of the lanes so far, without and with the carry
     for (int64_t lane = 0; lane < kLanes; ++lane) {
-      const int64_t start = begin + lane * kLaneLength;
-      if (lane == 0 && carry == nullptr) {
-        for (int64_t i = 0; i < kLaneLength; ++i) row.set(start + i, local[lane][i]);
+      const Compute* scanned = block + lane * kLaneLength;
+      if (lane == 0) {
+        write(row, begin, scanned, carry);
+        within = scanned[kLaneLength - 1];
       } else {
-        const Compute offset =
-            lane == 0 ? *carry : carry == nullptr ? before : Operation::apply(*carry, before);
-        for (int64_t i = 0; i < kLaneLength; ++i) row.set(start + i, Operation::apply(offset, local[lane][i]));
+        before = carry == nullptr ? within : Operation::apply(*carry, within);
+        write(row, begin + lane * kLaneLength, scanned, &before);
+        within = Operation::apply(within, scanned[kLaneLength - 1]);
       }
-      before = lane == 0 ? lanes[0] : Operation::apply(before, lanes[lane]);
     }
-    return before;
+    return within;
   }
 
   /// Scans what is left after the full blocks.
@@ -178,4 +202,4 @@ void cumprod(const StepArguments& arguments) { cumulative<MulOperation>(argument
 void cummax(const StepArguments& arguments) { cumulative<MaxOperation>(arguments); }
 void cummin(const StepArguments& arguments) { cumulative<MinOperation>(arguments); }
 
-}  // namespace ftrans::cpu
+}  // namespace ftrans::cpu::steps

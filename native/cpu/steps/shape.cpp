@@ -111,4 +111,4 @@ void pad(const StepArguments& arguments) {
   copy_block(size, count.data(), ndim, source, operand.strides, destination, step_strides.data());
 }
 
-}  // namespace ftrans::cpu
+}  // namespace ftrans::cpu::steps

@@ -72,11 +72,35 @@ template <typename Item, typename KeyOf>
 void sort_items(Item* items, Item* scratch, int64_t length, KeyOf key_of) {
   ThreadPool& pool = ThreadPool::instance();
   if (length < kRadixLength) {
-    std::stable_sort(items, items + length, [&](const Item& a, const Item& b) { return key_of(a) < key_of(b); });
+    if constexpr (std::is_integral_v<Item>) {
+      std::sort(items, items + length);
+    } else {
+      std::stable_sort(items, items + length, [&](const Item& a, const Item& b) { return key_of(a) < key_of(b); });
+    }
   } else if (length < kWideDigitLength) {
     radix_sort<8>(items, scratch, length, 1, key_of);
   } else {
     radix_sort<11>(items, scratch, length, length < kParallelLength ? 1 : pool.size(), key_of);
+  }
+}
+
+template <typename T>
+FTRANS_MULTIVERSION void to_keys(const T* values, int64_t length, decltype(order_key(T{}))* keys) {
+  for (int64_t i = 0; i < length; ++i) keys[i] = order_key(values[i]);
+}
+
+template <typename T>
+FTRANS_MULTIVERSION void from_keys(const decltype(order_key(T{}))* keys, int64_t length, T* values) {
+  for (int64_t i = 0; i < length; ++i) values[i] = value_of_key<T>(keys[i]);
+}
+
+/// Gives the zeros of a sorted row the signs that they have, in this order, in the row it was made from.
+template <typename T>
+void restore_zeros(const T* original, int64_t length, T* sorted) {
+  T* zero = std::lower_bound(sorted, sorted + length, T{}, [](T a, T b) { return order_key(a) < order_key(b); });
+  const T* end = sorted + length;
+  for (int64_t i = 0; zero < end && load(*zero) == 0 && i < length; ++i) {
+    if (load(original[i]) == 0) *zero++ = original[i];
   }
 }
 
@@ -109,15 +133,20 @@ class RowSorter {
   }
 
  private:
+  /// Real numbers alone: their keys are sorted and turned back.
   void run_single(const char* input, char* output, int64_t begin, int64_t end) const {
     dispatch(dtypes_[0], [&]<typename T>(TypeTag<T>) {
       if constexpr (!is_complex<T>) {
-        std::optional<Scratch> scratch;
-        if (length_ >= kRadixLength) scratch.emplace(length_ * static_cast<int64_t>(sizeof(T)));
+        using Key = decltype(order_key(T{}));
+        const Scratch scratch(2 * length_ * static_cast<int64_t>(sizeof(Key)));
+        Key* keys = scratch.as<Key>();
         for (int64_t row = begin; row < end; ++row) {
-          T* items = reinterpret_cast<T*>(output) + row * length_;
-          std::memcpy(items, reinterpret_cast<const T*>(input) + row * length_, static_cast<size_t>(length_) * sizeof(T));
-          sort_items(items, scratch ? scratch->as<T>() : nullptr, length_, [](T value) { return order_key(value); });
+          const T* values = reinterpret_cast<const T*>(input) + row * length_;
+          T* sorted = reinterpret_cast<T*>(output) + row * length_;
+          to_keys(values, length_, keys);
+          sort_items(keys, keys + length_, length_, [](Key key) { return key; });
+          from_keys(keys, length_, sorted);
+          if constexpr (!std::is_integral_v<T>) restore_zeros(values, length_, sorted);
         }
       }
     });
@@ -220,4 +249,4 @@ void sort(const StepArguments& arguments) {
   }
 }
 
-}  // namespace ftrans::cpu
+}  // namespace ftrans::cpu::steps

@@ -148,7 +148,7 @@ struct ExtremumOperation {
       return less == maximum ? b : a;
     } else {
       const bool first = maximum ? a >= b : a <= b;
-      return (first || is_nan(a)) ? a : b;
+      return first | is_nan(a) ? a : b;  // without a branch
     }
   }
 };
@@ -205,4 +205,4 @@ inline Dims coordinate_of(int64_t index, const int64_t* shape, int ndim) {
   return coordinate;
 }
 
-}  // namespace ftrans::cpu
+}  // namespace ftrans::cpu::steps

@@ -1,0 +1,97 @@
+"""Evaluation, devices, streams and memory: the executor as the user sees it."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from . import _native
+from ._native import Array, Device, Stream
+from .core.pytree import flatten
+
+__all__ = ["async_eval", "eval", "stream"]
+
+
+def eval(*trees: Any) -> None:
+    """Run the pending operations that the given arrays depend on, and wait for them.
+
+    Args:
+        *trees: arrays, or pytrees with arrays among their leaves; other leaves are ignored. A tracer of a linked trace
+            (`grad`, `jvp`) has its value evaluated; an abstract tracer is left alone.
+
+    Raises:
+        MemoryError: the operations need more memory than `set_memory_limit` allows. Nothing is lost: the arrays are still
+            pending, and can be evaluated when there is room.
+        RuntimeError: an operation failed.
+
+    >>> x = ft.array([1.0, 2.0]) * 2
+    >>> ft.eval(x)
+    >>> x
+    array([2, 4], dtype=float32)
+    """
+    _native.eval(_arrays(trees))
+
+
+def async_eval(*trees: Any) -> None:
+    """Start running the pending operations that the given arrays depend on, without waiting.
+
+    They run on the threads of their streams. What goes wrong there is raised where a result is needed.
+
+    Args:
+        *trees: arrays, or pytrees with arrays among their leaves.
+
+    >>> x = ft.array([1.0, 2.0]) * 2
+    >>> ft.async_eval(x)
+    >>> ft.synchronize()
+    """
+    _native.async_eval(_arrays(trees))
+
+
+def _arrays(trees: tuple[Any, ...]) -> list[Array]:
+    if all(type(x) is Array for x in trees):
+        return list(trees)
+    return [x for x in flatten(trees)[0] if type(x) is Array]
+
+
+@contextmanager
+def stream(where: Stream | Device) -> Iterator[Stream]:
+    """Within this context the operations of this thread run on a stream, or on a device's default stream.
+
+    Args:
+        where: a stream made by `new_stream`, or `ftrans.cpu` or `ftrans.gpu`.
+
+    Raises:
+        RuntimeError: the device has no backend in this build.
+        TypeError: `where` is neither a stream nor a device.
+
+    >>> with ft.stream(ft.new_stream(ft.cpu)):
+    ...     x = ft.ones(3) + 1
+    """
+    previous = _native.current_stream()
+    _native.set_current_stream(where)
+    try:
+        current = _native.current_stream()
+        assert current is not None
+        yield current
+    finally:
+        _native.set_current_stream(previous)
+
+
+def _find_blas() -> str:
+    """The path of the OpenBLAS library that the wheel scipy-openblas32 installed; empty where Accelerate serves."""
+    if sys.platform == "darwin":
+        return ""
+    spec = importlib.util.find_spec("scipy_openblas32")
+    if spec is None or spec.origin is None:
+        raise ImportError("ftrans needs the package scipy-openblas32 for linear algebra: pip install scipy-openblas32")
+    libraries = sorted((Path(spec.origin).parent / "lib").glob("libscipy_openblas*.so*"))
+    if not libraries:
+        raise ImportError(f"no OpenBLAS library is in {spec.origin}'s folder: reinstall scipy-openblas32")
+    return str(libraries[0])
+
+
+_native.set_blas_path(_find_blas())

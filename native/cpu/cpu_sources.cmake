@@ -1,0 +1,54 @@
+# The fused-kernel executor. Its kernels are compiled once for each instruction set, in a namespace of its own.
+target_sources(ftrans_core PRIVATE
+  ${CMAKE_CURRENT_LIST_DIR}/../kernel/fused_kernel.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/complex_kernels.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/fused_executor.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/fused_layout.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/fused_plan.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/fused_reduction.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/instruction_set.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/scalar_kernels.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/strided_copy.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/tile_evaluator.cpp)
+
+# Adds the kernels of one instruction set: its namespace, its name for the user, its compiler options.
+function(ftrans_add_kernel_set namespace name)
+  set(target ftrans_kernels_${namespace})
+  add_library(${target} OBJECT
+    ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/simd/arithmetic.cpp
+    ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/simd/comparison.cpp
+    ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/simd/convert.cpp
+    ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/simd/kernel_set.cpp
+    ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/simd/reduction.cpp
+    ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/simd/transcendental.cpp)
+  target_include_directories(${target} PRIVATE native)
+  target_compile_definitions(${target} PRIVATE FTRANS_ISA_NAMESPACE=${namespace} "FTRANS_ISA_NAME=\"${name}\"")
+  # Optimised in every configuration. NaN, infinities and signed zeros keep their meaning (no -ffast-math); in-place
+  # kernels read and write one memory as two types.
+  target_compile_options(${target} PRIVATE -Wall -Wextra -O3 -fno-math-errno -fno-trapping-math -ffp-contract=fast
+                         -fno-strict-aliasing ${ARGN})
+  if(FTRANS_SANITIZE)
+    target_compile_options(${target} PRIVATE -fsanitize=${FTRANS_SANITIZE} -fno-omit-frame-pointer -g)
+  endif()
+  target_sources(ftrans_core PRIVATE $<TARGET_OBJECTS:${target}>)
+endfunction()
+
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64" AND NOT APPLE)
+  ftrans_add_kernel_set(baseline baseline -march=x86-64-v2)
+  ftrans_add_kernel_set(v3 x86-64-v3 -march=x86-64-v3)
+  ftrans_add_kernel_set(v4 x86-64-v4 -march=x86-64-v4 -mprefer-vector-width=512)
+  target_compile_definitions(ftrans_core PRIVATE FTRANS_X86_KERNEL_SETS)
+elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "arm64|aarch64")
+  ftrans_add_kernel_set(baseline neon)
+else()
+  ftrans_add_kernel_set(baseline baseline)
+endif()
+
+# ftrans_native_tests: every operation against scalar references, layouts and reductions.
+if(FTRANS_NATIVE_TESTS)
+  add_executable(ftrans_native_tests
+    ${CMAKE_CURRENT_LIST_DIR}/../../tests/native/test_fused_executor.cpp
+    ${CMAKE_CURRENT_LIST_DIR}/../../tests/native/test_fused_opcodes.cpp)
+  target_link_libraries(ftrans_native_tests PRIVATE ftrans_core)
+  target_compile_options(ftrans_native_tests PRIVATE -Wall -Wextra)
+endif()

@@ -1,0 +1,215 @@
+// Unit tests of the graph compiler: what each pass makes of small graphs, and that programs compute the right numbers.
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <stdexcept>
+
+#include "core/shape.h"
+#include "graph/execute.h"
+#include "graph/passes.h"
+#include "graph/program.h"
+
+using namespace ftrans;
+
+namespace {
+
+int failures = 0;
+
+#define CHECK(condition)                                                     \
+  do {                                                                       \
+    if (!(condition)) {                                                      \
+      std::printf("%s:%d: failed: %s\n", __FILE__, __LINE__, #condition);    \
+      ++failures;                                                            \
+    }                                                                        \
+  } while (false)
+
+Stream* stream() { return StreamRegistry::instance().default_stream(Device{}); }
+
+Ref<Value> placeholder(const Dims& shape, Dtype dtype = Dtype::Float32) {
+  Ref<Value> value(new Value(dtype, shape));
+  value->state.store(Value::State::Placeholder);
+  return value;
+}
+
+Ref<Value> filled(const Dims& shape, float number) {
+  Ref<Value> value = Value::allocate(Dtype::Float32, shape);
+  for (int64_t i = 0; i < value->size; ++i) static_cast<float*>(value->data())[i] = number;
+  return value;
+}
+
+Ref<Value> constant(double number) { return Value::scalar(Dtype::Float32, scalar_from_double(Dtype::Float32, number), true); }
+
+Ref<Value> apply(Opcode opcode, std::initializer_list<Ref<Value>> inputs, Stream* on = stream()) {
+  const Ref<Value>* operands = inputs.begin();
+  const Ref<Value>& widest = inputs.size() > 1 && operands[0]->shape.empty() ? operands[1] : operands[0];
+  return make_node(opcode, operands, static_cast<int>(inputs.size()), Dims{}, widest->dtype, widest->shape, on);
+}
+
+Ref<Value> reduce_sum(const Ref<Value>& value, const Dims& axes) {
+  Dims shape;
+  for (int axis = 0; axis < value->shape.size(); ++axis) {
+    if (std::find(axes.begin(), axes.end(), axis) == axes.end()) shape.push_back(value->shape[axis]);
+  }
+  return make_node(Opcode::ReduceSum, &value, 1, axes, value->dtype, shape, stream());
+}
+
+Ref<Program> compiled(const std::vector<Ref<Value>>& inputs, const std::vector<Ref<Value>>& outputs) {
+  CapturedGraph captured = capture(inputs, outputs);
+  return compile(captured.graph);
+}
+
+float first(const Ref<Value>& value) {
+  Evaluation().run({value}, true);
+  value->materialize_immediate();
+  return *static_cast<const float*>(value->data());
+}
+
+void test_elementwise_chain_is_one_step() {
+  Ref<Value> x = placeholder({8});
+  Ref<Value> y = apply(Opcode::Sin, {apply(Opcode::Mul, {apply(Opcode::Add, {x, constant(1)}), x})});
+  CHECK(compiled({x}, {y})->steps.size() == 1);
+}
+
+void test_reduction_joins_its_producer() {
+  Ref<Value> x = placeholder({4, 8});
+  Ref<Value> square = apply(Opcode::Mul, {x, x});
+  CHECK(compiled({x}, {reduce_sum(square, {1})})->steps.size() == 1);
+  // Two reductions over the same axes share a kernel, and so does the stored array.
+  Ref<Value> cube = apply(Opcode::Mul, {square, x});
+  CHECK(compiled({x}, {reduce_sum(square, {0}), reduce_sum(cube, {0}), square})->steps.size() == 1);
+  // Different axes don't.
+  CHECK(compiled({x}, {reduce_sum(square, {0}), reduce_sum(square, {1})})->steps.size() == 2);
+}
+
+void test_consumers_of_a_reduction_come_later() {
+  Ref<Value> x = placeholder({8});
+  Ref<Value> total = reduce_sum(x, {0});
+  Ref<Value> scaled = apply(Opcode::Mul, {x, total});
+  CHECK(compiled({x}, {scaled})->steps.size() == 2);
+}
+
+void test_common_subexpressions_merge() {
+  Ref<Value> x = placeholder({4, 4});
+  Ref<Value> left = reduce_sum(apply(Opcode::Exp, {x}), {0});
+  Ref<Value> right = reduce_sum(apply(Opcode::Exp, {x}), {0});
+  Ref<Program> program = compiled({x}, {left, right});
+  CHECK(program->steps.size() == 1);
+  CHECK(program->outputs[0] == program->outputs[1]);
+}
+
+void test_dead_nodes_go() {
+  Ref<Value> x = placeholder({8});
+  Ref<Value> unused = reduce_sum(x, {0});
+  Ref<Value> y = apply(Opcode::Neg, {x});
+  CHECK(compiled({x}, {y})->steps.size() == 1);
+}
+
+void test_constants_fold() {
+  Ref<Value> three = apply(Opcode::Add, {constant(1), constant(2)});
+  CapturedGraph captured = capture({three});
+  Ref<Program> program = compile(captured.graph);
+  CHECK(program->steps.empty());
+  CHECK(*static_cast<const float*>(program->slots[program->outputs[0]].constant->data()) == 3.0f);
+}
+
+void test_identities_cost_nothing() {
+  Ref<Value> x = placeholder({8});
+  CHECK(compiled({x}, {apply(Opcode::Mul, {x, constant(1)})})->steps.empty());
+  CHECK(compiled({x}, {apply(Opcode::Neg, {apply(Opcode::Neg, {x})})})->steps.empty());
+  // x + 0.0 turns −0.0 into 0.0, so it stays.
+  CHECK(compiled({x}, {apply(Opcode::Add, {x, constant(0)})})->steps.size() == 1);
+}
+
+void test_cheap_producer_sinks_to_its_consumer() {
+  // m · 0.9 is needed only together with the result of the reduction: it should not make a trip through memory.
+  Ref<Value> m = placeholder({64}), x = placeholder({64, 64});
+  Ref<Value> scaled = apply(Opcode::Mul, {m, constant(0.9)});
+  Ref<Value> updated = apply(Opcode::Add, {scaled, apply(Opcode::Sin, {reduce_sum(x, {0})})});
+  CHECK(compiled({m, x}, {updated})->steps.size() == 2);
+}
+
+void test_long_chains_are_cut_and_right() {
+  Ref<Value> x = filled({4}, 0);
+  for (int i = 0; i < 1000; ++i) x = apply(Opcode::Add, {x, constant(1)});
+  CHECK(first(x) == 1000.0f);
+}
+
+void test_memory_is_released_after_the_last_use() {
+  Ref<Value> x = placeholder({8, 8});
+  Ref<Value> total = reduce_sum(apply(Opcode::Exp, {x}), {0});
+  Ref<Value> result = reduce_sum(apply(Opcode::Mul, {total, total}), {0});
+  Ref<Program> program = compiled({x}, {result});
+  size_t releases = 0;
+  for (const Program::Step& step : program->steps) releases += step.releases.size();
+  CHECK(releases == 2);  // the input and `total`; the result stays
+}
+
+void test_values_in_use_are_kept() {
+  Ref<Value> x = filled({4}, 2);
+  Ref<Value> square = apply(Opcode::Mul, {x, x});
+  Ref<Value> cube = apply(Opcode::Mul, {square, x});
+  CHECK(first(cube) == 8.0f);
+  CHECK(square->is_ready());
+}
+
+void test_streams_are_ordered() {
+  Stream* one = StreamRegistry::instance().new_stream(Device{});
+  Stream* two = StreamRegistry::instance().new_stream(Device{});
+  Ref<Value> x = filled({1000}, 1);
+  for (int round = 0; round < 50; ++round) {
+    Ref<Value> a = apply(Opcode::Add, {x, constant(1)}, one);
+    Ref<Value> b = apply(Opcode::Mul, {a, constant(3)}, two);
+    Ref<Value> c = apply(Opcode::Sub, {b, a}, one);
+    CHECK(first(c) == 4.0f);
+  }
+}
+
+void test_async_errors_surface_and_nothing_is_lost() {
+  Ref<Value> x = filled({1000}, 1);
+  Ref<Value> y = apply(Opcode::Add, {x, constant(1)}, StreamRegistry::instance().new_stream(Device{}));
+  Allocator& allocator = Allocator::instance();
+  allocator.clear_cache();
+  const size_t limit = allocator.set_memory_limit(1);
+  Evaluation().run({y}, false);
+  bool failed = false;
+  try {
+    first(y);
+  } catch (const std::exception&) {
+    failed = true;
+  }
+  CHECK(failed);
+  allocator.set_memory_limit(limit);
+  CHECK(first(y) == 2.0f);
+}
+
+void test_million_nodes_are_freed_without_recursion() {
+  Ref<Value> x = filled({2}, 0);
+  for (int i = 0; i < 1000000; ++i) x = apply(Opcode::Add, {x, constant(1)});
+  x = nullptr;
+  Ref<Value> y = filled({2}, 0);
+  for (int i = 0; i < 1000000; ++i) y = apply(Opcode::Add, {y, constant(1)});
+  CHECK(first(y) == 1000000.0f);
+}
+
+}  // namespace
+
+int main() {
+  test_elementwise_chain_is_one_step();
+  test_reduction_joins_its_producer();
+  test_consumers_of_a_reduction_come_later();
+  test_common_subexpressions_merge();
+  test_dead_nodes_go();
+  test_constants_fold();
+  test_identities_cost_nothing();
+  test_cheap_producer_sinks_to_its_consumer();
+  test_long_chains_are_cut_and_right();
+  test_memory_is_released_after_the_last_use();
+  test_values_in_use_are_kept();
+  test_streams_are_ordered();
+  test_async_errors_surface_and_nothing_is_lost();
+  test_million_nodes_are_freed_without_recursion();
+  if (failures) std::printf("%d checks failed\n", failures);
+  std::printf("graph tests done\n");
+  return failures ? EXIT_FAILURE : EXIT_SUCCESS;
+}

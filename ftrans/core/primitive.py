@@ -144,8 +144,6 @@ class Primitive:
         """The native operation for operands of these avals."""
         abstract = self.abstract(in_avals, parameters)
         out_avals = abstract if self.multiple_results else [abstract]
-        if not hasattr(_native, "operation"):  # the stand-in for the native module
-            return lambda *operands: _native.execute_fake(self, operands, parameters, out_avals)
         encoded = self.lower(parameters, in_avals, out_avals) if self.lower is not None else ()
         return _native.operation(_native.opcode(self._native_name), encoded, out_avals, self.multiple_results)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from .. import _native
 from .._native import Array, Dtype
+from ..core.avals import shaped_array
 from ..core.primitive import Primitive
 from .operands import as_array, broadcast_operands, convert, promote
 from .promotion import DEFAULT_FLOAT
@@ -14,6 +15,11 @@ from .streams import run_on
 
 #: name → (primitive, user function). The native fast path of each is the primitive on operands of one dtype.
 ELEMENTWISE: dict[str, tuple[Primitive, Callable[..., Array]]] = {}
+
+#: primitive name → (primitive, kinds of dtypes that it takes as they are, number of operands), for the native fast path.
+_FAST: dict[str, tuple[Primitive, str, int]] = {}
+
+_REAL_SCALARS = frozenset({int, float})
 
 #: How the kinds of dtypes read in documentation and errors.
 _KIND_NAMES = {
@@ -97,7 +103,7 @@ def unary(
     >>> ft.{name}(ft.array({argument}))
     {result}
     """
-    return _register(name, primitive, function)
+    return _register(name, primitive, kinds, 1, function)
 
 
 def binary(
@@ -131,8 +137,10 @@ def binary(
                 aval = x1.aval
                 if aval is x2.aval and aval.dtype.kind in kinds:  # avals are interned
                     return bind(x1, x2)
-            elif type(x2) is float and x1.dtype.kind in scalar_kinds:
-                return bind(x1, scalar(x2, x1.dtype, True))
+            elif type(x2) in _REAL_SCALARS and x1.dtype.kind in scalar_kinds:
+                return bind(x1, scalar(float(x2), x1.dtype, True))
+        elif type(x1) in _REAL_SCALARS and type(x2) is Array and x2.dtype.kind in scalar_kinds:
+            return bind(scalar(float(x1), x2.dtype, True), x2)
         x1, x2, dtype = promote(name, x1, x2, to)
         if dtype.kind not in kinds:
             if others is None or dtype.kind != "b":
@@ -161,11 +169,25 @@ def binary(
     >>> ft.{name}({arguments})
     {result}
     """
-    return _register(name, primitive, function)
+    return _register(name, primitive, kinds, 2, function)
 
 
-def _register(name: str, primitive: Primitive, function: Callable[..., Array]) -> Callable[..., Array]:
+def _register(
+    name: str, primitive: Primitive, kinds: str, arity: int, function: Callable[..., Array]
+) -> Callable[..., Array]:
     function.__name__ = function.__qualname__ = name
     function.__module__ = "ftrans"
     ELEMENTWISE[name] = (primitive, function)
-    return function
+    _FAST[primitive.name] = (primitive, kinds, arity)
+    return _native.elementwise_function(primitive.name, arity, function)
+
+
+def _fast_result(primitive_name: str, dtype: Dtype) -> Dtype | None:
+    """The result's dtype where operands of `dtype` go to the primitive as they are; None where Python has to look."""
+    primitive, kinds, arity = _FAST.get(primitive_name, (None, "", 0))
+    if dtype.kind not in kinds:
+        return None
+    return primitive.abstract((shaped_array((), dtype),) * arity, {}).dtype
+
+
+_native.set_fast_result(_fast_result)

@@ -24,21 +24,25 @@ from . import (
     statistical,
 )
 
-_OPERANDS = (Array, bool, int, float, complex, np.ndarray, np.generic)
+_OPERANDS = frozenset({Array, bool, int, float, complex})
+
+
+def _is_operand(y: Any) -> bool:
+    return type(y) in _OPERANDS or isinstance(y, (np.ndarray, np.generic))
 
 
 def _forward(function: Callable[..., Any]) -> Callable[[Array, Any], Any]:
     """``x ∘ y``; leaves objects that are no numbers or arrays to their own reflected operator."""
 
     def operator(x: Array, y: Any) -> Any:
-        return function(x, y) if isinstance(y, _OPERANDS) else NotImplemented
+        return function(x, y) if type(y) in _OPERANDS or _is_operand(y) else NotImplemented
 
     return operator
 
 
 def _reflected(function: Callable[..., Any]) -> Callable[[Array, Any], Any]:
     def operator(x: Array, y: Any) -> Any:
-        return function(y, x) if isinstance(y, _OPERANDS) else NotImplemented
+        return function(y, x) if _is_operand(y) else NotImplemented
 
     return operator
 
@@ -47,7 +51,7 @@ def _in_place(function: Callable[..., Any], symbol: str) -> Callable[[Array, Any
     """``x ∘= y``: the handle comes to stand for the result, which keeps `x`'s shape and dtype."""
 
     def operator(x: Array, y: Any) -> Any:
-        if not isinstance(y, _OPERANDS):
+        if not _is_operand(y):
             return NotImplemented
         result = function(x, y)
         if result.shape != x.shape:
@@ -166,6 +170,9 @@ METHODS: dict[str, Any] = {
     "reshape": _reshape,
     "transpose": _transpose,
     "copy": _copy,
+    "__copy__": _copy,
+    "__deepcopy__": lambda x, memo: x._snapshot(),
+    "__reduce__": lambda x: (_native.from_numpy, (np.asarray(x),)),
     "to_device": _to_device,
     "__array_namespace__": _array_namespace,
     "__array_priority__": 100,  # NumPy arrays leave mixed operators to this type

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from optree import PyTreeSpec
 
+from .. import _native
 from .._native import Array, current_stream
 from ..core.call import CallPrimitive
 from ..core.jaxpr import ClosedJaxpr, Jaxpr
@@ -160,7 +161,7 @@ class _Traced(NamedTuple):
 
 
 class Jitted:
-    """A function that `jit` compiles. Call it like the function."""
+    """A function that `jit` compiles: what its native front `function` does not know how to dispatch comes here."""
 
     def __init__(self, fun: Callable, static_argnums: Any, static_argnames: Any):
         self._static = _StaticArguments("jit", fun, static_argnums, static_argnames)
@@ -169,6 +170,8 @@ class Jitted:
         #: How many times the function was traced.
         self.trace_count = 0
         update_wrapper(self, fun, updated=())  # not its attributes: ours have the same names
+        #: What the user calls.
+        self.function = _native.jit_function(self, unflatten)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the compiled function, or bind it where an argument is traced."""
@@ -176,8 +179,21 @@ class Jitted:
         if traced.captured or any(x._trace is not None for x in arrays):
             outs = jit_p.bind(*traced.captured, *arrays, jaxpr=traced.jaxpr, name=function_name(self._fun))
         else:
-            outs = compiled(traced.jaxpr)(arrays)
+            program = compiled(traced.jaxpr)
+            outs = program(arrays)
+            if not (kwargs or self._static.argnums or self._static.argnames):
+                self._register(args, program, traced.out_structure)
         return unflatten(traced.out_structure, outs)
+
+    def _register(self, args: tuple, program: Any, structure: PyTreeSpec) -> None:
+        """Let the native front run the program from now on, for arguments of the same types."""
+        is_flat_tuple = structure.type is tuple and structure.num_nodes == structure.num_leaves + 1
+        self.function._register(
+            args,
+            program,
+            None if structure.is_leaf() else structure,
+            structure.num_leaves if is_flat_tuple else -1,
+        )
 
     def _lookup(self, args: tuple, kwargs: dict[str, Any]) -> tuple[list[Array], _Traced]:
         leaves, structure, static, fill = self._static.split(args, kwargs)
@@ -192,9 +208,6 @@ class Jitted:
                 self._cache[key] = traced
         return arrays, traced
 
-    def __get__(self, instance: Any, owner: type | None = None) -> Any:
-        return self if instance is None else partial(self, instance)
-
     def __repr__(self) -> str:
         return f"<jit of {function_name(self._fun)}>"
 
@@ -205,6 +218,7 @@ class Jitted:
     def clear_cache(self) -> None:
         """Forget all traces and programs of this function."""
         self._cache.clear()
+        self.function._clear_signatures()
 
 
 def jit(
@@ -238,7 +252,7 @@ def jit(
     """
     if fun is None:
         return partial(jit, static_argnums=static_argnums, static_argnames=static_argnames)
-    return Jitted(fun, static_argnums, static_argnames)
+    return Jitted(fun, static_argnums, static_argnames).function
 
 
 def make_jaxpr(

@@ -75,10 +75,6 @@ PyObject* tuple_from_dims(const Dims& dims);
 /// "array([1, 2], dtype=int32)"
 std::string format_array(const Value& value);
 
-/// Result dtype of an elementwise operation on operands of one dtype, where Python need not be asked; set from Python.
-constexpr uint8_t kAskPython = 255;
-extern uint8_t fast_result_dtype[kOpcodeCount][kDtypeCount];
-
 /// The lazy result, or null (without a Python error) where the general path in Python must be taken.
 PyObject* fast_unary(Opcode opcode, PyObject* operand);
 PyObject* fast_binary(Opcode opcode, PyObject* left, PyObject* right);

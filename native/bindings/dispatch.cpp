@@ -38,18 +38,37 @@ void put(std::string& key, const T& item) {
 
 constexpr int kDeepest = 32;
 
+void add_array(const Ref<Value>& value, std::string& key, std::vector<Ref<Value>>& leaves) {
+  key.push_back('a');
+  put(key, value->dtype);
+  put(key, value->weak_type);
+  put(key, value->shape.size());
+  key.append(reinterpret_cast<const char*>(value->shape.data()), sizeof(int64_t) * value->shape.size());
+  leaves.push_back(value);
+}
+
+void add_scalar(Dtype dtype, ScalarStorage number, std::string& key, std::vector<Ref<Value>>& leaves) {
+  add_array(Value::scalar(dtype, number, true), key, leaves);
+}
+
 /// Appends an argument's structure and types to the key, and its arrays to `leaves`; false where Python has to look at it.
 bool add_argument(PyObject* object, std::string& key, std::vector<Ref<Value>>& leaves, int depth) {
   if (is_array(object)) {
     const Array& array = array_of(object);
     if (array.is_traced()) return false;
-    const Value& value = *array.value;
-    key.push_back('a');
-    put(key, value.dtype);
-    put(key, value.weak_type);
-    put(key, value.shape.size());
-    key.append(reinterpret_cast<const char*>(value.shape.data()), sizeof(int64_t) * value.shape.size());
-    leaves.push_back(array.value);
+    add_array(array.value, key, leaves);
+    return true;
+  }
+  // A Python number is a weakly typed scalar.
+  if (PyFloat_CheckExact(object)) {
+    add_scalar(Dtype::Float32, scalar_from_double(Dtype::Float32, PyFloat_AS_DOUBLE(object)), key, leaves);
+    return true;
+  }
+  if (PyLong_CheckExact(object)) {
+    int overflow = 0;
+    const long long number = PyLong_AsLongLongAndOverflow(object, &overflow);
+    if (overflow || number > INT32_MAX || number < INT32_MIN) return false;
+    add_scalar(Dtype::Int32, scalar_from_int64(Dtype::Int32, number), key, leaves);
     return true;
   }
   if (depth > kDeepest) return false;

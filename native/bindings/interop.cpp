@@ -36,7 +36,7 @@ PyType_Spec buffer_owner_spec = {"ftrans._native.BufferOwner", sizeof(BufferOwne
 
 const char* buffer_format(Dtype dtype) {
   constexpr const char* formats[kDtypeCount] = {"?", "b", "h", "i", "q", "B", "H", "I",
-                                                "Q", "e", "H", "f", "d", "Zf", "Zd"};
+                                                "Q", "e", "",  "f", "d", "Zf", "Zd"};
   return formats[static_cast<int>(dtype)];
 }
 
@@ -48,6 +48,10 @@ int get_buffer(PyObject* self, Py_buffer* view, int flags) {
       return -1;
     }
     Ref<Value> value = ready_value(self, "the buffer protocol");
+    if (value->dtype == Dtype::BFloat16) {
+      PyErr_SetString(PyExc_BufferError, "the buffer protocol has no bfloat16; use numpy.asarray, or __dlpack__");
+      return -1;
+    }
     if (!(flags & PyBUF_STRIDES) && !value->contiguous) {
       PyErr_SetString(PyExc_BufferError, "the array is not contiguous, and the buffer was asked for without strides");
       return -1;
@@ -77,11 +81,17 @@ int get_buffer(PyObject* self, Py_buffer* view, int flags) {
 nb::object to_numpy(nb::handle self, nb::handle dtype, nb::handle copy) {
   nb::module_ numpy = nb::module_::import_("numpy");
   Ref<Value> value = ready_value(self.ptr(), "__array__()");
+  const bool is_bfloat16 = value->dtype == Dtype::BFloat16;
+  if (is_bfloat16) {
+    Ref<Value> bits(new Value(Dtype::UInt16, value->shape));
+    bits->publish(value->buffer, value->offset, value->strides);
+    value = std::move(bits);
+  }
   nb::object concrete = nb::steal(new_array(value));
   nb::object memory = nb::steal(PyMemoryView_FromObject(concrete.ptr()));
   if (!memory.is_valid()) throw nb::python_error();
   nb::object array = numpy.attr("asarray")(memory);
-  if (value->dtype == Dtype::BFloat16) array = array.attr("view")(nb::module_::import_("ml_dtypes").attr("bfloat16"));
+  if (is_bfloat16) array = array.attr("view")(nb::module_::import_("ml_dtypes").attr("bfloat16"));
   const bool converts = !dtype.is_none() && !array.attr("dtype").equal(numpy.attr("dtype")(dtype));
   const bool may_not_copy = !copy.is_none() && !nb::cast<bool>(copy);
   if (converts && may_not_copy) throw nb::value_error("__array__: copy=False, but the conversion of the dtype needs a copy");

@@ -12,7 +12,28 @@
 
 namespace ftrans::bindings {
 
-uint8_t fast_result_dtype[kOpcodeCount][kDtypeCount];
+namespace {
+
+// Result dtypes of elementwise operations on operands of one dtype, as far as they have been asked for.
+constexpr uint8_t kAskPython = 255;
+constexpr uint8_t kUnknown = 254;
+uint8_t fast_results[kOpcodeCount][kDtypeCount];
+PyObject* fast_result_rule = nullptr;  // (name, dtype) → dtype or None
+
+/// The memo of the rule in Python; false where the general path must be taken.
+bool fast_result(Opcode opcode, Dtype operand, Dtype& result) {
+  uint8_t& known = fast_results[static_cast<int>(opcode)][static_cast<int>(operand)];
+  if (known == kUnknown) {
+    if (!fast_result_rule) return false;
+    nb::object answer = nb::steal(PyObject_CallFunction(fast_result_rule, "sO", info(opcode).name, dtype_object(operand)));
+    if (!answer.is_valid()) throw nb::python_error();
+    known = answer.is_none() ? kAskPython : static_cast<uint8_t>(dtype_from_object(answer.ptr()));
+  }
+  result = static_cast<Dtype>(known);
+  return known != kAskPython;
+}
+
+}  // namespace
 
 PyObject* finish_operation(Ref<Value> value) {
   if (should_flush(*value)) evaluate({value}, true);
@@ -23,11 +44,10 @@ PyObject* fast_unary(Opcode opcode, PyObject* operand) {
   if (!is_array(operand)) return nullptr;
   const Array& array = array_of(operand);
   if (array.is_traced()) return nullptr;
-  const uint8_t result = fast_result_dtype[static_cast<int>(opcode)][static_cast<int>(array.value->dtype)];
-  if (result == kAskPython) return nullptr;
-  Ref<Value> value = make_node(opcode, &array.value, 1, Dims{}, static_cast<Dtype>(result), array.value->shape,
-                               current_stream());
-  value->weak_type = array.value->weak_type && static_cast<Dtype>(result) != Dtype::Bool;
+  Dtype dtype;
+  if (!fast_result(opcode, array.value->dtype, dtype)) return nullptr;
+  Ref<Value> value = make_node(opcode, &array.value, 1, Dims{}, dtype, array.value->shape, current_stream());
+  value->weak_type = array.value->weak_type && dtype != Dtype::Bool;
   return finish_operation(std::move(value));
 }
 
@@ -90,9 +110,8 @@ PyObject* fast_binary(Opcode opcode, PyObject* left, PyObject* right) {
     weak_type = operands[1]->weak_type;
   }
   if (!operands[0] || !operands[1] || operands[0]->dtype != operands[1]->dtype) return nullptr;
-  const uint8_t result = fast_result_dtype[static_cast<int>(opcode)][static_cast<int>(operands[0]->dtype)];
-  if (result == kAskPython) return nullptr;
-  const Dtype dtype = static_cast<Dtype>(result);
+  Dtype dtype;
+  if (!fast_result(opcode, operands[0]->dtype, dtype)) return nullptr;
   Stream* stream = current_stream();
   Dims shape;
   if (operands[0]->shape == operands[1]->shape || operands[1]->shape.empty()) {
@@ -322,12 +341,8 @@ PyType_Spec elementwise_spec = {
     elementwise_slots};
 PyTypeObject* elementwise_type = nullptr;
 
-nb::object make_elementwise_function(const char* opcode, int arity, nb::dict result_dtypes, nb::object fallback) {
+nb::object make_elementwise_function(const char* opcode, int arity, nb::object fallback) {
   const Opcode code = opcode_from_name(opcode);
-  for (auto [from, to] : result_dtypes) {
-    fast_result_dtype[static_cast<int>(code)][static_cast<int>(dtype_from_object(from.ptr()))] =
-        static_cast<uint8_t>(dtype_from_object(to.ptr()));
-  }
   PyObject* memory = elementwise_type->tp_alloc(elementwise_type, 0);
   if (!memory) throw nb::python_error();
   ElementwiseFunction& function = *reinterpret_cast<ElementwiseFunction*>(memory);
@@ -380,7 +395,7 @@ nb::object make_scalar(nb::handle number, nb::handle dtype_handle, bool weak_typ
 }  // namespace
 
 void bind_operations(nb::module_& module) {
-  std::memset(fast_result_dtype, kAskPython, sizeof fast_result_dtype);
+  std::memset(fast_results, kUnknown, sizeof fast_results);
   operation_type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&operation_spec));
   elementwise_type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&elementwise_spec));
   if (!operation_type || !elementwise_type) throw nb::python_error();
@@ -389,8 +404,10 @@ void bind_operations(nb::module_& module) {
   module.def("operation", &make_operation, nb::arg("opcode"), nb::arg("parameters"), nb::arg("out_avals"),
              nb::arg("multiple_results") = false, nb::arg("program") = nb::none(),
              "A callable that adds a node of this operation for concrete arrays of the types it was made for.");
-  module.def("elementwise_function", &make_elementwise_function, nb::arg("opcode"), nb::arg("arity"), nb::arg("result_dtypes"),
-             nb::arg("fallback"), "Fronts a Python function with the fast path for concrete arrays.");
+  module.def("elementwise_function", &make_elementwise_function, nb::arg("opcode"), nb::arg("arity"), nb::arg("fallback"),
+             "Fronts a Python function with the fast path for concrete arrays.");
+  module.def("set_fast_result", [](nb::object rule) { fast_result_rule = rule.release().ptr(); }, nb::arg("rule"),
+             "The rule (primitive name, dtype) → result dtype, or None where the fast path must not be taken.");
   module.def("scalar", &make_scalar, nb::arg("value"), nb::arg("dtype"), nb::arg("weak_type") = false,
              "A constant of shape ().");
 }

@@ -30,6 +30,8 @@ function(ftrans_add_kernel_set namespace name)
   if(FTRANS_SANITIZE)
     target_compile_options(${target} PRIVATE -fsanitize=${FTRANS_SANITIZE} -fno-omit-frame-pointer -g)
   endif()
+  # The user's own products and sums are rounded one by one, whether or not they run in one kernel.
+  set_property(SOURCE ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/simd/arithmetic.cpp PROPERTY COMPILE_OPTIONS -ffp-contract=off)
   target_sources(ftrans_core PRIVATE $<TARGET_OBJECTS:${target}>)
 endfunction()
 

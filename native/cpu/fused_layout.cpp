@@ -64,8 +64,9 @@ void Layout::order_axes(const Plan& plan, const int64_t* shape) {
   }
 }
 
-/// With reductions alone the order is free. If the axis along which the (largest) input is contiguous is reduced, rows
-/// along it are the best tiles, whatever axes follow it. Returns whether that decided the order.
+/// With reductions alone the order is free, but for that of the kept axes. Tiles are best along the axis on which the
+/// (largest) input is nearly contiguous: reduced along it, or with it as inner axis if it is the last kept one.
+/// Returns whether that decided the order.
 bool Layout::order_by_memory(const Plan& plan, const int64_t* shape) {
   const int64_t* reference = nullptr;
   int most = 0;
@@ -81,17 +82,23 @@ bool Layout::order_by_memory(const Plan& plan, const int64_t* shape) {
   for (int axis = 0; axis < plan.ndim; ++axis) {
     if (shape[axis] != 1 && (nearest < 0 || distance(axis) <= distance(nearest))) nearest = axis;
   }
-  if (!plan.reduced_axes[nearest]) return false;
+  const bool inner_kept = !plan.reduced_axes[nearest];
+  if (inner_kept) {
+    for (int axis = nearest + 1; axis < plan.ndim; ++axis) {
+      if (!plan.reduced_axes[axis] && shape[axis] != 1) return false;
+    }
+  }
   for (int axis = 0; axis < plan.ndim; ++axis) {
     if (plan.reduced_axes[axis]) continue;
-    group_[axis] = Kept;
-    if (shape[axis] != 1) order_[axis_count_++] = axis;
+    group_[axis] = inner_kept && axis == nearest ? Inner : Kept;
+    if (shape[axis] != 1 && group_[axis] == Kept) order_[axis_count_++] = axis;
   }
   const int first = axis_count_;
   for (int axis = 0; axis < plan.ndim; ++axis) {
     if (plan.reduced_axes[axis] && shape[axis] != 1) order_[axis_count_++] = axis;
   }
   std::stable_sort(&order_[0] + first, &order_[0] + axis_count_, [&](int a, int b) { return distance(a) > distance(b); });
+  if (inner_kept) order_[axis_count_++] = nearest;
   return true;
 }
 

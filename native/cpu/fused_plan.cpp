@@ -85,7 +85,8 @@ ScalarStorage identity_of(Opcode reduction, Dtype dtype) {
 /// Translates instructions into steps; then lifetimes give the registers.
 class Planner {
  public:
-  Planner(Plan& plan, const FusedKernel& kernel) : plan_(plan), kernel_(kernel), value_of_(kernel.body.size(), -1) {}
+  Planner(Plan& plan, const FusedKernel& kernel)
+      : plan_(plan), kernel_(kernel), value_of_(kernel.body.size(), -1), joins_sum_(kernel.body.size(), false) {}
 
   void translate() {
     std::vector<bool> needed(kernel_.body.size(), false);
@@ -96,8 +97,9 @@ class Planner {
         if (operand >= 0) needed[operand] = true;
       }
     }
+    find_products(needed);
     for (size_t i = 0; i < kernel_.body.size(); ++i) {
-      if (needed[i]) value_of_[i] = translate(kernel_.body[i]);
+      if (needed[i] && !joins_sum_[i]) value_of_[i] = translate(kernel_.body[i]);
     }
     for (size_t i = 0; i < kernel_.outputs.size(); ++i) add_output(static_cast<int>(i), kernel_.outputs[i]);
   }
@@ -145,6 +147,41 @@ class Planner {
     }
   }
 
+  bool is_apply(int index, Opcode opcode) const {
+    return index >= 0 && kernel_.body[index].kind == Instruction::Kind::Apply && kernel_.body[index].opcode == opcode;
+  }
+
+  /// Marks the floating-point products that only one sum or difference uses: they are computed in one pass with it.
+  void find_products(const std::vector<bool>& needed) {
+    std::vector<int> uses(kernel_.body.size(), 0);
+    for (const KernelOutput& output : kernel_.outputs) ++uses[output.instruction];
+    for (size_t i = 0; i < kernel_.body.size(); ++i) {
+      if (!needed[i] || kernel_.body[i].kind != Instruction::Kind::Apply) continue;
+      for (const int operand : kernel_.body[i].operands) {
+        if (operand >= 0) ++uses[operand];
+      }
+    }
+    for (int i = 0; i < static_cast<int>(kernel_.body.size()); ++i) {
+      if (!needed[i] || kind(kernel_.body[i].dtype) != 'f') continue;
+      if (!is_apply(i, Opcode::Add) && !is_apply(i, Opcode::Sub)) continue;
+      for (const int operand : {kernel_.body[i].operands[0], kernel_.body[i].operands[1]}) {
+        if (!is_apply(operand, Opcode::Mul) || uses[operand] != 1) continue;
+        joins_sum_[operand] = true;
+        break;
+      }
+    }
+  }
+
+  /// The sum or difference of a marked product and another value.
+  int mul_add(const Instruction& sum, bool product_first) {
+    const Instruction& product = kernel_.body[sum.operands[product_first ? 0 : 1]];
+    const MulAdd form = sum.opcode == Opcode::Add ? MulAdd::Add : product_first ? MulAdd::Subtract : MulAdd::SubtractProduct;
+    const Dtype dtype = register_dtype(sum.dtype);
+    return apply(kernel_set().mul_add(form, dtype), dtype,
+                 {value_of_[product.operands[0]], value_of_[product.operands[1]],
+                  value_of_[sum.operands[product_first ? 1 : 0]]});
+  }
+
   int new_value(Dtype dtype) {
     plan_.values.push_back({.dtype = dtype});
     return static_cast<int>(plan_.values.size()) - 1;
@@ -179,6 +216,9 @@ class Planner {
       case Instruction::Kind::Constant: return constant(instruction);
       case Instruction::Kind::Iota: return iota(instruction);
       case Instruction::Kind::Apply: break;
+    }
+    for (const int i : {0, 1}) {
+      if (instruction.operands[i] >= 0 && joins_sum_[instruction.operands[i]]) return mul_add(instruction, i == 0);
     }
     const auto operand = [&](int i) { return value_of_[instruction.operands[i]]; };
     const Dtype from = kernel_.body[instruction.operands[0]].dtype;
@@ -296,7 +336,8 @@ class Planner {
 
   Plan& plan_;
   const FusedKernel& kernel_;
-  std::vector<int> value_of_;  ///< planned value of each instruction
+  std::vector<int> value_of_;     ///< planned value of each instruction
+  std::vector<bool> joins_sum_;   ///< products that find_products marked
 };
 
 }  // namespace

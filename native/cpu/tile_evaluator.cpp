@@ -65,7 +65,7 @@ TileEvaluator::TileEvaluator(const Plan& plan, const Layout& layout, const void*
 
   int64_t stored = 0;
   for (const PlanStore& store : plan.stores) stored += layout.size * itemsize(store.storage);
-  constexpr int64_t kStreamingBytes = int64_t{64} << 20;
+  constexpr int64_t kStreamingBytes = int64_t{32} << 20;
   streaming_ = stored >= kStreamingBytes;
 
   // A value may be computed in its output's memory unless an input there is still read afterwards.
@@ -243,15 +243,17 @@ void TileEvaluator::apply(const PlanStep& step) {
     values_[step.result] = {out, true};
     return;
   }
-  if (uniform == 1 && step.kernels.commutative) {
+  const bool swapped = step.kernels.commutative && (uniform & 3) == 1;
+  if (swapped) {
     std::swap(data[0], data[1]);
-    uniform = 2;
+    uniform ^= 3;
   }
   Kernel kernel = step.kernels.by_scalars[uniform];
   if (!kernel) {
     kernel = step.kernels.by_scalars[0];
     for (int i = 0; i < step.operand_count; ++i) {
-      if (uniform >> i & 1) data[i] = splat(data[i], itemsize(plan_.values[step.operands[i]].dtype), spare(i));
+      const int operand = step.operands[swapped && i < 2 ? 1 - i : i];
+      if (uniform >> i & 1) data[i] = splat(data[i], itemsize(plan_.values[operand].dtype), spare(i));
     }
   }
   char* out = destination(step.result);

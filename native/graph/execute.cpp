@@ -191,19 +191,18 @@ class Run {
 /// A run with everything that it needs to finish on its own: whichever stream is last publishes the results.
 class Job : public RefCounted {
  public:
-  Job(Ref<Program> program, const CapturedGraph& captured)
-      : program_(std::move(program)), run_(*program_), outputs_(captured.outputs), finished_(new Event) {
-    for (size_t i = 0; i < captured.inputs.size(); ++i) {
-      Value& input = *captured.inputs[i];
-      inputs_.emplace_back(&input);
-      if (!input.is_ready() && input.event) dependencies_.push_back(input.event);
-    }
-    donatable_ = captured.donatable;
-    remaining_.store(static_cast<int>(std::max<size_t>(1, program_->streams.size())));
-    done_.assign(program_->steps.size(), 0);
-    for (const Ref<Value>& output : outputs_) {
-      output->event = finished_;
-      output->state.store(Value::State::Scheduled, std::memory_order_release);
+  /// A run of a captured graph.
+  Job(Ref<Program> program, CapturedGraph& captured) : Job(std::move(program)) {
+    for (Value* input : captured.inputs) add_input(*input);
+    for (size_t i = 0; i < captured.outputs.size(); ++i) add_output(captured.outputs[i].get(), program_->outputs[i]);
+    donatable_ = std::move(captured.donatable);
+  }
+
+  /// A run of a call of a compiled function whose arguments need no work.
+  explicit Job(Node& call) : Job(Ref<Program>(static_cast<Program*>(call.payload.get()))) {
+    for (const Ref<Value>& input : call.inputs) add_input(*input);
+    for (int i = 0; i < call.outputs.size(); ++i) {
+      if (call.outputs[i]) add_output(call.outputs[i], program_->outputs[i]);
     }
   }
 
@@ -231,6 +230,23 @@ class Job : public RefCounted {
   }
 
  private:
+  explicit Job(Ref<Program> program) : program_(std::move(program)), run_(*program_), finished_(new Event) {
+    remaining_.store(static_cast<int>(std::max<size_t>(1, program_->streams.size())));
+    if (program_->streams.size() > 1) done_.assign(program_->steps.size(), 0);
+  }
+
+  void add_input(Value& input) {
+    inputs_.emplace_back(&input);
+    if (!input.is_ready() && input.event) dependencies_.push_back(input.event);
+  }
+
+  void add_output(Value* output, int32_t slot) {
+    outputs_.emplace_back(output);
+    output_slots_.push_back(slot);
+    output->event = finished_;
+    output->state.store(Value::State::Scheduled, std::memory_order_release);
+  }
+
   /// Waits for what other programs still compute, then looks at the memory of the inputs.
   void bind_inputs() {
     for (const Ref<Event>& dependency : dependencies_) dependency->wait();
@@ -284,7 +300,7 @@ class Job : public RefCounted {
       // The pending graph goes first: while a value is Scheduled, nobody looks at its node.
       for (const Ref<Value>& output : outputs_) output->node = nullptr;
       for (size_t i = 0; i < outputs_.size(); ++i) {
-        const SlotState& state = run_.state(program_->outputs[i]);
+        const SlotState& state = run_.state(output_slots_[i]);
         outputs_[i]->publish(state.buffer, state.offset, state.strides);
       }
     } else if (!run_.overwrote_input()) {
@@ -298,6 +314,7 @@ class Job : public RefCounted {
   Run run_;
   std::vector<Ref<Value>> inputs_;
   std::vector<Ref<Value>> outputs_;
+  std::vector<int32_t> output_slots_;
   std::vector<Ref<Event>> dependencies_;
   std::vector<char> donatable_;
   Ref<Event> finished_;
@@ -308,6 +325,19 @@ class Job : public RefCounted {
   std::vector<char> done_;
   std::exception_ptr error_;
 };
+
+/// The call that computes all of the values, if there is one and its arguments need no work; else null.
+Node* lone_call(const std::vector<Ref<Value>>& values) {
+  Node* call = values.front()->node.get();
+  if (call->opcode != Opcode::CallProgram) return nullptr;
+  for (const Ref<Value>& value : values) {
+    if (value->node.get() != call) return nullptr;
+  }
+  for (const Ref<Value>& input : call->inputs) {
+    if (input->state.load(std::memory_order_acquire) == Value::State::Pending) return nullptr;
+  }
+  return call;
+}
 
 /// Programs enter the queues of several streams in one step, so that two of them can't wait for each other.
 std::mutex submission_mutex;
@@ -339,10 +369,14 @@ void Evaluation::run(const std::vector<Ref<Value>>& roots, bool blocking) {
     }
   }
   if (!pending.empty()) {
-    CapturedGraph captured = capture(pending);
-    Ref<Program> program = compile_cached(captured.graph);
-    Ref<Job> job(new Job(std::move(program), captured));
-    captured = {};
+    Ref<Job> job;
+    if (Node* call = lone_call(pending)) {
+      job = Ref<Job>(new Job(*call));
+    } else {
+      CapturedGraph captured = capture(pending);
+      Ref<Program> program = compile_cached(captured.graph);
+      job = Ref<Job>(new Job(std::move(program), captured));
+    }
     Stream* stream = job->streams().empty() ? nullptr : job->streams().front();
     if (blocking && job->streams().size() == 1 && stream->try_begin_inline()) {
       unlock();

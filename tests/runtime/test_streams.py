@@ -20,6 +20,12 @@ def test_streams_are_distinct_and_hashable(streams):
     assert ft.default_stream(ft.cpu) not in streams
 
 
+@pytest.mark.parametrize("other", [None, 0, "cpu"], ids=repr)
+def test_streams_and_devices_differ_from_everything_else(streams, other):
+    assert streams[0] != other
+    assert ft.cpu != other
+
+
 def test_context_sets_and_restores(streams):
     first, second = streams
     before = ft.default_stream(ft.default_device())

@@ -234,7 +234,48 @@ KernelVariants bool_kernels(Opcode opcode) {
   }
 }
 
+template <MulAdd form, class T, bool scalar_b, bool scalar_c>
+void mul_add_loop(void* out, const void* a, const void* b, const void* c, int64_t n) {
+  auto* o = static_cast<T*>(out);
+  auto* x = static_cast<const T*>(a);
+  auto* y = static_cast<const T*>(b);
+  auto* z = static_cast<const T*>(c);
+  if (n == 0) return;
+  const T y0 = y[0], z0 = z[0];
+#pragma GCC ivdep
+  for (int64_t i = 0; i < n; ++i) {
+    const T product = x[i] * (scalar_b ? y0 : y[i]), term = scalar_c ? z0 : z[i];
+    o[i] = form == MulAdd::Add ? product + term : form == MulAdd::Subtract ? product - term : term - product;
+  }
+}
+
+template <MulAdd form, class T>
+KernelVariants mul_add_variants() {
+  KernelVariants variants;
+  variants.by_scalars[0b000] = mul_add_loop<form, T, false, false>;
+  variants.by_scalars[0b010] = mul_add_loop<form, T, true, false>;
+  variants.by_scalars[0b100] = mul_add_loop<form, T, false, true>;
+  variants.by_scalars[0b110] = mul_add_loop<form, T, true, true>;
+  variants.commutative = true;
+  return variants;
+}
+
+template <class T>
+KernelVariants mul_add_variants(MulAdd form) {
+  switch (form) {
+    case MulAdd::Add: return mul_add_variants<MulAdd::Add, T>();
+    case MulAdd::Subtract: return mul_add_variants<MulAdd::Subtract, T>();
+    default: return mul_add_variants<MulAdd::SubtractProduct, T>();
+  }
+}
+
 }  // namespace
+
+KernelVariants mul_add_kernels(MulAdd form, Dtype dtype) {
+  if (dtype == Dtype::Float32) return mul_add_variants<float>(form);
+  if (dtype == Dtype::Float64) return mul_add_variants<double>(form);
+  return {};
+}
 
 KernelVariants arithmetic_kernels(Opcode opcode, Dtype dtype) {
   switch (dtype) {

@@ -14,7 +14,7 @@ using Kernel = void (*)(void* out, const void* a, const void* b, const void* c, 
 /// operand i. Entry 0 (no scalars) exists if the operation does; the executor splats where a better one is missing.
 struct KernelVariants {
   Kernel by_scalars[8] = {};
-  bool commutative = false;  ///< then only bit 1 is provided, and operands may be swapped
+  bool commutative = false;  ///< operands 0 and 1 may be swapped; bit 0 without bit 1 is not provided then
   int cost = 1;              ///< rough time an element, in units of an addition
 
   explicit operator bool() const { return by_scalars[0] != nullptr; }
@@ -27,11 +27,20 @@ struct ReductionKernels {
   void (*columns)(void* accumulators, const void* tile, int64_t rows, int64_t columns) = nullptr;  ///< one per column
 };
 
+/// A product and a sum in one pass over memory, each rounded: the results are those of the two operations.
+enum class MulAdd : uint8_t {
+  Add,              ///< a·b + c
+  Subtract,         ///< a·b − c
+  SubtractProduct,  ///< c − a·b
+};
+
 /// What one instruction set offers. float16 and bfloat16 are storage only here: registers hold them as float32.
 struct KernelSet {
   const char* name;
   /// `dtype` is that of the operands (of the last operand for Select). Empty if there is no such kernel.
   KernelVariants (*elementwise)(Opcode opcode, Dtype dtype);
+  /// float32 and float64; empty for other dtypes. Operands 0 and 1 may be swapped: bit 0 is not provided alone.
+  KernelVariants (*mul_add)(MulAdd form, Dtype dtype);
   /// Conversions among bool, integers, float32 and float64; float32 to and from the 16-bit storage dtypes.
   Kernel (*convert)(Dtype from, Dtype to);
   /// Rounds float32 or float64 to a 16-bit dtype, kept as float32.

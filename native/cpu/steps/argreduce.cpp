@@ -22,17 +22,15 @@ FTRANS_MULTIVERSION int64_t search_row(const T* row, int64_t length) {
   using Key = decltype(rank<T, minimum>(T{}));
   Key best = rank<T, minimum>(row[0]);
   int64_t best_index = 0;
+  Key keys[kBlock];
   for (int64_t begin = 0; begin < length; begin += kBlock) {
-    const int64_t end = std::min(begin + kBlock, length);
+    const int64_t count = std::min(kBlock, length - begin);
+    for (int64_t i = 0; i < count; ++i) keys[i] = rank<T, minimum>(row[begin + i]);
     Key greatest = 0;
-    for (int64_t i = begin; i < end; ++i) {
-      const Key key = rank<T, minimum>(row[i]);
-      greatest = key > greatest ? key : greatest;
-    }
+    for (int64_t i = 0; i < count; ++i) greatest = std::max(greatest, keys[i]);
     if (greatest <= best) continue;
     best = greatest;
-    best_index = begin;
-    while (rank<T, minimum>(row[best_index]) != greatest) ++best_index;
+    best_index = begin + (std::find(keys, keys + count, greatest) - keys);
   }
   return best_index;
 }

@@ -9,6 +9,7 @@ namespace {
 
 constexpr int64_t kGrain = 1 << 13;  // elements (and at least one index) a thread takes at a time
 constexpr int64_t kBlock = 256;      // windows located at a time
+constexpr int64_t kSharedWindow = 8; // smaller windows cost less to apply than to pass over
 constexpr int64_t kOutside = std::numeric_limits<int64_t>::min();  // for the offset of a window not inside the operand
 
 enum class IndexMode : int64_t { Fill, Clip, PromiseInBounds };
@@ -302,7 +303,8 @@ void scatter_windows(const WindowMap& map, const Dims& update_strides, const T* 
   const int64_t grain = std::max<int64_t>(1, kGrain / window_size);
   if (unique && map.mode != IndexMode::Clip) {  // clipping may bring different indices together
     pool.parallel_for(windows, grain, [&](int64_t begin, int64_t end) { apply(begin, end, 0, target_size); });
-  } else if (pool.size() > 1 && windows * window_size > 4 * kGrain && windows_are_disjoint(map)) {
+  } else if (pool.size() > 1 && window_size >= kSharedWindow && windows * window_size > 4 * kGrain &&
+             windows_are_disjoint(map)) {
     // Every thread looks at all windows and applies those that start in its part of the target: the order in
     // which an element is updated stays that of the updates.
     const int64_t parts = pool.size();

@@ -404,7 +404,18 @@ def meshgrid(*arrays: Any, indexing: str = "xy", stream: Any = None) -> list[Arr
 
 @streamed
 def from_dlpack(x: Any, /, *, device: Any = None, copy: bool | None = None, stream: Any = None) -> Array:
-    """An array of the same values as `x`, which has ``__dlpack__``.
+    """An array that looks at the memory of `x`, which must not change it afterwards.
+
+    Args:
+        x: an object with ``__dlpack__`` whose memory is on the CPU.
+        device: for the array API standard; memory is unified, so it has no effect.
+        copy: True for memory of its own. False and None look at x's (None copies if it is not aligned).
+
+    Returns:
+        An array of x's shape and dtype.
+
+    Raises:
+        TypeError: `x` has no ``__dlpack__``, or has another dtype or device.
 
     >>> import numpy as np
     >>> ft.from_dlpack(np.ones(2, "float32"))
@@ -412,4 +423,12 @@ def from_dlpack(x: Any, /, *, device: Any = None, copy: bool | None = None, stre
     """
     if not hasattr(x, "__dlpack__"):
         raise TypeError(f"from_dlpack: x must have __dlpack__, got {type(x).__name__}")
-    return asarray(x, copy=copy)
+    if type(x) is Array:
+        return asarray(x, copy=copy)
+    try:
+        return _native.from_dlpack(x, copy is True)
+    except TypeError:
+        raise TypeError(
+            f"from_dlpack: the memory of the {type(x).__name__} could not be taken over: "
+            "it must be on the CPU and of a dtype of ftrans"
+        ) from None

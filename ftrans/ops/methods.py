@@ -123,6 +123,15 @@ def _copy(self: Array, *, stream: Any = None) -> Array:
     return self._snapshot()
 
 
+def _unpickle(elements: np.ndarray[Any, Any]) -> Array:
+    return _native.from_numpy(elements)
+
+
+def _format(self: Array, specification: str) -> str:
+    """`str` of the array; with a format specification, that of its single element."""
+    return format(self.item(), specification) if specification else str(self)
+
+
 #: The fallbacks of the operators, by the name of their special method.
 OPERATORS: dict[str, Callable[..., Any]] = {
     **{f"__{name}__": _forward(function) for name, (_, function) in _BINARY.items()},
@@ -172,7 +181,8 @@ METHODS: dict[str, Any] = {
     "copy": _copy,
     "__copy__": _copy,
     "__deepcopy__": lambda x, memo: x._snapshot(),
-    "__reduce__": lambda x: (_native.from_numpy, (np.asarray(x),)),
+    "__reduce__": lambda x: (_unpickle, (np.asarray(x),)),
+    "__format__": _format,
     "to_device": _to_device,
     "__array_namespace__": _array_namespace,
     "__array_priority__": 100,  # NumPy arrays leave mixed operators to this type

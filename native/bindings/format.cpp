@@ -80,7 +80,11 @@ void format_axis(const Value& value, int axis, const char* data, bool summarize,
 
 std::string format_array(const Value& value) {
   std::string text = "array(";
-  format_axis(value, 0, static_cast<const char*>(value.data()), value.size > kSummarizeAbove, text);
+  if (value.size == 0) {
+    text += "[]";
+  } else {
+    format_axis(value, 0, static_cast<const char*>(value.data()), value.size > kSummarizeAbove, text);
+  }
   text += ", ";
   if (value.size == 0 && value.shape.size() > 1) {
     std::string extents;

@@ -31,9 +31,9 @@ Stream* stream_of_device(Device device) {
 
 Stream* stream_from_object(nb::handle object) {
   StreamObject* stream;
-  if (nb::try_cast(object, stream)) return stream->stream;
+  if (nb::try_cast(object, stream) && stream) return stream->stream;
   Device* device;
-  if (nb::try_cast(object, device)) return stream_of_device(*device);
+  if (nb::try_cast(object, device) && device) return stream_of_device(*device);
   throw nb::type_error(("expected a Stream or a Device, got " + nb::cast<std::string>(nb::repr(object))).c_str());
 }
 
@@ -80,7 +80,7 @@ void bind_streams(nb::module_& module) {
       .def("__repr__", &device_text)
       .def("__eq__", [](const Device& self, nb::handle other) {
         Device* device;
-        return nb::try_cast(other, device) && *device == self;
+        return nb::try_cast(other, device) && device && *device == self;
       }, nb::arg("other").none())
       .def("__hash__", [](const Device& self) { return static_cast<int>(self.kind) * 1000003 + self.index; })
       .def("__reduce__", [](const Device& self) { return nb::str(device_name(self.kind)); });
@@ -94,7 +94,7 @@ void bind_streams(nb::module_& module) {
       })
       .def("__eq__", [](const StreamObject& self, nb::handle other) {
         StreamObject* stream;
-        return nb::try_cast(other, stream) && stream->stream == self.stream;
+        return nb::try_cast(other, stream) && stream && stream->stream == self.stream;
       }, nb::arg("other").none())
       .def("__hash__", [](const StreamObject& self) { return self.stream->index(); });
   module.def("default_device", [] { return default_device; }, "The device that operations run on unless told otherwise.");

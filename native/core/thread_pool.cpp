@@ -67,7 +67,8 @@ int initial_size() {
   errno = 0;
   const long threads = std::strtol(text, &end, 10);
   if (errno != 0 || *end != '\0' || threads < 1 || threads > 4096) {
-    throw std::invalid_argument(std::string("FTRANS_NUM_THREADS must be an integer from 1 to 4096, got '") + text + "'");
+    throw std::invalid_argument(std::string("FTRANS_NUM_THREADS must be an integer from 1 to 4096, got '") +
+                                text + "'");
   }
   return static_cast<int>(threads);
 }
@@ -78,11 +79,11 @@ struct Loop {
   void* context;
   int64_t count;
   int64_t part;
-  int places;                       ///< workers that may still join; guarded by State::mutex
-  std::atomic<int64_t> next{0};     ///< first index that nobody has taken
-  std::atomic<int> helpers{0};      ///< workers that are inside the loop
+  int places;                    ///< workers that may still join; guarded by State::mutex
+  std::atomic<int64_t> next{0};  ///< first index that nobody has taken
+  std::atomic<int> helpers{0};   ///< workers that are inside the loop
   std::atomic<bool> failed{false};
-  std::exception_ptr error;         ///< written by the thread that set `failed`
+  std::exception_ptr error;  ///< written by the thread that set `failed`
 
   /// Takes parts until none is left.
   void work() {
@@ -108,11 +109,11 @@ struct ThreadPool::State {
   explicit State(int size) : threads(size) {}
 
   std::mutex mutex;
-  std::vector<Loop*> loops;              ///< that may be joined; guarded by `mutex`
-  int workers = 0;                       ///< started so far; guarded by `mutex`
+  std::vector<Loop*> loops;  ///< that may be joined; guarded by `mutex`
+  int workers = 0;           ///< started so far; guarded by `mutex`
   std::atomic<int> threads;
-  std::atomic<uint32_t> announced{0};    ///< counts new loops; idle workers wait for a change
-  std::atomic<uint32_t> left{0};         ///< counts workers leaving a loop; callers wait for a change
+  std::atomic<uint32_t> announced{0};  ///< counts new loops; idle workers wait for a change
+  std::atomic<uint32_t> left{0};       ///< counts workers leaving a loop; callers wait for a change
 
   /// Starts the workers that are missing. The caller holds `mutex`.
   void start_workers() {
@@ -152,7 +153,8 @@ struct ThreadPool::State {
         left.notify_all();
         continue;
       }
-      if (!spin_until([&] { return announced.load(std::memory_order_relaxed) != seen; })) announced.wait(seen);
+      if (!spin_until([&] { return announced.load(std::memory_order_relaxed) != seen; }))
+        announced.wait(seen);
     }
   }
 
@@ -190,7 +192,8 @@ struct ThreadPool::State {
 };
 
 ThreadPool::ThreadPool() : state_(new State(initial_size())) {
-  // A forked child has none of the workers, and perhaps a locked mutex: it starts anew, with workers of its own.
+  // A forked child has none of the workers, and perhaps a locked mutex: it starts anew, with workers of its
+  // own.
   pthread_atfork(nullptr, nullptr, [] {
     ThreadPool& pool = instance();
     pool.state_ = new State(pool.size());
@@ -207,7 +210,9 @@ ThreadPool& ThreadPool::instance() {
 int ThreadPool::size() const { return state_->threads.load(std::memory_order_relaxed); }
 
 void ThreadPool::resize(int threads) {
-  if (threads < 1) throw std::invalid_argument("ThreadPool::resize: expected at least 1 thread, got " + std::to_string(threads));
+  if (threads < 1)
+    throw std::invalid_argument("ThreadPool::resize: expected at least 1 thread, got " +
+                                std::to_string(threads));
   state_->threads.store(threads, std::memory_order_relaxed);
 }
 

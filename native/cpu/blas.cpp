@@ -18,16 +18,17 @@ constexpr int64_t kAlignment = 16;       // of the parts of a result, so that ke
 constexpr int64_t kPackingCost = 16;     // of an element, in multiply-adds
 
 int narrow(int64_t value) {
-  if (value > std::numeric_limits<int>::max()) throw std::runtime_error("dot_general: a dimension is too large for BLAS (more than 2^31 - 1)");
+  if (value > std::numeric_limits<int>::max())
+    throw std::runtime_error("dot_general: a dimension is too large for BLAS (more than 2^31 - 1)");
   return static_cast<int>(value);
 }
 
 template <typename T>
-void call_gemm(const BlasLibrary& library, int64_t rows, int64_t columns, int64_t depth, BlasMatrix<T> a, BlasMatrix<T> b,
-               T* result, int64_t result_leading_dimension) {
+void call_gemm(const BlasLibrary& library, int64_t rows, int64_t columns, int64_t depth, BlasMatrix<T> a,
+               BlasMatrix<T> b, T* result, int64_t result_leading_dimension) {
   const auto call = [&](auto function, auto alpha, auto beta) {
-    function(kRowMajor, a.transposed ? kTranspose : kNoTranspose, b.transposed ? kTranspose : kNoTranspose, narrow(rows),
-             narrow(columns), narrow(depth), alpha, a.data, narrow(a.leading_dimension), b.data,
+    function(kRowMajor, a.transposed ? kTranspose : kNoTranspose, b.transposed ? kTranspose : kNoTranspose,
+             narrow(rows), narrow(columns), narrow(depth), alpha, a.data, narrow(a.leading_dimension), b.data,
              narrow(b.leading_dimension), beta, result, narrow(result_leading_dimension));
   };
   const T one{1}, zero{0};
@@ -43,12 +44,12 @@ void call_gemm(const BlasLibrary& library, int64_t rows, int64_t columns, int64_
 }
 
 template <typename T>
-void call_gemv(const BlasLibrary& library, int64_t rows, int64_t columns, BlasMatrix<T> a, const T* x, int64_t x_stride,
-               T* result) {
+void call_gemv(const BlasLibrary& library, int64_t rows, int64_t columns, BlasMatrix<T> a, const T* x,
+               int64_t x_stride, T* result) {
   const auto call = [&](auto function, auto alpha, auto beta) {
     function(kRowMajor, a.transposed ? kTranspose : kNoTranspose, narrow(a.transposed ? columns : rows),
-             narrow(a.transposed ? rows : columns), alpha, a.data, narrow(a.leading_dimension), x, narrow(x_stride), beta,
-             result, 1);
+             narrow(a.transposed ? rows : columns), alpha, a.data, narrow(a.leading_dimension), x,
+             narrow(x_stride), beta, result, 1);
   };
   const T one{1}, zero{0};
   if constexpr (std::is_same_v<T, float>) {
@@ -110,8 +111,8 @@ void blas_gemm(int64_t rows, int64_t columns, int64_t depth, BlasMatrix<T> a, Bl
       BlasMatrix<T> a_part = a, b_part = b;
       a_part.data += a.transposed ? row : row * a.leading_dimension;
       b_part.data += b.transposed ? column * b.leading_dimension : column;
-      call_gemm(library, std::min(block_rows, rows - row), std::min(block_columns, columns - column), depth, a_part,
-                b_part, result + row * result_leading_dimension + column, result_leading_dimension);
+      call_gemm(library, std::min(block_rows, rows - row), std::min(block_columns, columns - column), depth,
+                a_part, b_part, result + row * result_leading_dimension + column, result_leading_dimension);
     }
   });
 }
@@ -129,8 +130,8 @@ void blas_gemv(int64_t rows, int64_t columns, BlasMatrix<T> a, const T* x, int64
   });
 }
 
-#define FTRANS_INSTANTIATE(T)                                                                                     \
-  template void blas_gemm<T>(int64_t, int64_t, int64_t, BlasMatrix<T>, BlasMatrix<T>, T*, int64_t);             \
+#define FTRANS_INSTANTIATE(T)                                                                       \
+  template void blas_gemm<T>(int64_t, int64_t, int64_t, BlasMatrix<T>, BlasMatrix<T>, T*, int64_t); \
   template void blas_gemv<T>(int64_t, int64_t, BlasMatrix<T>, const T*, int64_t, T*);
 FTRANS_INSTANTIATE(float)
 FTRANS_INSTANTIATE(double)

@@ -4,7 +4,8 @@
 #include <cstdint>
 #include <string>
 
-/// The part of BLAS that the step kernels use, over row-major matrices: Accelerate on macOS, OpenBLAS elsewhere.
+/// The part of BLAS that the step kernels use, over row-major matrices: Accelerate on macOS, OpenBLAS
+/// elsewhere.
 namespace ftrans::cpu {
 
 /// Where OpenBLAS is (the library file of the scipy-openblas32 wheel). It is loaded at first use.
@@ -21,8 +22,8 @@ struct BlasMatrix {
   bool transposed;  ///< element (i, j) is at data[j · leading_dimension + i]
 };
 
-/// result = a · b, with a of shape [rows, depth], b of shape [depth, columns]; on all threads where it is worth it.
-/// T is float, double, std::complex<float> or std::complex<double>. All extents must be at least 1.
+/// result = a · b, with a of shape [rows, depth], b of shape [depth, columns]; on all threads where it is
+/// worth it. T is float, double, std::complex<float> or std::complex<double>. All extents must be at least 1.
 /// Throws std::runtime_error if the library cannot be loaded.
 template <typename T>
 void blas_gemm(int64_t rows, int64_t columns, int64_t depth, BlasMatrix<T> a, BlasMatrix<T> b, T* result,

@@ -9,7 +9,8 @@ namespace ftrans::cpu {
 struct BlasLibrary {
   template <typename Scalar, typename Pointer>
   using Gemm = void (*)(int order, int transpose_a, int transpose_b, int m, int n, int k, Scalar alpha,
-                        const Pointer* a, int lda, const Pointer* b, int ldb, Scalar beta, Pointer* c, int ldc);
+                        const Pointer* a, int lda, const Pointer* b, int ldb, Scalar beta, Pointer* c,
+                        int ldc);
   template <typename Scalar, typename Pointer>
   using Gemv = void (*)(int order, int transpose, int m, int n, Scalar alpha, const Pointer* a, int lda,
                         const Pointer* x, int incx, Scalar beta, Pointer* y, int incy);
@@ -22,7 +23,7 @@ struct BlasLibrary {
   Gemv<double, double> dgemv;
   Gemv<const void*, void> cgemv;
   Gemv<const void*, void> zgemv;
-  bool runs_own_threads;    ///< false: a call runs on its thread, and the work is to be divided by the caller
+  bool runs_own_threads;  ///< false: a call runs on its thread, and the work is to be divided by the caller
   std::string description;
 };
 

@@ -37,8 +37,8 @@ class ScopedVariable {
   std::optional<std::string> previous_;
 };
 
-/// The core type to ask OpenBLAS for; nullptr leaves it the choice. On AMD processors newer than itself it falls back
-/// to kernels for Haswell, at half of the speed of those for AVX-512.
+/// The core type to ask OpenBLAS for; nullptr leaves it the choice. On AMD processors newer than itself it
+/// falls back to kernels for Haswell, at half of the speed of those for AVX-512.
 const char* core_type() {
 #if defined(__x86_64__)
   if (std::getenv("OPENBLAS_CORETYPE") != nullptr) return nullptr;
@@ -46,26 +46,30 @@ const char* core_type() {
   const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
                       __builtin_cpu_supports("avx512cd");
-  if (__builtin_cpu_is("amd") && avx512) return __builtin_cpu_supports("avx512bf16") ? "Cooperlake" : "SkylakeX";
+  if (__builtin_cpu_is("amd") && avx512)
+    return __builtin_cpu_supports("avx512bf16") ? "Cooperlake" : "SkylakeX";
 #endif
   return nullptr;
 }
 
 void* open_library(const std::string& path) {
-  // The work is divided among the threads of our own pool. OpenBLAS' threads callback would not do: the threads of one of its
-  // matrix products wait for each other, so all of them must run at once, which a pool shared by several callers cannot promise.
+  // The work is divided among the threads of our own pool. OpenBLAS' threads callback would not do: the
+  // threads of one of its matrix products wait for each other, so all of them must run at once, which a pool
+  // shared by several callers cannot promise.
   const ScopedVariable threads("OPENBLAS_NUM_THREADS", "1");
   std::optional<ScopedVariable> core;
   if (const char* type = core_type()) core.emplace("OPENBLAS_CORETYPE", type);
   void* handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (handle == nullptr) throw std::runtime_error("cannot load the BLAS library '" + path + "': " + dlerror());
+  if (handle == nullptr)
+    throw std::runtime_error("cannot load the BLAS library '" + path + "': " + dlerror());
   return handle;
 }
 
 template <typename Function>
 void resolve(void* handle, const char* name, Function*& function) {
   function = reinterpret_cast<Function*>(dlsym(handle, name));
-  if (function == nullptr) throw std::runtime_error(std::string("the BLAS library lacks the function ") + name);
+  if (function == nullptr)
+    throw std::runtime_error(std::string("the BLAS library lacks the function ") + name);
 }
 
 /// "OpenBLAS 0.3.31  DYNAMIC_ARCH …" → "OpenBLAS 0.3.31"

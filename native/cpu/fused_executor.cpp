@@ -1,8 +1,6 @@
 #include "cpu/fused_executor.h"
 
 #include <algorithm>
-#include <cstring>
-#include <vector>
 
 #include "core/thread_pool.h"
 #include "cpu/fused_layout.h"
@@ -30,10 +28,10 @@ int transposed_axis(const Plan& plan, const Layout& layout) {
   return -1;
 }
 
-/// Blocks of rows × columns over `row_axis` and the last axis.
+/// Blocks of rows × columns over `row_axis` and the last axis: whole cache lines along both.
 void run_blocks(const Plan& plan, const Layout& layout, int row_axis, const void* const* inputs, void* const* outputs) {
   const int last = layout.ndim - 1;
-  const int64_t columns = std::min<int64_t>(layout.extent(last), 32);
+  const int64_t columns = std::min<int64_t>(layout.extent(last), 16);
   const int64_t rows = std::min(layout.extent(row_axis), plan.tile / columns);
   const auto blocks_along = [&](int axis) {
     const int64_t block = axis == row_axis ? rows : axis == last ? columns : 1;

@@ -13,6 +13,9 @@ class InlineArray {
  public:
   explicit InlineArray(int64_t count)
       : heap_(count > inline_count ? new T[count] : nullptr), data_(heap_ ? heap_.get() : inline_) {}
+  InlineArray(const InlineArray&) = delete;
+  InlineArray& operator=(const InlineArray&) = delete;
+
   T& operator[](int64_t i) { return data_[i]; }
   const T& operator[](int64_t i) const { return data_[i]; }
 

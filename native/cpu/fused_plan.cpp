@@ -125,12 +125,14 @@ class Planner {
     }
   }
 
-  /// About 4 KB a register, less where many are alive, so that all fit in the first-level cache.
+  /// About 4 KB a register, less where many are alive, so that all fit in the first-level cache; more where nothing is
+  /// computed and a tile is only reduced (or copied).
   void choose_tile() {
     int64_t width = 4;
     for (const PlanValue& v : plan_.values) width = std::max(width, itemsize(v.dtype));
-    constexpr int64_t kRegisterBytes = 4096, kCacheBytes = 48 * 1024, kSmallestTile = 256;
-    plan_.tile = kRegisterBytes / width;
+    constexpr int64_t kRegisterBytes = 4096, kPassingBytes = 4 * kRegisterBytes, kCacheBytes = 48 * 1024, kSmallestTile = 256;
+    const bool computes = std::any_of(plan_.steps.begin(), plan_.steps.end(), [](const PlanStep& s) { return s.operand_count > 0; });
+    plan_.tile = (computes ? kRegisterBytes : kPassingBytes) / width;
     while (plan_.tile > kSmallestTile && plan_.slot_count * plan_.tile * width > kCacheBytes) plan_.tile /= 2;
     plan_.slot_bytes = plan_.tile * width;
   }

@@ -8,6 +8,9 @@
 
 namespace ftrans::cpu {
 
+/// Work, in additions of an element, below which no other thread is woken.
+inline constexpr int64_t kSerialCost = 64 * 1024;
+
 /// The dtype in which registers hold values of `dtype`: float32 for the 16-bit floats.
 constexpr Dtype register_dtype(Dtype dtype) {
   return dtype == Dtype::Float16 || dtype == Dtype::BFloat16 ? Dtype::Float32 : dtype;

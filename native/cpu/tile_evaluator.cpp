@@ -1,6 +1,7 @@
 #include "cpu/tile_evaluator.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 #include <new>
 
@@ -80,6 +81,11 @@ TileEvaluator::TileEvaluator(const Plan& plan, const Layout& layout, const void*
     }
     direct_[i] = direct;
   }
+}
+
+/// Non-temporal stores are not ordered by the release operations that end a parallel loop.
+TileEvaluator::~TileEvaluator() {
+  if (streaming_) std::atomic_thread_fence(std::memory_order_seq_cst);
 }
 
 void TileEvaluator::run(int64_t begin, int64_t count) {

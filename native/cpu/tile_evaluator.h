@@ -21,6 +21,9 @@ class TileEvaluator {
  public:
   /// `scratch` has scratch_bytes(plan).
   TileEvaluator(const Plan& plan, const Layout& layout, const void* const* inputs, void* const* outputs, char* scratch);
+  ~TileEvaluator();
+  TileEvaluator(const TileEvaluator&) = delete;
+  TileEvaluator& operator=(const TileEvaluator&) = delete;
 
   static int64_t scratch_bytes(const Plan& plan);
 

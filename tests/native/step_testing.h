@@ -50,7 +50,8 @@ Value to_value(T element) {
 template <typename T>
 T from_value(Value value) {
   if constexpr (cpu::steps::is_complex<T>) {
-    return T(static_cast<typename T::value_type>(value.real()), static_cast<typename T::value_type>(value.imag()));
+    return T(static_cast<typename T::value_type>(value.real()),
+             static_cast<typename T::value_type>(value.imag()));
   } else if constexpr (std::is_same_v<T, bool>) {
     return value.real() != 0;
   } else if constexpr (std::is_integral_v<T>) {
@@ -68,13 +69,15 @@ bool same(T a, T b) {
 }
 
 enum class Order { Dense, Transposed, Spread, Reversed, Broadcast };
-inline constexpr Order kOrders[] = {Order::Dense, Order::Transposed, Order::Spread, Order::Reversed, Order::Broadcast};
+inline constexpr Order kOrders[] = {Order::Dense, Order::Transposed, Order::Spread, Order::Reversed,
+                                    Order::Broadcast};
 
 template <typename T>
 constexpr Dtype dtype_of() {
   for (int i = 0; i < kDtypeCount; ++i) {
     bool matches = false;
-    cpu::steps::dispatch(static_cast<Dtype>(i), [&]<typename U>(TypeTag<U>) { matches = std::is_same_v<T, U>; });
+    cpu::steps::dispatch(static_cast<Dtype>(i),
+                         [&]<typename U>(TypeTag<U>) { matches = std::is_same_v<T, U>; });
     if (matches) return static_cast<Dtype>(i);
   }
   return Dtype::Bool;
@@ -103,7 +106,8 @@ struct Array {
     memory = std::shared_ptr<T[]>(new T[std::max<int64_t>(1, pitch)]);
     const int64_t lowest = std::is_unsigned_v<T> ? 0 : -2;
     for (int64_t i = 0; i < pitch; ++i) {
-      memory[i] = from_value<T>(Value(static_cast<double>(random_integer(lowest, 3)), static_cast<double>(random_integer(-2, 2))));
+      memory[i] = from_value<T>(
+          Value(static_cast<double>(random_integer(lowest, 3)), static_cast<double>(random_integer(-2, 2))));
     }
     origin = memory.get() + start;
   }
@@ -117,7 +121,9 @@ struct Array {
   }
 
   /// The `index`-th element in row-major order.
-  T& flat(int64_t index) const { return (*this)[cpu::steps::coordinate_of(index, shape.data(), shape.size())]; }
+  T& flat(int64_t index) const {
+    return (*this)[cpu::steps::coordinate_of(index, shape.data(), shape.size())];
+  }
 
   TensorView view() const { return {origin, dtype_of<T>(), shape.size(), shape.data(), strides.data()}; }
 };
@@ -140,8 +146,8 @@ void for_each_coordinate(const Dims& shape, Function function) {
 inline void run(Opcode opcode, std::vector<TensorView> inputs, std::vector<TensorView> outputs,
                 std::vector<int64_t> parameters, bool first_input_is_output = false) {
   cpu::step_kernel(opcode)({inputs.data(), static_cast<int>(inputs.size()), outputs.data(),
-                            static_cast<int>(outputs.size()), parameters.data(), static_cast<int>(parameters.size()),
-                            first_input_is_output});
+                            static_cast<int>(outputs.size()), parameters.data(),
+                            static_cast<int>(parameters.size()), first_input_is_output});
 }
 
 template <typename Function>
@@ -153,11 +159,25 @@ void for_each_dtype(Function function) {
   current_dtype = "";
 }
 
+using Parameters = std::vector<int64_t>;
+
+inline void append(Parameters& parameters, const Dims& items) {
+  parameters.insert(parameters.end(), items.begin(), items.end());
+}
+
+inline void append_list(Parameters& parameters, const Dims& items) {
+  parameters.push_back(items.size());
+  append(parameters, items);
+}
+
 template <typename T>
 void check_same(const Array<T>& actual, const Array<T>& expected, int line = __builtin_LINE()) {
   bool all_same = true;
   for_each_coordinate(expected.shape, [&](const Dims& at) { all_same &= same(actual[at], expected[at]); });
   check(all_same, "arrays differ", line);
 }
+
+/// Gather and scatter (test_step_indexing.cpp).
+void test_indexing();
 
 }  // namespace ftrans::test

@@ -19,15 +19,6 @@
 namespace ftrans::test {
 namespace {
 
-using Parameters = std::vector<int64_t>;
-
-void append(Parameters& parameters, const Dims& items) { parameters.insert(parameters.end(), items.begin(), items.end()); }
-
-void append_list(Parameters& parameters, const Dims& items) {
-  parameters.push_back(items.size());
-  append(parameters, items);
-}
-
 Array<int32_t> vector_of(const Dims& items) {
   Array<int32_t> result({items.size()});
   for (int i = 0; i < items.size(); ++i) result.origin[i] = static_cast<int32_t>(items[i]);
@@ -67,7 +58,8 @@ void test_pad() {
       Dims low(ndim), high(ndim), interior(ndim), shape(ndim);
       for (int axis = 0; axis < ndim; ++axis) {
         interior[axis] = repeat % 2 ? random_integer(0, 2) : 0;
-        const int64_t extent = operand.shape[axis] + std::max<int64_t>(0, operand.shape[axis] - 1) * interior[axis];
+        const int64_t extent =
+            operand.shape[axis] + std::max<int64_t>(0, operand.shape[axis] - 1) * interior[axis];
         low[axis] = random_integer(-extent, 3);
         high[axis] = random_integer(-std::max<int64_t>(0, extent + low[axis]), 3);
         shape[axis] = extent + low[axis] + high[axis];
@@ -148,7 +140,8 @@ void test_dynamic_slices() {
       run(Opcode::DynamicUpdateSlice, {operand.view(), update.view(), indices.view()}, {output.view()}, {});
       check_same(output, expected);
       for_each_coordinate(operand.shape, [&](const Dims& at) { output[at] = operand[at]; });
-      run(Opcode::DynamicUpdateSlice, {output.view(), update.view(), indices.view()}, {output.view()}, {}, true);
+      run(Opcode::DynamicUpdateSlice, {output.view(), update.view(), indices.view()}, {output.view()}, {},
+          true);
       check_same(output, expected);
     }
   });
@@ -158,10 +151,14 @@ template <typename T>
 Value combine(Opcode opcode, Value a, Value b) {
   const bool less = a.real() < b.real() || (a.real() == b.real() && a.imag() < b.imag());
   switch (opcode) {
-    case Opcode::Cumsum: return a + b;
-    case Opcode::Cumprod: return a * b;
-    case Opcode::Cummax: return a.real() != a.real() ? a : b.real() != b.real() ? b : less ? b : a;
-    default: return a.real() != a.real() ? a : b.real() != b.real() ? b : less ? a : b;
+    case Opcode::Cumsum:
+      return a + b;
+    case Opcode::Cumprod:
+      return a * b;
+    case Opcode::Cummax:
+      return a.real() != a.real() ? a : b.real() != b.real() ? b : less ? b : a;
+    default:
+      return a.real() != a.real() ? a : b.real() != b.real() ? b : less ? a : b;
   }
 }
 
@@ -197,7 +194,8 @@ void test_cumulative() {
     // Values of 0 and ±1, so that sums over many blocks stay exact in half precision too.
     for (int64_t length : {1023, 1024, 5000, 200000}) {
       const Array<T> input({length});
-      for (int64_t i = 0; i < length; ++i) input.origin[i] = from_value<T>(i % 3 == 0 ? 1 : i % 3 == 1 && !std::is_unsigned_v<T> ? -1 : 0);
+      for (int64_t i = 0; i < length; ++i)
+        input.origin[i] = from_value<T>(i % 3 == 0 ? 1 : i % 3 == 1 && !std::is_unsigned_v<T> ? -1 : 0);
       for (bool reverse : {false, true}) {
         for (Opcode opcode : kCumulative) check_cumulative(opcode, input, 0, reverse);
       }
@@ -286,7 +284,8 @@ void check_sort(const Dims& shape, int axis, int num_keys, Order order) {
   const Array<int16_t> second(shape), sorted_second(shape);
   const Array<int32_t> payload(shape), sorted_payload(shape);
   if constexpr (std::is_floating_point_v<T> || cpu::steps::is_half<T> || cpu::steps::is_complex<T>) {
-    for (int64_t i = 0; i < keys.size(); i += 7) keys.flat(i) = from_value<T>(std::numeric_limits<double>::quiet_NaN());
+    for (int64_t i = 0; i < keys.size(); i += 7)
+      keys.flat(i) = from_value<T>(std::numeric_limits<double>::quiet_NaN());
     for (int64_t i = 1; i < keys.size(); i += 5) keys.flat(i) = from_value<T>(-0.0);
   }
   Dims lines = shape;
@@ -325,7 +324,8 @@ void test_sort() {
   for_each_dtype([]<typename T>(TypeTag<T>) {
     for (int repeat = 0; repeat < 20; ++repeat) {
       const int ndim = static_cast<int>(random_integer(1, 3));
-      check_sort<T>(random_shape(ndim, 0, 6), static_cast<int>(random_integer(0, ndim - 1)), 1 + repeat % 2, kOrders[repeat % 5]);
+      check_sort<T>(random_shape(ndim, 0, 6), static_cast<int>(random_integer(0, ndim - 1)), 1 + repeat % 2,
+                    kOrders[repeat % 5]);
     }
     check_sort<T>({3, 500}, 1, 2, Order::Dense);
     check_sort<T>({500, 3}, 0, 1, Order::Dense);
@@ -361,11 +361,18 @@ void test_random_bits() {
   // Known answers of the Random123 distribution.
   CHECK(reference_threefry(0, 0, 0, 0) == (0x6b200159u ^ 0x99ba4efeu));
   CHECK(reference_threefry(0x13198a2e, 0x03707344, 0x243f6a88, 0x85a308d3) == (0xc4923a9cu ^ 0x483df7a0u));
-  for (const auto& [key_shape, shape] : std::initializer_list<std::pair<Dims, Dims>>{
-           {{2}, {}}, {{2}, {0}}, {{2}, {7}}, {{2}, {300, 500}}, {{5, 2}, {3, 4}}, {{3, 4, 2}, {5}}, {{0, 2}, {5}}, {{2, 2}, {70000}}}) {
+  for (const auto& [key_shape, shape] : std::initializer_list<std::pair<Dims, Dims>>{{{2}, {}},
+                                                                                     {{2}, {0}},
+                                                                                     {{2}, {7}},
+                                                                                     {{2}, {300, 500}},
+                                                                                     {{5, 2}, {3, 4}},
+                                                                                     {{3, 4, 2}, {5}},
+                                                                                     {{0, 2}, {5}},
+                                                                                     {{2, 2}, {70000}}}) {
     for (Order order : {Order::Dense, Order::Transposed, Order::Spread, Order::Reversed}) {
       const Array<uint32_t> keys(key_shape, order);
-      for_each_coordinate(key_shape, [&](const Dims& at) { keys[at] = static_cast<uint32_t>(generator()()); });
+      for_each_coordinate(key_shape,
+                          [&](const Dims& at) { keys[at] = static_cast<uint32_t>(generator()()); });
       Dims out_shape(key_shape.data(), key_shape.size() - 1);
       for (int64_t extent : shape) out_shape.push_back(extent);
       const Array<uint32_t> output(out_shape);
@@ -376,188 +383,6 @@ void test_random_bits() {
         CHECK(output.origin[i] == reference_threefry(key0, key1, 0, static_cast<uint32_t>(i % per_key)));
       }
     }
-  }
-}
-
-/// Random dimension numbers that gather and scatter share.
-struct WindowCase {
-  Dims operand_shape, window_shape, start_axes, missing_axes, operand_batching, indices_batching, indices_shape;
-  Dims window_axes, updates_shape;  ///< of gather's output or scatter's updates
-
-  explicit WindowCase(bool scatter) {
-    const int ndim = static_cast<int>(random_integer(1, 4));
-    operand_shape = random_shape(ndim);
-    indices_shape = random_shape(static_cast<int>(random_integer(0, 2)), 1, 4);
-    window_shape = Dims(ndim, 1);
-    std::vector<int64_t> window_extents;
-    for (int axis = 0; axis < ndim; ++axis) {
-      const int64_t choice = random_integer(0, 4);
-      if (choice == 0 && operand_batching.size() < indices_shape.size()) {
-        indices_batching.push_back(operand_batching.size());
-        indices_shape[operand_batching.size()] = operand_shape[axis];
-        operand_batching.push_back(axis);
-        continue;
-      }
-      if (choice <= 3) start_axes.push_back(axis);
-      if (choice == 1) {
-        missing_axes.push_back(axis);
-      } else {
-        window_shape[axis] = choice == 4 && !scatter ? operand_shape[axis] : random_integer(1, operand_shape[axis]);
-        window_extents.push_back(window_shape[axis]);
-      }
-    }
-    std::shuffle(start_axes.begin(), start_axes.end(), generator());
-    const int total = indices_shape.size() + static_cast<int>(window_extents.size());
-    std::vector<int64_t> axes(static_cast<size_t>(total));
-    std::iota(axes.begin(), axes.end(), 0);
-    std::shuffle(axes.begin(), axes.end(), generator());
-    std::sort(axes.begin(), axes.begin() + static_cast<int64_t>(window_extents.size()));
-    for (size_t i = 0; i < window_extents.size(); ++i) window_axes.push_back(axes[i]);
-    int next_window = 0, next_batch = 0;
-    for (int axis = 0; axis < total; ++axis) {
-      const bool window = next_window < window_axes.size() && window_axes[next_window] == axis;
-      updates_shape.push_back(window ? window_extents[static_cast<size_t>(next_window++)] : indices_shape[next_batch++]);
-    }
-    indices_shape.push_back(start_axes.size());
-  }
-
-  /// Calls function(coordinate of the window side, coordinate of the operand, whether the window is inside), window
-  /// by window.
-  template <typename Index, typename Function>
-  void for_each_element(const Array<Index>& indices, int64_t mode, Function function) const {
-    const Dims batch_shape(indices_shape.data(), indices_shape.size() - 1);
-    Dims window_extents;
-    for (int64_t axis : window_axes) window_extents.push_back(updates_shape[static_cast<int>(axis)]);
-    for_each_coordinate(batch_shape, [&](const Dims& batch) {
-      for_each_coordinate(window_extents, [&](const Dims& offset) {
-        Dims at;
-        for (int axis = 0, window = 0, batch_axis = 0; axis < updates_shape.size(); ++axis) {
-          const bool in_window = window < window_axes.size() && window_axes[window] == axis;
-          at.push_back(in_window ? offset[window++] : batch[batch_axis++]);
-        }
-        visit(indices, mode, batch, offset, at, function);
-      });
-    });
-  }
-
-  template <typename Index, typename Function>
-  void visit(const Array<Index>& indices, int64_t mode, const Dims& batch, const Dims& offset, const Dims& at,
-             Function function) const {
-    Dims start(operand_shape.size());
-    for (int i = 0; i < start_axes.size(); ++i) {
-      Dims index_at = batch;
-      index_at.push_back(i);
-      start[static_cast<int>(start_axes[i])] =
-          std::in_range<int64_t>(indices[index_at]) ? static_cast<int64_t>(indices[index_at]) : 1 << 30;
-    }
-    for (int i = 0; i < operand_batching.size(); ++i) {
-      start[static_cast<int>(operand_batching[i])] = batch[static_cast<int>(indices_batching[i])];
-    }
-    bool inside = true;
-    for (int axis = 0, next = 0; axis < start.size(); ++axis) {
-      const int64_t limit = operand_shape[axis] - window_shape[axis];
-      if (mode != 0) start[axis] = std::clamp<int64_t>(start[axis], 0, limit);
-      inside &= start[axis] >= 0 && start[axis] <= limit;
-      const auto has = [&](const Dims& axes) { return std::find(axes.begin(), axes.end(), axis) != axes.end(); };
-      if (!has(missing_axes) && !has(operand_batching)) start[axis] += offset[next++];
-    }
-    function(at, start, inside);
-  }
-};
-
-template <typename T>
-T expected_fill() {
-  if constexpr (cpu::steps::is_complex<T>) {
-    return T(std::numeric_limits<typename T::value_type>::quiet_NaN());
-  } else if constexpr (std::is_integral_v<T>) {
-    return std::is_signed_v<T> ? std::numeric_limits<T>::min() : std::numeric_limits<T>::max();
-  } else {
-    return from_value<T>(std::numeric_limits<double>::quiet_NaN());
-  }
-}
-
-template <typename T, typename Index>
-void check_gather(int64_t mode, Order order) {
-  const WindowCase window(false);
-  const Array<T> operand(window.operand_shape, order), output(window.updates_shape);
-  const Array<Index> indices(window.indices_shape, order == Order::Broadcast ? Order::Dense : order);
-  for_each_coordinate(indices.shape, [&](const Dims& at) {
-    const int64_t axis = window.start_axes[static_cast<int>(at.back())];
-    const int64_t limit = window.operand_shape[static_cast<int>(axis)] - window.window_shape[static_cast<int>(axis)];
-    indices[at] = static_cast<Index>(mode == 2 ? random_integer(0, limit) : random_integer(-2, 6));
-  });
-  Parameters parameters{mode};
-  for (const Dims* list : {&window.window_axes, &window.missing_axes, &window.start_axes, &window.operand_batching, &window.indices_batching}) {
-    append_list(parameters, *list);
-  }
-  append(parameters, window.window_shape);
-  run(Opcode::Gather, {operand.view(), indices.view()}, {output.view()}, parameters);
-  window.for_each_element(indices, mode, [&](const Dims& at, const Dims& from, bool inside) {
-    CHECK(same(output[at], inside ? operand[from] : expected_fill<T>()));
-  });
-}
-
-template <typename T, typename Index>
-void check_scatter(int64_t mode, int64_t kind, Order order) {
-  const WindowCase window(true);
-  const Array<T> operand(window.operand_shape, order), output(window.operand_shape), expected(window.operand_shape);
-  const Array<T> updates(window.updates_shape, order);
-  const Array<Index> indices(window.indices_shape);
-  for (int64_t i = 0; i < indices.size(); ++i) {
-    const int axis = static_cast<int>(window.start_axes[static_cast<int>(i % window.start_axes.size())]);
-    const int64_t limit = window.operand_shape[axis] - window.window_shape[axis];
-    indices.origin[i] = static_cast<Index>(mode == 2 ? random_integer(0, limit) : random_integer(-2, 6));
-  }
-  Parameters parameters{mode, kind, 0};
-  for (const Dims* list : {&window.window_axes, &window.missing_axes, &window.start_axes, &window.operand_batching, &window.indices_batching}) {
-    append_list(parameters, *list);
-  }
-  for_each_coordinate(operand.shape, [&](const Dims& at) { expected[at] = operand[at]; });
-  window.for_each_element(indices, mode, [&](const Dims& at, const Dims& to, bool inside) {
-    if (!inside) return;
-    const Value old = to_value(expected[to]), update = to_value(updates[at]);
-    const bool less = old.real() < update.real() || (old.real() == update.real() && old.imag() < update.imag());
-    const Value results[] = {update, old + update, old * update, less ? old : update, less ? update : old};
-    expected[to] = from_value<T>(results[kind]);
-  });
-  run(Opcode::Scatter, {operand.view(), indices.view(), updates.view()}, {output.view()}, parameters);
-  check_same(output, expected);
-  for_each_coordinate(operand.shape, [&](const Dims& at) { output[at] = operand[at]; });
-  run(Opcode::Scatter, {output.view(), indices.view(), updates.view()}, {output.view()}, parameters, true);
-  check_same(output, expected);
-}
-
-void test_indexing() {
-  for_each_dtype([]<typename T>(TypeTag<T>) {
-    for (int repeat = 0; repeat < 60; ++repeat) {
-      const Order order = kOrders[repeat % 5];
-      const int64_t mode = repeat % 3;
-      check_gather<T, int32_t>(mode, order);
-      check_gather<T, int64_t>(mode, order);
-      check_gather<T, uint32_t>(mode, order);
-      check_gather<T, uint8_t>(mode, order);
-      check_gather<T, uint64_t>(mode, order);
-      for (int64_t kind = 0; kind < 5; ++kind) {
-        check_scatter<T, int32_t>(mode, kind, order);
-        check_scatter<T, uint64_t>(mode, kind, order);
-      }
-    }
-  });
-  // An embedding and its gradient, and a histogram: large enough for several threads.
-  for (const auto& [rows, width, count] : std::initializer_list<std::array<int64_t, 3>>{{5000, 64, 3000}, {10, 1, 100000}}) {
-    const Array<float> table({rows, width}), gathered({count, width}), result({rows, width});
-    const Array<int32_t> indices({count, 1});
-    for (int64_t i = 0; i < count; ++i) indices.origin[i] = static_cast<int32_t>(random_integer(0, rows - 1));
-    run(Opcode::Gather, {table.view(), indices.view()}, {gathered.view()}, {2, 1, 1, 1, 0, 1, 0, 0, 0, 1, width});
-    std::vector<float> expected(table.origin, table.origin + table.size());
-    for (int64_t i = 0; i < count * width; ++i) {
-      const int64_t at = indices.origin[i / width] * width + i % width;
-      CHECK(gathered.origin[i] == table.origin[at]);
-      gathered.origin[i] = 1.0f / static_cast<float>(i + 1);
-      expected[static_cast<size_t>(at)] += gathered.origin[i];
-    }
-    run(Opcode::Scatter, {table.view(), indices.view(), gathered.view()}, {result.view()}, {0, 1, 0, 1, 1, 1, 0, 1, 0, 0, 0});
-    CHECK(std::equal(expected.begin(), expected.end(), result.origin));
   }
 }
 
@@ -582,14 +407,16 @@ void check_dot_general(int64_t highest, Order lhs_order, Order rhs_order) {
     for (int i = 0; i < counts[2 + side]; ++i) sides[side].push_back({free_shapes[side][i], i, 2});
     if (random_integer(0, 1)) std::shuffle(sides[side].begin(), sides[side].end(), generator());
   }
-  Dims shapes[2], batch_axes[2] = {Dims(counts[0]), Dims(counts[0])}, contracting_axes[2] = {Dims(counts[1]), Dims(counts[1])};
+  Dims shapes[2], batch_axes[2] = {Dims(counts[0]), Dims(counts[0])},
+                  contracting_axes[2] = {Dims(counts[1]), Dims(counts[1])};
   for (int side = 0; side < 2; ++side) {
     int free = 0;
     for (size_t axis = 0; axis < sides[side].size(); ++axis) {
       Axis& item = sides[side][axis];
       if (item.role == 0) batch_axes[side][item.number] = static_cast<int64_t>(axis);
       if (item.role == 1) contracting_axes[side][item.number] = static_cast<int64_t>(axis);
-      if (item.role == 2) free_shapes[side][item.number = free++] = item.extent;  // free axes keep their order
+      if (item.role == 2)
+        free_shapes[side][item.number = free++] = item.extent;  // free axes keep their order
       shapes[side].push_back(item.extent);
     }
   }
@@ -602,7 +429,8 @@ void check_dot_general(int64_t highest, Order lhs_order, Order rhs_order) {
     std::fill_n(output.origin, output.size(), std::numeric_limits<T>::quiet_NaN());
   }
   Parameters parameters{counts[1], counts[0]};
-  for (const Dims* list : {&contracting_axes[0], &contracting_axes[1], &batch_axes[0], &batch_axes[1]}) append(parameters, *list);
+  for (const Dims* list : {&contracting_axes[0], &contracting_axes[1], &batch_axes[0], &batch_axes[1]})
+    append(parameters, *list);
   run(Opcode::DotGeneral, {lhs.view(), rhs.view()}, {output.view()}, parameters);
   for_each_coordinate(out_shape, [&](const Dims& at) {
     Value sum = 0;
@@ -612,7 +440,9 @@ void check_dot_general(int64_t highest, Order lhs_order, Order rhs_order) {
         Dims from;
         for (const Axis& item : sides[side]) {
           const int free_begin = counts[0] + (side == 1 ? counts[2] : 0);
-          from.push_back(item.role == 0 ? at[item.number] : item.role == 1 ? contracting[item.number] : at[free_begin + item.number]);
+          from.push_back(item.role == 0   ? at[item.number]
+                         : item.role == 1 ? contracting[item.number]
+                                          : at[free_begin + item.number]);
         }
         factors[side] = to_value((side == 0 ? lhs : rhs)[from]);
       }

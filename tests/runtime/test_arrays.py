@@ -61,7 +61,7 @@ def test_len_and_iteration():
     first, second = ft.array([1, 2])
     assert (first.item(), second.item()) == (1, 2)
     for use in (len, iter):
-        with pytest.raises(TypeError, match="0-d"):
+        with pytest.raises(TypeError, match=r"shape|0-d"):
             use(ft.array(1.0))
 
 

@@ -27,13 +27,25 @@ inline float polynomial(float x, const float (&coefficients)[count]) {
 
 inline float power_of_two(float n) { return from_bits((bits(n + kRounder) << 23) + 0x3f800000); }
 
+/// (eʳ − 1 − r) / r² on |r| ≤ ln 2 / 2.
+inline float exp_tail(float r) {
+  return polynomial(r, {0.4999999305f, 0.1666651479f, 0.04166845622f, 0.008369418833f, 0.001381317947f});
+}
+
+/// For |x| ≤ 80.
+inline float exp_moderate(float x) {
+  const float n = (x * 0x1.715476p0f + kRounder) - kRounder;
+  const float r = (x - n * kLn2High) - n * kLn2Low;
+  return (1.0f + (r + r * r * exp_tail(r))) * power_of_two(n);
+}
+
 inline float exp(float x) {
   x = x < -104.0f ? -104.0f : x;
   x = x > 89.0f ? 89.0f : x;
   const float n = (x * 0x1.715476p0f + kRounder) - kRounder;
   const float high = x - n * kLn2High, low = n * kLn2Low;
   const float r = high - low;
-  const float tail = polynomial(r, {0.4999999305f, 0.1666651479f, 0.04166845622f, 0.008369418833f, 0.001381317947f});
+  const float tail = exp_tail(r);
   const float half = (n * 0.5f + kRounder) - kRounder;
   return (1.0f + (r + (r * r * tail + ((high - r) - low)))) * power_of_two(half) * power_of_two(n - half);
 }
@@ -98,7 +110,7 @@ inline float tanh(float x) {
   const float a = magnitude(x), z = a * a;
   const float near_zero = a + a * z * polynomial(z, {-0.333332832f, 0.1333147011f, -0.05374161778f, 0.02064412052f,
                                                      -0.005709480399f});
-  const float far = 1.0f - 2.0f / (exp(2.0f * a) + 1.0f);
+  const float far = 1.0f - 2.0f / (exp_moderate(a > 10.0f ? 20.0f : 2.0f * a) + 1.0f);
   return with_sign(a < 0.625f ? near_zero : far, x);
 }
 
@@ -115,8 +127,9 @@ inline float erf(float x) {
   const float near_zero = a + a * polynomial(z, {0.1283791659f, -0.3761262714f, 0.1128360018f, -0.02685444468f,
                                                  0.005189535425f, -0.0008020841518f, 7.889119072e-5f});
   const float y = a > 4.0f ? 4.0f : a;
-  const float far = 1.0f - exp(-polynomial(y, {-8.041797581e-5f, 1.129079697f, 0.6341855096f, 0.1074077825f,
-                                               -0.02459152052f, 0.00398559299f, -0.0003995120903f, 1.83754206e-5f}));
+  const float far = 1.0f - exp_moderate(-polynomial(y, {-8.041797581e-5f, 1.129079697f, 0.6341855096f, 0.1074077825f,
+                                                        -0.02459152052f, 0.00398559299f, -0.0003995120903f,
+                                                        1.83754206e-5f}));
   return with_sign(a < 1.0f ? near_zero : far, x);
 }
 

@@ -1,6 +1,6 @@
+#include "cpu/steps/block_copy.h"
 #include "cpu/steps/kernels.h"
 #include "cpu/steps/order_key.h"
-#include "cpu/steps/block_copy.h"
 
 namespace ftrans::cpu::steps {
 namespace {
@@ -8,12 +8,14 @@ namespace {
 constexpr int64_t kGrain = 1 << 15;
 constexpr int64_t kBlock = 512;
 
-/// Rank of an element for the search of the first maximum: argmin turns the order round, but NaN stays greatest.
+/// Rank of an element for the search of the first maximum: argmin turns the order round, but NaN stays
+/// greatest.
 template <typename T, bool minimum>
 auto rank(T value) {
   const auto key = order_key(value);
   if constexpr (!minimum) return key;
-  return key == static_cast<decltype(key)>(-1) && is_nan(load(value)) ? key : static_cast<decltype(key)>(~key);
+  return key == static_cast<decltype(key)>(-1) && is_nan(load(value)) ? key
+                                                                      : static_cast<decltype(key)>(~key);
 }
 
 /// Index of the first element of greatest rank in a row without gaps.
@@ -37,7 +39,8 @@ FTRANS_MULTIVERSION int64_t search_row(const T* row, int64_t length) {
 
 /// The same for `width` (≤ kBlock) neighbouring columns, whose elements are `stride` apart.
 template <typename T, bool minimum>
-FTRANS_MULTIVERSION void search_columns(const T* data, int64_t length, int64_t stride, int64_t width, int32_t* output) {
+FTRANS_MULTIVERSION void search_columns(const T* data, int64_t length, int64_t stride, int64_t width,
+                                        int32_t* output) {
   using Key = decltype(rank<T, minimum>(T{}));
   Key best[kBlock];
   for (int64_t j = 0; j < width; ++j) {
@@ -75,7 +78,8 @@ void arg_reduce(const StepArguments& arguments) {
           if (split.inner == 1) {
             *result = static_cast<int32_t>(search_row<T, minimum>(first, split.length));
           } else {
-            search_columns<T, minimum>(first, split.length, split.inner, std::min(width, split.inner - column), result);
+            search_columns<T, minimum>(first, split.length, split.inner,
+                                       std::min(width, split.inner - column), result);
           }
         }
       });

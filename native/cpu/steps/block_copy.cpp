@@ -15,7 +15,8 @@ struct Unit16 {
 };
 
 template <typename Unit>
-void copy_row(int64_t count, const Unit* source, int64_t source_stride, Unit* destination, int64_t destination_stride) {
+void copy_row(int64_t count, const Unit* source, int64_t source_stride, Unit* destination,
+              int64_t destination_stride) {
   if (destination_stride != 1) {
     for (int64_t i = 0; i < count; ++i) destination[i * destination_stride] = source[i * source_stride];
   } else if (source_stride == 1) {
@@ -47,7 +48,8 @@ void transpose(int64_t rows, int64_t columns, const Unit* source, int64_t source
         }
       } else {
         for (int64_t i = 0; i < std::min(kTile, rows - row); ++i) {
-          copy_row(std::min(kTile, columns - column), from + i, source_stride, to + i * destination_stride, 1);
+          copy_row(std::min(kTile, columns - column), from + i, source_stride, to + i * destination_stride,
+                   1);
         }
       }
     }
@@ -57,13 +59,14 @@ void transpose(int64_t rows, int64_t columns, const Unit* source, int64_t source
 }  // namespace
 
 BlockCopy::BlockCopy(int64_t itemsize, const int64_t* shape, int ndim, const int64_t* source_strides,
-                         const int64_t* destination_strides)
+                     const int64_t* destination_strides)
     : itemsize_(itemsize), bytes_(itemsize) {
   for (int i = 0; i < ndim; ++i) {
     bytes_ *= shape[i];
     if (shape[i] == 1) continue;
     axes_.push_back({shape[i], source_strides[i], destination_strides[i]});
-    for (int j = axes_.size() - 1; j > 0 && std::abs(axes_[j - 1].destination) < std::abs(axes_[j].destination); --j) {
+    for (int j = axes_.size() - 1;
+         j > 0 && std::abs(axes_[j - 1].destination) < std::abs(axes_[j].destination); --j) {
       std::swap(axes_[j - 1], axes_[j]);
     }
   }
@@ -72,7 +75,8 @@ BlockCopy::BlockCopy(int64_t itemsize, const int64_t* shape, int ndim, const int
   for (int i = 1; i < axes_.size(); ++i) {
     Axis& outer = axes_[last];
     const Axis& inner = axes_[i];
-    if (outer.source == inner.source * inner.extent && outer.destination == inner.destination * inner.extent) {
+    if (outer.source == inner.source * inner.extent &&
+        outer.destination == inner.destination * inner.extent) {
       outer = {outer.extent * inner.extent, inner.source, inner.destination};
     } else {
       axes_[++last] = inner;
@@ -114,11 +118,16 @@ void BlockCopy::run(const void* source, void* destination) const {
     run_axes(0, static_cast<const Unit*>(source), static_cast<Unit*>(destination));
   };
   switch (itemsize_) {
-    case 1: return run_as(TypeTag<uint8_t>{});
-    case 2: return run_as(TypeTag<uint16_t>{});
-    case 4: return run_as(TypeTag<uint32_t>{});
-    case 8: return run_as(TypeTag<uint64_t>{});
-    default: return run_as(TypeTag<Unit16>{});
+    case 1:
+      return run_as(TypeTag<uint8_t>{});
+    case 2:
+      return run_as(TypeTag<uint16_t>{});
+    case 4:
+      return run_as(TypeTag<uint32_t>{});
+    case 8:
+      return run_as(TypeTag<uint64_t>{});
+    default:
+      return run_as(TypeTag<Unit16>{});
   }
 }
 

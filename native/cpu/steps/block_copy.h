@@ -15,7 +15,7 @@ class BlockCopy {
  public:
   /// Strides in elements; source strides may be 0 (fill) or negative.
   BlockCopy(int64_t itemsize, const int64_t* shape, int ndim, const int64_t* source_strides,
-              const int64_t* destination_strides);
+            const int64_t* destination_strides);
 
   /// Copies on the calling thread.
   void run(const void* source, void* destination) const;
@@ -36,19 +36,20 @@ class BlockCopy {
   int64_t itemsize_;
   int64_t bytes_;
   InlineVector<Axis, 6> axes_;  ///< none has extent 1
-  bool transposes_ = false;  ///< unit stride of the source along the last axis but one, of the destination along the last
+  bool transposes_ =
+      false;  ///< unit stride of the source along the last axis but one, of the destination along the last
 };
 
 /// Copies on all threads where it is worth it.
 inline void copy_block(int64_t itemsize, const int64_t* shape, int ndim, const void* source,
-                         const int64_t* source_strides, void* destination, const int64_t* destination_strides) {
+                       const int64_t* source_strides, void* destination, const int64_t* destination_strides) {
   BlockCopy(itemsize, shape, ndim, source_strides, destination_strides).run_parallel(source, destination);
 }
 
 /// Copies `source` to `destination` (of the same shape), whatever their strides are.
 inline void copy_view(const TensorView& source, const TensorView& destination) {
   copy_block(itemsize(source.dtype), source.shape, source.ndim, source.data, source.strides, destination.data,
-               destination.strides);
+             destination.strides);
 }
 
 /// The elements of a view in row-major order: its own memory, or a copy where it has gaps.
@@ -60,7 +61,7 @@ class Contiguous {
     copy_.emplace(view.size() * size);
     data_ = copy_->data();
     copy_block(size, view.shape, view.ndim, view.data, view.strides, copy_->data(),
-                 row_major(view.shape, view.ndim).data());
+               row_major(view.shape, view.ndim).data());
   }
   template <typename T>
   const T* as() const {

@@ -1,16 +1,17 @@
 #include <cstring>
 #include <limits>
 
-#include "cpu/steps/kernels.h"
 #include "cpu/steps/block_copy.h"
+#include "cpu/steps/kernels.h"
 
 namespace ftrans::cpu::steps {
 namespace {
 
-constexpr int64_t kGrain = 1 << 13;  // elements (and at least one index) a thread takes at a time
-constexpr int64_t kBlock = 256;      // windows located at a time
-constexpr int64_t kSharedWindow = 8; // smaller windows cost less to apply than to pass over
-constexpr int64_t kOutside = std::numeric_limits<int64_t>::min();  // for the offset of a window not inside the operand
+constexpr int64_t kGrain = 1 << 13;   // elements (and at least one index) a thread takes at a time
+constexpr int64_t kBlock = 256;       // windows located at a time
+constexpr int64_t kSharedWindow = 8;  // smaller windows cost less to apply than to pass over
+constexpr int64_t kOutside =
+    std::numeric_limits<int64_t>::min();  // for the offset of a window not inside the operand
 
 enum class IndexMode : int64_t { Fill, Clip, PromiseInBounds };
 
@@ -33,17 +34,19 @@ class ParameterReader {
   const int64_t* next_;
 };
 
-bool contains(const Dims& axes, int64_t axis) { return std::find(axes.begin(), axes.end(), axis) != axes.end(); }
+bool contains(const Dims& axes, int64_t axis) {
+  return std::find(axes.begin(), axes.end(), axis) != axes.end();
+}
 
 /// How the index vectors map to windows of the operand; gather and scatter share it.
 struct WindowMap {
-  TensorView operand;          ///< of the gather; the result of the scatter
+  TensorView operand;  ///< of the gather; the result of the scatter
   TensorView indices;
-  Dims window_shape{};         ///< extent of the window along every operand axis
-  Dims start_axes{};           ///< operand axis of each component of an index vector
+  Dims window_shape{};  ///< extent of the window along every operand axis
+  Dims start_axes{};    ///< operand axis of each component of an index vector
   Dims operand_batching{};
   Dims indices_batching{};
-  Dims batch_strides{};        ///< of the windows' side (gather's output, scatter's updates) along the batch axes
+  Dims batch_strides{};  ///< of the windows' side (gather's output, scatter's updates) along the batch axes
   IndexMode mode{};
 
   int batch_axes() const { return indices.ndim - 1; }
@@ -54,8 +57,8 @@ struct WindowMap {
   }
 };
 
-/// Strides of an array's axes that belong to the window (in the order of the operand's axes, 0 where the window has
-/// extent 1 and no axis) and to the batch.
+/// Strides of an array's axes that belong to the window (in the order of the operand's axes, 0 where the
+/// window has extent 1 and no axis) and to the batch.
 void split_strides(const Dims& strides, const Dims& window_axes, const Dims& missing_axes, int operand_ndim,
                    Dims& window_strides, Dims& batch_strides) {
   window_strides.resize(operand_ndim);
@@ -80,8 +83,8 @@ class WindowLocator {
     }
   }
 
-  /// For windows [begin, begin + count) in row-major order of the batch: their offsets, in elements, in the operand
-  /// (kOutside if not inside) and in the array on the windows' side.
+  /// For windows [begin, begin + count) in row-major order of the batch: their offsets, in elements, in the
+  /// operand (kOutside if not inside) and in the array on the windows' side.
   void locate(int64_t begin, int64_t count, int64_t* operand_offsets, int64_t* window_offsets) const {
     dispatch(map_.indices.dtype, [&]<typename T>(TypeTag<T>) {
       if constexpr (std::is_integral_v<T>) locate_as<T>(begin, count, operand_offsets, window_offsets);
@@ -112,9 +115,9 @@ class WindowLocator {
       }
       for (int component = 0; component < map_.start_axes.size(); ++component) {
         const int axis = static_cast<int>(map_.start_axes[component]);
-        add_component(indices.as<const Index>() + index_offset + component * indices.strides[last + 1], index_stride, run,
-                      map_.operand.shape[axis] - map_.window_shape[axis], map_.operand.strides[axis],
-                      operand_offsets + done);
+        add_component(indices.as<const Index>() + index_offset + component * indices.strides[last + 1],
+                      index_stride, run, map_.operand.shape[axis] - map_.window_shape[axis],
+                      map_.operand.strides[axis], operand_offsets + done);
       }
       done += run;
       if (done == count) return;
@@ -125,8 +128,8 @@ class WindowLocator {
 
   /// Adds one component's share to the offsets of a run of windows.
   template <typename Index>
-  void add_component(const Index* index, int64_t index_stride, int64_t run, int64_t limit, int64_t operand_stride,
-                     int64_t* offsets) const {
+  void add_component(const Index* index, int64_t index_stride, int64_t run, int64_t limit,
+                     int64_t operand_stride, int64_t* offsets) const {
     for (int64_t i = 0; i < run; ++i) {
       int64_t start = static_cast<int64_t>(index[i * index_stride]);
       if constexpr (std::is_same_v<Index, uint64_t>) {
@@ -188,7 +191,8 @@ void gather(const StepArguments& arguments) {
   dispatch(operand.dtype, [&]<typename T>(TypeTag<T>) {
     const T fill = fill_value<T>();
     const Dims zeros(operand.ndim);
-    const BlockCopy fill_window(size, map.window_shape.data(), operand.ndim, zeros.data(), window_strides.data());
+    const BlockCopy fill_window(size, map.window_shape.data(), operand.ndim, zeros.data(),
+                                window_strides.data());
     const T* from = operand.as<const T>();
     T* to = output.as<T>();
     const auto gather_block = [&](int64_t begin, int64_t count) {
@@ -250,9 +254,11 @@ class WindowCombiner {
 
  private:
   void run_axes(int axis, T* target, const T* update) const {
-    const int64_t extent = shape_[axis], target_stride = target_strides_[axis], update_stride = update_strides_[axis];
+    const int64_t extent = shape_[axis], target_stride = target_strides_[axis],
+                  update_stride = update_strides_[axis];
     if (axis < shape_.size() - 1) {
-      for (int64_t i = 0; i < extent; ++i) run_axes(axis + 1, target + i * target_stride, update + i * update_stride);
+      for (int64_t i = 0; i < extent; ++i)
+        run_axes(axis + 1, target + i * target_stride, update + i * update_stride);
     } else if (target_stride == 1 && update_stride == 1) {
       run_row(extent, target, update);
     } else {
@@ -349,11 +355,16 @@ void scatter(const StepArguments& arguments) {
   dispatch(output.dtype, [&]<typename T>(TypeTag<T>) {
     const T* source = updates.as<const T>();
     switch (kind) {
-      case 0: return scatter_windows<SetOperation>(map, window_strides, source, unique);
-      case 1: return scatter_windows<AddOperation>(map, window_strides, source, unique);
-      case 2: return scatter_windows<MulOperation>(map, window_strides, source, unique);
-      case 3: return scatter_windows<MinOperation>(map, window_strides, source, unique);
-      default: return scatter_windows<MaxOperation>(map, window_strides, source, unique);
+      case 0:
+        return scatter_windows<SetOperation>(map, window_strides, source, unique);
+      case 1:
+        return scatter_windows<AddOperation>(map, window_strides, source, unique);
+      case 2:
+        return scatter_windows<MulOperation>(map, window_strides, source, unique);
+      case 3:
+        return scatter_windows<MinOperation>(map, window_strides, source, unique);
+      default:
+        return scatter_windows<MaxOperation>(map, window_strides, source, unique);
     }
   });
 }

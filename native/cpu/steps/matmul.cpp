@@ -1,8 +1,8 @@
 #include <cstring>
 
 #include "cpu/blas.h"
-#include "cpu/steps/kernels.h"
 #include "cpu/steps/block_copy.h"
+#include "cpu/steps/kernels.h"
 
 namespace ftrans::cpu::steps {
 namespace {
@@ -74,14 +74,16 @@ enum class Layout {
 /// An operand as a batch of matrices, copied if its layout asks for it.
 class Operand {
  public:
-  Operand(const TensorView& view, const Dims& batch_axes, const Dims& row_axes, const Dims& column_axes, Layout layout) {
+  Operand(const TensorView& view, const Dims& batch_axes, const Dims& row_axes, const Dims& column_axes,
+          Layout layout) {
     const int64_t rows = extent_of(view, row_axes), columns = extent_of(view, column_axes);
     matrices_.data = view.data;
     if (merged_stride(view, row_axes, matrices_.row_stride) &&
         merged_stride(view, column_axes, matrices_.column_stride)) {
       const int64_t row_stride = matrices_.row_stride, column_stride = matrices_.column_stride;
       if (layout == Layout::Any || has_dense_rows(rows, columns, row_stride, column_stride) ||
-          (layout == Layout::DenseRowsOrColumns && has_dense_rows(columns, rows, column_stride, row_stride))) {
+          (layout == Layout::DenseRowsOrColumns &&
+           has_dense_rows(columns, rows, column_stride, row_stride))) {
         for (int64_t axis : batch_axes) matrices_.batch_strides.push_back(view.strides[axis]);
         return;
       }
@@ -95,7 +97,8 @@ class Operand {
     }
     const Dims dense = row_major(shape.data(), shape.size());
     copy_.emplace(view.size() * itemsize(view.dtype));
-    copy_block(itemsize(view.dtype), shape.data(), shape.size(), view.data, strides.data(), copy_->data(), dense.data());
+    copy_block(itemsize(view.dtype), shape.data(), shape.size(), view.data, strides.data(), copy_->data(),
+               dense.data());
     matrices_ = {copy_->data(), columns, 1, Dims(dense.data(), batch_axes.size())};
   }
 
@@ -122,7 +125,8 @@ struct Product {
   T* result;
 };
 
-/// Calls function(Product<T>) for every matrix of the batch: several threads take matrices if there are enough.
+/// Calls function(Product<T>) for every matrix of the batch: several threads take matrices if there are
+/// enough.
 template <typename T, typename Function>
 void for_each_product(const Products& products, Function function) {
   const int axes = products.batch_shape.size();
@@ -137,7 +141,9 @@ void for_each_product(const Products& products, Function function) {
         lhs_data += coordinate[axis] * lhs.batch_strides[axis];
         rhs_data += coordinate[axis] * rhs.batch_strides[axis];
       }
-      function(Product<T>{products.rows, products.columns, products.depth,
+      function(Product<T>{products.rows,
+                          products.columns,
+                          products.depth,
                           {lhs_data, lhs.row_stride, lhs.column_stride},
                           {rhs_data, rhs.row_stride, rhs.column_stride},
                           static_cast<T*>(products.result) + i * products.rows * products.columns});
@@ -181,10 +187,14 @@ void multiply_all_columns(const Product<T>& product, int64_t column_stride) {
   for (; column + 8 <= product.columns; column += 8) multiply_columns<8>(product, column, column_stride);
   for (; column + 4 <= product.columns; column += 4) multiply_columns<4>(product, column, column_stride);
   switch (product.columns - column) {
-    case 3: return multiply_columns<3>(product, column, column_stride);
-    case 2: return multiply_columns<2>(product, column, column_stride);
-    case 1: return multiply_columns<1>(product, column, column_stride);
-    default: return;
+    case 3:
+      return multiply_columns<3>(product, column, column_stride);
+    case 2:
+      return multiply_columns<2>(product, column, column_stride);
+    case 1:
+      return multiply_columns<1>(product, column, column_stride);
+    default:
+      return;
   }
 }
 
@@ -205,7 +215,8 @@ FTRANS_MULTIVERSION T dot(int64_t length, const T* x, int64_t x_stride, const T*
   int64_t i = 0;
   if (x_stride == 1 && y_stride == 1) {
     for (; i + kLanes <= length; i += kLanes) {
-      for (int64_t lane = 0; lane < kLanes; ++lane) sums[lane] += MulOperation::apply(x[i + lane], y[i + lane]);
+      for (int64_t lane = 0; lane < kLanes; ++lane)
+        sums[lane] += MulOperation::apply(x[i + lane], y[i + lane]);
     }
   }
   for (; i < length; ++i) sums[i % kLanes] += MulOperation::apply(x[i * x_stride], y[i * y_stride]);
@@ -225,8 +236,8 @@ T parallel_dot(int64_t length, const T* x, int64_t x_stride, const T* y, int64_t
   T* sums = scratch.as<T>();
   ThreadPool::instance().parallel_for(parts, 1, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
-      sums[i] = dot(std::min(kPart, length - i * kPart), x + i * kPart * x_stride, x_stride, y + i * kPart * y_stride,
-                    y_stride);
+      sums[i] = dot(std::min(kPart, length - i * kPart), x + i * kPart * x_stride, x_stride,
+                    y + i * kPart * y_stride, y_stride);
     }
   });
   T sum{};
@@ -275,11 +286,12 @@ BlasMatrix<float> widen_matrix(Matrix<T> matrix, int64_t rows, int64_t columns, 
     std::swap(rows, columns);
     std::swap(matrix.row_stride, matrix.column_stride);
   }
-  ThreadPool::instance().parallel_for(rows, std::max<int64_t>(1, kPartWork / columns), [&](int64_t begin, int64_t end) {
-    for (int64_t row = begin; row < end; ++row) {
-      widen(matrix.data + row * matrix.row_stride, columns, matrix.column_stride, memory + row * columns);
-    }
-  });
+  ThreadPool::instance().parallel_for(
+      rows, std::max<int64_t>(1, kPartWork / columns), [&](int64_t begin, int64_t end) {
+        for (int64_t row = begin; row < end; ++row) {
+          widen(matrix.data + row * matrix.row_stride, columns, matrix.column_stride, memory + row * columns);
+        }
+      });
   return {memory, columns, transposed};
 }
 
@@ -289,7 +301,8 @@ void multiply_half(const Product<T>& product) {
   constexpr int64_t kPanel = 1024;
   const auto [rows, columns, depth, lhs, rhs, result] = product;
   const int64_t panel = std::min(kPanel, rows);
-  const Scratch scratch((panel * depth + depth * columns + panel * columns) * static_cast<int64_t>(sizeof(float)));
+  const Scratch scratch((panel * depth + depth * columns + panel * columns) *
+                        static_cast<int64_t>(sizeof(float)));
   float* rhs_memory = scratch.as<float>();
   float* lhs_memory = rhs_memory + depth * columns;
   float* product_memory = lhs_memory + panel * depth;
@@ -297,7 +310,8 @@ void multiply_half(const Product<T>& product) {
   for (int64_t row = 0; row < rows; row += kPanel) {
     const int64_t count = std::min(kPanel, rows - row);
     const Matrix<T> part{lhs.data + row * lhs.row_stride, lhs.row_stride, lhs.column_stride};
-    blas_gemm(count, columns, depth, widen_matrix(part, count, depth, lhs_memory), b, product_memory, columns);
+    blas_gemm(count, columns, depth, widen_matrix(part, count, depth, lhs_memory), b, product_memory,
+              columns);
     T* rounded = result + row * columns;
     ThreadPool::instance().parallel_for(count * columns, kPartWork, [&](int64_t begin, int64_t end) {
       round_to(product_memory + begin, end - begin, rounded + begin);
@@ -305,7 +319,8 @@ void multiply_half(const Product<T>& product) {
   }
 }
 
-/// Rows [begin, end) of a product of integers (wrapping around) or booleans (or of ands). The right side has dense rows.
+/// Rows [begin, end) of a product of integers (wrapping around) or booleans (or of ands). The right side has
+/// dense rows.
 template <typename T>
 FTRANS_MULTIVERSION void multiply_integer_rows(const Product<T>& product, int64_t begin, int64_t end) {
   constexpr int64_t kDepthBlock = 128, kColumnBlock = 1024 / sizeof(T), kRows = 4;
@@ -322,7 +337,8 @@ FTRANS_MULTIVERSION void multiply_integer_rows(const Product<T>& product, int64_
           for (int64_t i = i0; i < i0 + height; ++i) {
             const T factor = lhs(i, k);
             T* to = result + i * columns + j0;
-            for (int64_t j = 0; j < width; ++j) to[j] = AddOperation::apply(to[j], MulOperation::apply(factor, from[j]));
+            for (int64_t j = 0; j < width; ++j)
+              to[j] = AddOperation::apply(to[j], MulOperation::apply(factor, from[j]));
           }
         }
       }
@@ -333,9 +349,8 @@ FTRANS_MULTIVERSION void multiply_integer_rows(const Product<T>& product, int64_
 template <typename T>
 void multiply_integer(const Product<T>& product) {
   const int64_t grain = std::max<int64_t>(4, kPartWork / (product.columns * product.depth));
-  ThreadPool::instance().parallel_for(product.rows, grain, [&](int64_t begin, int64_t end) {
-    multiply_integer_rows(product, begin, end);
-  });
+  ThreadPool::instance().parallel_for(
+      product.rows, grain, [&](int64_t begin, int64_t end) { multiply_integer_rows(product, begin, end); });
 }
 
 template <typename T>
@@ -355,17 +370,20 @@ void multiply(const Products& products) {
 struct SideAxes {
   Dims batch, contracting, free;
 
-  SideAxes(const TensorView& view, const int64_t* contracting_axes, int contracting_count, const int64_t* batch_axes,
-           int batch_count)
+  SideAxes(const TensorView& view, const int64_t* contracting_axes, int contracting_count,
+           const int64_t* batch_axes, int batch_count)
       : batch(batch_axes, batch_count), contracting(contracting_axes, contracting_count) {
-    const auto contains = [](const Dims& axes, int axis) { return std::find(axes.begin(), axes.end(), axis) != axes.end(); };
+    const auto contains = [](const Dims& axes, int axis) {
+      return std::find(axes.begin(), axes.end(), axis) != axes.end();
+    };
     for (int axis = 0; axis < view.ndim; ++axis) {
       if (!contains(batch, axis) && !contains(contracting, axis)) free.push_back(axis);
     }
   }
 };
 
-/// Brings the pairs of contracted axes into the order of the left side's memory, in which they may amount to one axis.
+/// Brings the pairs of contracted axes into the order of the left side's memory, in which they may amount to
+/// one axis.
 void order_contraction(const TensorView& lhs, Dims& lhs_axes, Dims& rhs_axes) {
   for (int i = 1; i < lhs_axes.size(); ++i) {
     for (int j = i; j > 0 && lhs.strides[lhs_axes[j - 1]] < lhs.strides[lhs_axes[j]]; --j) {

@@ -10,7 +10,8 @@ constexpr int64_t kGrain = 1 << 15;
 
 /// Threefry-2x32 with 20 rounds (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011),
 /// in counter mode: output[i] is the xor of the two words that the 64-bit counter i becomes under `key`.
-FTRANS_MULTIVERSION void threefry(uint32_t key0, uint32_t key1, int64_t begin, int64_t end, uint32_t* output) {
+FTRANS_MULTIVERSION void threefry(uint32_t key0, uint32_t key1, int64_t begin, int64_t end,
+                                  uint32_t* output) {
   constexpr int kRotations[2][4] = {{13, 15, 26, 6}, {17, 29, 16, 24}};
   const uint32_t keys[3] = {key0, key1, key0 ^ key1 ^ 0x1BD11BDAu};
   while (begin < end) {
@@ -52,7 +53,8 @@ void random_bits(const StepArguments& arguments) {
     const Dims coordinate = coordinate_of(which, key.shape, key_axes);
     const uint32_t* words = key.as<const uint32_t>();
     for (int axis = 0; axis < key_axes; ++axis) words += coordinate[axis] * key.strides[axis];
-    threefry(words[0], words[key.strides[key_axes]], begin, end, output.as<uint32_t>() + which * per_key + begin);
+    threefry(words[0], words[key.strides[key_axes]], begin, end,
+             output.as<uint32_t>() + which * per_key + begin);
   };
   ThreadPool& pool = ThreadPool::instance();
   if (per_key > kGrain) {

@@ -1,13 +1,13 @@
 #include <memory>
 
-#include "cpu/steps/kernels.h"
 #include "cpu/steps/block_copy.h"
+#include "cpu/steps/kernels.h"
 
 namespace ftrans::cpu::steps {
 namespace {
 
 constexpr int64_t kGrain = 1 << 15;
-constexpr int64_t kLanes = 8;        // independent chains of operations, to hide the latency of each
+constexpr int64_t kLanes = 8;  // independent chains of operations, to hide the latency of each
 constexpr int64_t kLaneLength = 128;
 constexpr int64_t kBlock = kLanes * kLaneLength;
 
@@ -23,8 +23,8 @@ struct Row {
   void set(int64_t index, ComputeType<T> value) const { output[position(index)] = store<T>(value); }
 };
 
-/// Scans a row in blocks of kBlock elements. The order of operations depends on the length alone (not on who scans
-/// which block), so results do not change with the number of threads.
+/// Scans a row in blocks of kBlock elements. The order of operations depends on the length alone (not on who
+/// scans which block), so results do not change with the number of threads.
 template <typename Operation, typename T, bool reverse>
 struct RowScan {
   using Compute = ComputeType<T>;
@@ -47,7 +47,8 @@ struct RowScan {
   }
 
   /// Writes a scanned lane, combined with all that comes before it (nullptr: nothing).
-  FTRANS_MULTIVERSION static void write(Row<T, reverse> row, int64_t begin, const Compute* lane, const Compute* before) {
+  FTRANS_MULTIVERSION static void write(Row<T, reverse> row, int64_t begin, const Compute* lane,
+                                        const Compute* before) {
     if (before == nullptr) {
       for (int64_t i = 0; i < kLaneLength; ++i) row.set(begin + i, lane[i]);
     } else {
@@ -134,8 +135,8 @@ struct RowScan {
 
 /// Scans `width` (≤ kBlock) neighbouring columns, whose elements are `stride` apart.
 template <typename Operation, typename T>
-FTRANS_MULTIVERSION void scan_columns(const T* input, T* output, int64_t length, int64_t stride, int64_t width,
-                                      bool reverse) {
+FTRANS_MULTIVERSION void scan_columns(const T* input, T* output, int64_t length, int64_t stride,
+                                      int64_t width, bool reverse) {
   ComputeType<T> running[kBlock];
   for (int64_t i = 0; i < length; ++i) {
     const int64_t offset = (reverse ? length - 1 - i : i) * stride;

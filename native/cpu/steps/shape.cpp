@@ -1,5 +1,5 @@
-#include "cpu/steps/kernels.h"
 #include "cpu/steps/block_copy.h"
+#include "cpu/steps/kernels.h"
 
 namespace ftrans::cpu::steps {
 namespace {
@@ -7,7 +7,8 @@ namespace {
 int64_t read_integer(const TensorView& vector, int64_t index) {
   int64_t result = 0;
   dispatch(vector.dtype, [&]<typename T>(TypeTag<T>) {
-    if constexpr (std::is_integral_v<T>) result = static_cast<int64_t>(vector.as<T>()[index * vector.strides[0]]);
+    if constexpr (std::is_integral_v<T>)
+      result = static_cast<int64_t>(vector.as<T>()[index * vector.strides[0]]);
   });
   return result;
 }
@@ -31,8 +32,8 @@ void dynamic_slice(const StepArguments& arguments) {
   const TensorView& output = arguments.outputs[0];
   const int64_t size = itemsize(operand.dtype);
   const int64_t offset = clamped_offset(operand, arguments.parameters, arguments.inputs[1]);
-  copy_block(size, output.shape, output.ndim, byte_offset(operand.data, offset * size), operand.strides, output.data,
-               output.strides);
+  copy_block(size, output.shape, output.ndim, byte_offset(operand.data, offset * size), operand.strides,
+             output.data, output.strides);
 }
 
 void dynamic_update_slice(const StepArguments& arguments) {
@@ -41,8 +42,8 @@ void dynamic_update_slice(const StepArguments& arguments) {
   const int64_t size = itemsize(output.dtype);
   if (!arguments.first_input_is_output) copy_view(arguments.inputs[0], output);
   const int64_t offset = clamped_offset(output, update.shape, arguments.inputs[2]);
-  copy_block(size, update.shape, update.ndim, update.data, update.strides, byte_offset(output.data, offset * size),
-               output.strides);
+  copy_block(size, update.shape, update.ndim, update.data, update.strides,
+             byte_offset(output.data, offset * size), output.strides);
 }
 
 void concatenate(const StepArguments& arguments) {
@@ -68,7 +69,8 @@ void pad(const StepArguments& arguments) {
   const int64_t size = itemsize(operand.dtype);
   if (output.size() == 0) return;
 
-  // Per axis, the elements [first, first + count) of the operand land in the output, from position `start` on.
+  // Per axis, the elements [first, first + count) of the operand land in the output, from position `start`
+  // on.
   const Dims output_strides = row_major(output.shape, ndim);
   Dims count(ndim), start(ndim), step_strides(ndim), zeros(ndim);
   const char* source = operand.as<const char>();
@@ -89,7 +91,8 @@ void pad(const StepArguments& arguments) {
   const auto fill = [&](const Dims& shape, char* block) {
     copy_block(size, shape.data(), ndim, value.data, zeros.data(), block, output_strides.data());
   };
-  if (dense) {  // only the borders: on both sides of one axis after another, within what the earlier axes left
+  if (dense) {  // only the borders: on both sides of one axis after another, within what the earlier axes
+                // left
     Dims shape(output.shape, ndim);
     char* block = output.as<char>();
     for (int axis = 0; axis < ndim; ++axis) {

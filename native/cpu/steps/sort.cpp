@@ -2,9 +2,9 @@
 #include <memory>
 #include <vector>
 
+#include "cpu/steps/block_copy.h"
 #include "cpu/steps/kernels.h"
 #include "cpu/steps/order_key.h"
-#include "cpu/steps/block_copy.h"
 
 namespace ftrans::cpu::steps {
 namespace {
@@ -62,7 +62,8 @@ void radix_sort(Item* items, Item* scratch, int64_t length, int chunks, KeyOf ke
   Item* source = items;
   Item* destination = scratch;
   for (int shift = 0; shift < kKeyBits; shift += digit_bits) {
-    if (radix_pass<digit_bits>(source, destination, length, shift, chunks, key_of)) std::swap(source, destination);
+    if (radix_pass<digit_bits>(source, destination, length, shift, chunks, key_of))
+      std::swap(source, destination);
   }
   if (source != items) std::memcpy(items, source, static_cast<size_t>(length) * sizeof(Item));
 }
@@ -75,7 +76,8 @@ void sort_items(Item* items, Item* scratch, int64_t length, KeyOf key_of) {
     if constexpr (std::is_integral_v<Item>) {
       std::sort(items, items + length);
     } else {
-      std::stable_sort(items, items + length, [&](const Item& a, const Item& b) { return key_of(a) < key_of(b); });
+      std::stable_sort(items, items + length,
+                       [&](const Item& a, const Item& b) { return key_of(a) < key_of(b); });
     }
   } else if (length < kWideDigitLength) {
     radix_sort<8>(items, scratch, length, 1, key_of);
@@ -97,7 +99,8 @@ FTRANS_MULTIVERSION void from_keys(const decltype(order_key(T{}))* keys, int64_t
 /// Gives the zeros of a sorted row the signs that they have, in this order, in the row it was made from.
 template <typename T>
 void restore_zeros(const T* original, int64_t length, T* sorted) {
-  T* zero = std::lower_bound(sorted, sorted + length, T{}, [](T a, T b) { return order_key(a) < order_key(b); });
+  T* zero =
+      std::lower_bound(sorted, sorted + length, T{}, [](T a, T b) { return order_key(a) < order_key(b); });
   const T* end = sorted + length;
   for (int64_t i = 0; zero < end && load(*zero) == 0 && i < length; ++i) {
     if (load(original[i]) == 0) *zero++ = original[i];
@@ -115,14 +118,17 @@ void sort_by(const T* keys, Entry<Key>* entries, Entry<Key>* scratch, int64_t le
 class RowSorter {
  public:
   RowSorter(const StepArguments& arguments, int64_t length)
-      : dtypes_(arguments.input_count), length_(length), key_count_(static_cast<int>(arguments.parameters[1])) {
+      : dtypes_(arguments.input_count),
+        length_(length),
+        key_count_(static_cast<int>(arguments.parameters[1])) {
     for (int i = 0; i < arguments.input_count; ++i) dtypes_[i] = arguments.inputs[i].dtype;
     for (int i = 0; i < key_count_; ++i) wide_ |= itemsize(dtypes_[i]) >= 8 && dtypes_[i] != Dtype::Complex64;
     wide_ |= length >= int64_t{1} << 32;
   }
 
   /// Sorts rows [begin, end).
-  void run(const std::vector<const char*>& inputs, const std::vector<char*>& outputs, int64_t begin, int64_t end) const {
+  void run(const std::vector<const char*>& inputs, const std::vector<char*>& outputs, int64_t begin,
+           int64_t end) const {
     if (dtypes_.size() == 1 && kind(dtypes_[0]) != 'c') {
       run_single(inputs[0], outputs[0], begin, end);
     } else if (wide_) {
@@ -167,7 +173,9 @@ class RowSorter {
             sort_by(values, entries, entries + length_, length_, [](T value) { return value.imag(); });
             sort_by(values, entries, entries + length_, length_, [](T value) { return value.real(); });
             sort_by(values, entries, entries + length_, length_,  // x+NaNi before NaN+xi, both last
-                    [](T value) { return int8_t(is_nan(value.real()) ? 2 : is_nan(value.imag()) ? 1 : 0); });
+                    [](T value) {
+                      return int8_t(is_nan(value.real()) ? 2 : is_nan(value.imag()) ? 1 : 0);
+                    });
           } else {
             sort_by(values, entries, entries + length_, length_, [](T value) { return value; });
           }
@@ -222,7 +230,8 @@ void sort(const StepArguments& arguments) {
     } else {
       copies.push_back(std::make_unique<Scratch>(input.size() * size));
       inputs.push_back(copies.back()->as<char>());
-      copy_block(size, shape.data(), ndim, input.data, strides.data(), copies.back()->data(), row_strides.data());
+      copy_block(size, shape.data(), ndim, input.data, strides.data(), copies.back()->data(),
+                 row_strides.data());
     }
     if (axis == ndim - 1) {
       outputs.push_back(output.as<char>());
@@ -245,7 +254,7 @@ void sort(const StepArguments& arguments) {
     const TensorView& output = arguments.outputs[i];
     const Dims output_strides = row_major(output.shape, ndim);
     copy_block(itemsize(output.dtype), shape.data(), ndim, outputs[i], row_strides.data(), output.data,
-                 move_to_end(output_strides.data(), ndim, axis).data());
+               move_to_end(output_strides.data(), ndim, axis).data());
   }
 }
 

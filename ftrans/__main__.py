@@ -80,7 +80,8 @@ def show_devices() -> None:
     """Prints the versions and what the operations run on."""
     heading("Where this runs")
     device = ft.default_device()
-    print(f"ftrans {getattr(ft, '__version__', '(source tree)')}, NumPy {np.__version__}, Python {platform.python_version()}")
+    version = getattr(ft, "__version__", "from its source tree")
+    print(f"ftrans {version}, NumPy {np.__version__}, Python {platform.python_version()}")
     print(f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}")
     print(f"default device: {device}")
     print(f"default stream: {ft.default_stream(device)}")

@@ -6,6 +6,7 @@ import math
 import operator
 from typing import Any
 
+from .. import _native
 from .._native import Array, Dtype, bool_, complex64, complex128, float32, float64
 from ..interop import array, asarray, to_array
 from ..primitives import add_p, div_p, eq_p, ge_p, iota_p, mul_p, pow_p, select_p, sub_p

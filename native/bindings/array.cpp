@@ -129,7 +129,9 @@ Ref<Value> concrete_value(PyObject* object, const char* what) {
   return array_of(current).value;
 }
 
-void evaluate(const std::vector<Ref<Value>>& roots, bool blocking) { UnlockedEvaluation().run(roots, blocking); }
+void evaluate(const std::vector<Ref<Value>>& roots, bool blocking) {
+  UnlockedEvaluation().run(roots, blocking);
+}
 
 Ref<Value> ready_value(PyObject* object, const char* what) {
   Ref<Value> value = concrete_value(object, what);
@@ -183,8 +185,9 @@ nb::object nested_list(const Value& value, int axis, const char* data) {
 nb::object single_element(PyObject* self, const char* what) {
   Ref<Value> value = ready_value(self, what);
   if (value->size != 1) {
-    throw nb::value_error((std::string(what) + " needs an array of one element; this one has shape " +
-                           to_string(value->shape)).c_str());
+    throw nb::value_error(
+        (std::string(what) + " needs an array of one element; this one has shape " + to_string(value->shape))
+            .c_str());
   }
   return element_object(value->dtype, value->data());
 }
@@ -195,7 +198,8 @@ PyObject* call_fallback(const char* name, PyObject* const* arguments, size_t cou
   return PyObject_Vectorcall(function, arguments, count, nullptr);
 }
 
-/// A binary operator: the fast path in C++, else the method in Python, reflected where the left operand is foreign.
+/// A binary operator: the fast path in C++, else the method in Python, reflected where the left operand is
+/// foreign.
 template <Opcode kOpcode, bool kFast>
 PyObject* binary_operator(PyObject* left, PyObject* right, const char* name, const char* reflected) {
   return guarded(static_cast<PyObject*>(nullptr), [&]() -> PyObject* {
@@ -212,9 +216,9 @@ PyObject* binary_operator(PyObject* left, PyObject* right, const char* name, con
   });
 }
 
-#define FTRANS_BINARY_SLOT(function, opcode, fast, name)                                             \
-  PyObject* function(PyObject* left, PyObject* right) {                                              \
-    return binary_operator<Opcode::opcode, fast>(left, right, "__" name "__", "__r" name "__");      \
+#define FTRANS_BINARY_SLOT(function, opcode, fast, name)                                        \
+  PyObject* function(PyObject* left, PyObject* right) {                                         \
+    return binary_operator<Opcode::opcode, fast>(left, right, "__" name "__", "__r" name "__"); \
   }
 FTRANS_BINARY_SLOT(slot_add, Add, true, "add")
 FTRANS_BINARY_SLOT(slot_subtract, Sub, true, "sub")
@@ -236,10 +240,10 @@ PyObject* slot_power(PyObject* left, PyObject* right, PyObject*) {
 }
 
 /// An in-place operator: the handle comes to stand for the result.
-#define FTRANS_INPLACE_SLOT(function, name)                                    \
-  PyObject* function(PyObject* self, PyObject* other) {                        \
-    PyObject* arguments[2] = {self, other};                                    \
-    return call_fallback("__" name "__", arguments, 2);                        \
+#define FTRANS_INPLACE_SLOT(function, name)             \
+  PyObject* function(PyObject* self, PyObject* other) { \
+    PyObject* arguments[2] = {self, other};             \
+    return call_fallback("__" name "__", arguments, 2); \
   }
 FTRANS_INPLACE_SLOT(slot_inplace_add, "iadd")
 FTRANS_INPLACE_SLOT(slot_inplace_subtract, "isub")
@@ -290,11 +294,13 @@ int slot_bool(PyObject* self) {
 }
 
 PyObject* slot_int(PyObject* self) {
-  return guarded(static_cast<PyObject*>(nullptr), [&] { return PyNumber_Long(single_element(self, "int()").ptr()); });
+  return guarded(static_cast<PyObject*>(nullptr),
+                 [&] { return PyNumber_Long(single_element(self, "int()").ptr()); });
 }
 
 PyObject* slot_float(PyObject* self) {
-  return guarded(static_cast<PyObject*>(nullptr), [&] { return PyNumber_Float(single_element(self, "float()").ptr()); });
+  return guarded(static_cast<PyObject*>(nullptr),
+                 [&] { return PyNumber_Float(single_element(self, "float()").ptr()); });
 }
 
 PyObject* slot_index(PyObject* self) {
@@ -302,14 +308,19 @@ PyObject* slot_index(PyObject* self) {
     const AvalInfo& type = aval_info(aval_of(array_of(self)));
     if ((kind(type.dtype) != 'i' && kind(type.dtype) != 'u') || !type.shape.empty()) {
       throw nb::type_error(("only an integer array of shape () can be used as an index; this one is " +
-                            std::string(name(type.dtype)) + " of shape " + to_string(type.shape)).c_str());
+                            std::string(name(type.dtype)) + " of shape " + to_string(type.shape))
+                               .c_str());
     }
     return single_element(self, "__index__()").release().ptr();
   });
 }
 
-const Dims& shape_of(const Array& array) { return array.is_traced() ? aval_info(array.aval).shape : array.value->shape; }
-Dtype dtype_of(const Array& array) { return array.is_traced() ? aval_info(array.aval).dtype : array.value->dtype; }
+const Dims& shape_of(const Array& array) {
+  return array.is_traced() ? aval_info(array.aval).shape : array.value->shape;
+}
+Dtype dtype_of(const Array& array) {
+  return array.is_traced() ? aval_info(array.aval).dtype : array.value->dtype;
+}
 
 Py_ssize_t slot_length(PyObject* self) {
   return guarded(Py_ssize_t{-1}, [&]() -> Py_ssize_t {
@@ -363,9 +374,10 @@ PyObject* slot_repr(PyObject* self) {
 }
 
 Py_hash_t slot_hash(PyObject*) {
-  PyErr_SetString(PyExc_TypeError,
-                  "unhashable type: 'Array' (a handle can come to stand for another value: a[i] = v). Use a.item(), or "
-                  "tuple(a.tolist()), as a key");
+  PyErr_SetString(
+      PyExc_TypeError,
+      "unhashable type: 'Array' (a handle can come to stand for another value: a[i] = v). Use a.item(), or "
+      "tuple(a.tolist()), as a key");
   return -1;
 }
 
@@ -461,52 +473,75 @@ nb::object make_tracer(nb::handle trace, nb::handle variable, nb::handle aval, n
 }  // namespace
 
 void bind_array(nb::module_& module) {
-  auto type = nb::class_<Array>(module, "Array", nb::type_slots(array_slots), nb::is_weak_referenceable(), nb::is_final(),
-                                "A lazy n-dimensional array: a handle to an immutable value, or to a variable of a trace.");
+  auto type = nb::class_<Array>(
+      module, "Array", nb::type_slots(array_slots), nb::is_weak_referenceable(), nb::is_final(),
+      "A lazy n-dimensional array: a handle to an immutable value, or to a variable of a trace.");
   array_type = reinterpret_cast<PyTypeObject*>(type.ptr());
-  type.def_prop_ro("shape", [](const Array& self) { return nb::steal(tuple_from_dims(shape_of(self))); },
-                   "Extents of the axes, a tuple of ints.")
-      .def_prop_ro("dtype", [](const Array& self) { return nb::borrow(dtype_object(dtype_of(self))); }, "Type of the elements.")
-      .def_prop_ro("ndim", [](const Array& self) { return shape_of(self).size(); }, "Number of axes.")
-      .def_prop_ro("size", [](const Array& self) { return element_count(shape_of(self)); }, "Number of elements.")
-      .def_prop_ro("itemsize", [](const Array& self) { return itemsize(dtype_of(self)); }, "Bytes of one element.")
-      .def_prop_ro("nbytes", [](const Array& self) { return element_count(shape_of(self)) * itemsize(dtype_of(self)); },
-                   "Bytes of all elements.")
-      .def_prop_ro("weak_type", [](const Array& self) {
-        return self.is_traced() ? aval_info(self.aval).weak_type : self.value->weak_type;
-      }, "Whether the dtype came from a Python scalar, and gives way to that of an array in promotion.")
+  type.def_prop_ro(
+          "shape", [](const Array& self) { return nb::steal(tuple_from_dims(shape_of(self))); },
+          "Extents of the axes, a tuple of ints.")
+      .def_prop_ro(
+          "dtype", [](const Array& self) { return nb::borrow(dtype_object(dtype_of(self))); },
+          "Type of the elements.")
+      .def_prop_ro(
+          "ndim", [](const Array& self) { return shape_of(self).size(); }, "Number of axes.")
+      .def_prop_ro(
+          "size", [](const Array& self) { return element_count(shape_of(self)); }, "Number of elements.")
+      .def_prop_ro(
+          "itemsize", [](const Array& self) { return itemsize(dtype_of(self)); }, "Bytes of one element.")
+      .def_prop_ro(
+          "nbytes",
+          [](const Array& self) { return element_count(shape_of(self)) * itemsize(dtype_of(self)); },
+          "Bytes of all elements.")
+      .def_prop_ro(
+          "weak_type",
+          [](const Array& self) {
+            return self.is_traced() ? aval_info(self.aval).weak_type : self.value->weak_type;
+          },
+          "Whether the dtype came from a Python scalar, and gives way to that of an array in promotion.")
       .def_prop_ro("aval", [](const Array& self) { return nb::borrow(aval_of(self)); })
       .def_prop_ro("_trace", [](const Array& self) { return or_none(self.trace); })
       .def_prop_ro("_variable", [](const Array& self) { return or_none(self.variable); })
       .def_prop_ro("_linked", [](const Array& self) { return or_none(self.linked); })
-      .def_prop_ro("_is_immediate", [](const Array& self) {
-        return self.value && self.value->is_immediate && self.value->shape.empty();
-      })
-      .def_prop_ro("_value_id", [](const Array& self) { return reinterpret_cast<uintptr_t>(self.value.get()); })
+      .def_prop_ro("_is_immediate",
+                   [](const Array& self) {
+                     return self.value && self.value->is_immediate && self.value->shape.empty();
+                   })
+      .def_prop_ro("_value_id",
+                   [](const Array& self) { return reinterpret_cast<uintptr_t>(self.value.get()); })
       .def_prop_ro("_is_ready", [](const Array& self) { return self.value && self.value->is_ready(); })
-      .def("_snapshot", [](const Array& self) {
-        nb::object result = nb::steal(new_array(nullptr));
-        copy_handle(array_of(result.ptr()), self);
-        return result;
-      })
+      .def("_snapshot",
+           [](const Array& self) {
+             nb::object result = nb::steal(new_array(nullptr));
+             copy_handle(array_of(result.ptr()), self);
+             return result;
+           })
       .def("_rebind", [](Array& self, const Array& other) { copy_handle(self, other); })
-      .def("item", [](nb::handle self) { return single_element(self.ptr(), "item()"); },
-           "The single element as a Python number. ValueError if there are more.")
-      .def("tolist", [](nb::handle self) {
-        Ref<Value> value = ready_value(self.ptr(), "tolist()");
-        return nested_list(*value, 0, static_cast<const char*>(value->data()));
-      }, "The elements as nested lists of Python numbers (one number for shape ()).")
+      .def(
+          "item", [](nb::handle self) { return single_element(self.ptr(), "item()"); },
+          "The single element as a Python number. ValueError if there are more.")
+      .def(
+          "tolist",
+          [](nb::handle self) {
+            Ref<Value> value = ready_value(self.ptr(), "tolist()");
+            return nested_list(*value, 0, static_cast<const char*>(value->data()));
+          },
+          "The elements as nested lists of Python numbers (one number for shape ()).")
       .def("__complex__", [](nb::handle self) {
         nb::object element = single_element(self.ptr(), "complex()");
         return nb::steal(PyObject_CallOneArg(reinterpret_cast<PyObject*>(&PyComplex_Type), element.ptr()));
       });
-  module.def("make_tracer", &make_tracer, nb::arg("trace"), nb::arg("variable"), nb::arg("aval"), nb::arg("linked").none());
+  module.def("make_tracer", &make_tracer, nb::arg("trace"), nb::arg("variable"), nb::arg("aval"),
+             nb::arg("linked").none());
   module.def("set_aval_factory", [](nb::object function) { aval_factory = function.release().ptr(); });
-  module.def("set_concretization_hook", [](nb::object function) { concretization_hook = function.release().ptr(); });
-  module.def("install_operators", [](nb::dict table) { operator_fallbacks = nb::dict(table).release().ptr(); },
-             "Python functions for what the operators' fast paths leave: {'__add__': function, …}.");
+  module.def("set_concretization_hook",
+             [](nb::object function) { concretization_hook = function.release().ptr(); });
+  module.def(
+      "install_operators", [](nb::dict table) { operator_fallbacks = nb::dict(table).release().ptr(); },
+      "Python functions for what the operators' fast paths leave: {'__add__': function, …}.");
   module.def("install_methods", [](nb::dict table) {
-    for (auto [key, function] : table) nb::setattr(nb::handle(reinterpret_cast<PyObject*>(array_type)), key, function);
+    for (auto [key, function] : table)
+      nb::setattr(nb::handle(reinterpret_cast<PyObject*>(array_type)), key, function);
   });
 }
 

@@ -13,10 +13,10 @@ namespace ftrans::bindings {
 
 /// The Python type `Array`: a handle that stands for a value, or for a variable of a trace.
 struct Array {
-  Ref<Value> value;              ///< null when traced
-  PyObject* trace = nullptr;     ///< the rest: owned references, null when concrete
+  Ref<Value> value;           ///< null when traced
+  PyObject* trace = nullptr;  ///< the rest: owned references, null when concrete
   PyObject* variable = nullptr;
-  PyObject* linked = nullptr;    ///< null or an Array one level down
+  PyObject* linked = nullptr;  ///< null or an Array one level down
   PyObject* aval = nullptr;
 
   Array() = default;
@@ -43,8 +43,8 @@ inline Array& array_of(PyObject* object) { return *nb::inst_ptr<Array>(object); 
 /// A new handle.
 PyObject* new_array(Ref<Value> value);
 
-/// The value behind a handle, following links of linked traces. Raises (through the concretization hook) for an abstract
-/// tracer; `what` names what the value is needed for.
+/// The value behind a handle, following links of linked traces. Raises (through the concretization hook) for
+/// an abstract tracer; `what` names what the value is needed for.
 Ref<Value> concrete_value(PyObject* array, const char* what);
 
 /// The same, evaluated.

@@ -21,10 +21,10 @@ struct Entry {
   int tuple_size = -1;   ///< of a flat tuple of arrays, or −1
 };
 
-/// A jitted function: known signatures of concrete arguments are dispatched here, all others by the Python function.
+/// A jitted function: known signatures of concrete arguments are dispatched here, all others by the Python
+/// function.
 struct JitFunction {
-  PyObject_HEAD
-  vectorcallfunc vectorcall;
+  PyObject_HEAD vectorcallfunc vectorcall;
   PyObject* fallback;   ///< called with the arguments on a miss; it registers what it compiled
   PyObject* unflatten;  ///< (structure, list of arrays) → result
   PyObject* dictionary;
@@ -51,7 +51,8 @@ void add_scalar(Dtype dtype, ScalarStorage number, std::string& key, std::vector
   add_array(Value::scalar(dtype, number, true), key, leaves);
 }
 
-/// Appends an argument's structure and types to the key, and its arrays to `leaves`; false where Python has to look at it.
+/// Appends an argument's structure and types to the key, and its arrays to `leaves`; false where Python has
+/// to look at it.
 bool add_argument(PyObject* object, std::string& key, std::vector<Ref<Value>>& leaves, int depth) {
   if (is_array(object)) {
     const Array& array = array_of(object);
@@ -116,7 +117,8 @@ bool add_argument(PyObject* object, std::string& key, std::vector<Ref<Value>>& l
   return false;
 }
 
-bool make_key(PyObject* const* arguments, Py_ssize_t count, std::string& key, std::vector<Ref<Value>>& leaves) {
+bool make_key(PyObject* const* arguments, Py_ssize_t count, std::string& key,
+              std::vector<Ref<Value>>& leaves) {
   put(key, current_stream());
   for (Py_ssize_t i = 0; i < count; ++i) {
     if (!add_argument(arguments[i], key, leaves, 0)) return false;
@@ -129,7 +131,8 @@ PyObject* call_entry(const JitFunction& function, const Entry& entry, std::vecto
   if (entry.structure.is_none()) return new_array(std::move(outputs[0]));
   if (entry.tuple_size >= 0) {
     nb::object result = nb::steal(PyTuple_New(entry.tuple_size));
-    for (int i = 0; i < entry.tuple_size; ++i) PyTuple_SET_ITEM(result.ptr(), i, new_array(std::move(outputs[i])));
+    for (int i = 0; i < entry.tuple_size; ++i)
+      PyTuple_SET_ITEM(result.ptr(), i, new_array(std::move(outputs[i])));
     return result.release().ptr();
   }
   nb::object list = nb::steal(PyList_New(static_cast<Py_ssize_t>(outputs.size())));
@@ -163,8 +166,10 @@ PyObject* jit_register(PyObject* self, PyObject* const* arguments, Py_ssize_t co
     std::vector<Ref<Value>> leaves;
     PyObject* args = arguments[0];
     if (make_key(&PyTuple_GET_ITEM(args, 0), PyTuple_GET_SIZE(args), key, leaves)) {
-      auto program = std::make_shared<const ProgramObject>(nb::cast<const ProgramObject&>(nb::handle(arguments[1])));
-      function.cache[std::move(key)] = {std::move(program), nb::borrow(arguments[2]), nb::cast<int>(nb::handle(arguments[3]))};
+      auto program =
+          std::make_shared<const ProgramObject>(nb::cast<const ProgramObject&>(nb::handle(arguments[1])));
+      function.cache[std::move(key)] = {std::move(program), nb::borrow(arguments[2]),
+                                        nb::cast<int>(nb::handle(arguments[3]))};
     }
     Py_RETURN_NONE;
   });
@@ -236,7 +241,8 @@ PyGetSetDef jit_getset[] = {
     {nullptr, nullptr, nullptr, nullptr, nullptr},
 };
 PyMethodDef jit_methods[] = {
-    {"_register", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(jit_register)), METH_FASTCALL, nullptr},
+    {"_register", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(jit_register)), METH_FASTCALL,
+     nullptr},
     {"_clear_signatures", jit_clear_signatures, METH_NOARGS, nullptr},
     {nullptr, nullptr, 0, nullptr},
 };
@@ -255,7 +261,8 @@ PyType_Slot jit_slots[] = {
 };
 PyType_Spec jit_spec = {
     "ftrans._native.JitFunction", sizeof(JitFunction), 0,
-    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION, jit_slots};
+    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+    jit_slots};
 PyTypeObject* jit_type = nullptr;
 
 nb::object make_jit_function(nb::object fallback, nb::object unflatten) {

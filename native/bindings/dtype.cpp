@@ -55,22 +55,35 @@ Dtype dtype_from_object(PyObject* object) {
 }
 
 void bind_dtype(nb::module_& module) {
-  auto type = nb::class_<DtypeObject>(module, "Dtype", "The type of an array's elements, for example `ftrans.float32`.");
+  auto type = nb::class_<DtypeObject>(module, "Dtype",
+                                      "The type of an array's elements, for example `ftrans.float32`.");
   dtype_type = reinterpret_cast<PyTypeObject*>(type.ptr());
-  type.def_prop_ro("name", [](const DtypeObject& self) { return name(self.dtype); }, "The name, such as 'float32'.")
-      .def_prop_ro("itemsize", [](const DtypeObject& self) { return itemsize(self.dtype); }, "Bytes of one element.")
-      .def_prop_ro("kind", [](const DtypeObject& self) { return std::string(1, kind(self.dtype)); },
-                   "'b' bool, 'i' signed, 'u' unsigned, 'f' floating, 'c' complex.")
-      .def_prop_ro("dtype", [](const DtypeObject& self) { return numpy_dtype(self.dtype); }, "The NumPy dtype.")
+  type.def_prop_ro(
+          "name", [](const DtypeObject& self) { return name(self.dtype); }, "The name, such as 'float32'.")
+      .def_prop_ro(
+          "itemsize", [](const DtypeObject& self) { return itemsize(self.dtype); }, "Bytes of one element.")
+      .def_prop_ro(
+          "kind", [](const DtypeObject& self) { return std::string(1, kind(self.dtype)); },
+          "'b' bool, 'i' signed, 'u' unsigned, 'f' floating, 'c' complex.")
+      .def_prop_ro(
+          "dtype", [](const DtypeObject& self) { return numpy_dtype(self.dtype); }, "The NumPy dtype.")
       .def("__repr__", [](const DtypeObject& self) { return name(self.dtype); })
-      .def("__reduce__", [](const DtypeObject& self) { return nb::str(self.dtype == Dtype::Bool ? "bool_" : name(self.dtype)); })
+      .def("__reduce__",
+           [](const DtypeObject& self) {
+             return nb::str(self.dtype == Dtype::Bool ? "bool_" : name(self.dtype));
+           })
       .def("__hash__", [](const DtypeObject& self) { return nb::hash(nb::str(name(self.dtype))); })
-      .def("__eq__", [](const DtypeObject& self, nb::handle other) -> nb::object {
-        if (Py_TYPE(other.ptr()) == dtype_type) return nb::bool_(nb::inst_ptr<DtypeObject>(other)->dtype == self.dtype);
-        Dtype converted;
-        if (other.is_none() || !dtype_from_numpy_like(other, converted)) return nb::borrow(Py_NotImplemented);
-        return nb::bool_(converted == self.dtype);
-      }, nb::arg("other").none());
+      .def(
+          "__eq__",
+          [](const DtypeObject& self, nb::handle other) -> nb::object {
+            if (Py_TYPE(other.ptr()) == dtype_type)
+              return nb::bool_(nb::inst_ptr<DtypeObject>(other)->dtype == self.dtype);
+            Dtype converted;
+            if (other.is_none() || !dtype_from_numpy_like(other, converted))
+              return nb::borrow(Py_NotImplemented);
+            return nb::bool_(converted == self.dtype);
+          },
+          nb::arg("other").none());
   for (int i = 0; i < kDtypeCount; ++i) {
     const Dtype dtype = static_cast<Dtype>(i);
     nb::object instance = nb::inst_alloc(type);

@@ -33,7 +33,8 @@ inline void set_python_error() {
   }
 }
 
-/// Calls `function` at the border of a Python slot: an exception becomes the pending Python error and `failure` is returned.
+/// Calls `function` at the border of a Python slot: an exception becomes the pending Python error and
+/// `failure` is returned.
 template <typename Function, typename Result>
 Result guarded(Result failure, Function&& function) {
   try {

@@ -14,10 +14,10 @@
 namespace ftrans::bindings {
 namespace {
 
-/// Keeps a value alive for whoever looks at its memory through the buffer protocol; the handle may be rebound meanwhile.
+/// Keeps a value alive for whoever looks at its memory through the buffer protocol; the handle may be rebound
+/// meanwhile.
 struct BufferOwner {
-  PyObject_HEAD
-  Ref<Value> value;
+  PyObject_HEAD Ref<Value> value;
   Dims byte_strides;
 };
 
@@ -30,12 +30,13 @@ void buffer_owner_free(PyObject* self) {
   Py_DECREF(type);
 }
 
-PyType_Slot buffer_owner_slots[] = {{Py_tp_dealloc, reinterpret_cast<void*>(buffer_owner_free)}, {0, nullptr}};
+PyType_Slot buffer_owner_slots[] = {{Py_tp_dealloc, reinterpret_cast<void*>(buffer_owner_free)},
+                                    {0, nullptr}};
 PyType_Spec buffer_owner_spec = {"ftrans._native.BufferOwner", sizeof(BufferOwner), 0,
                                  Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, buffer_owner_slots};
 
 const char* buffer_format(Dtype dtype) {
-  constexpr const char* formats[kDtypeCount] = {"?", "b", "h", "i", "q", "B", "H", "I",
+  constexpr const char* formats[kDtypeCount] = {"?", "b", "h", "i", "q", "B",  "H", "I",
                                                 "Q", "e", "",  "f", "d", "Zf", "Zd"};
   return formats[static_cast<int>(dtype)];
 }
@@ -49,11 +50,13 @@ int get_buffer(PyObject* self, Py_buffer* view, int flags) {
     }
     Ref<Value> value = ready_value(self, "the buffer protocol");
     if (value->dtype == Dtype::BFloat16) {
-      PyErr_SetString(PyExc_BufferError, "the buffer protocol has no bfloat16; use numpy.asarray, or __dlpack__");
+      PyErr_SetString(PyExc_BufferError,
+                      "the buffer protocol has no bfloat16; use numpy.asarray, or __dlpack__");
       return -1;
     }
     if (!(flags & PyBUF_STRIDES) && !value->contiguous) {
-      PyErr_SetString(PyExc_BufferError, "the array is not contiguous, and the buffer was asked for without strides");
+      PyErr_SetString(PyExc_BufferError,
+                      "the array is not contiguous, and the buffer was asked for without strides");
       return -1;
     }
     PyObject* memory = buffer_owner_type->tp_alloc(buffer_owner_type, 0);
@@ -70,8 +73,10 @@ int get_buffer(PyObject* self, Py_buffer* view, int flags) {
     view->itemsize = itemsize(value->dtype);
     view->format = flags & PyBUF_FORMAT ? const_cast<char*>(buffer_format(value->dtype)) : nullptr;
     view->ndim = value->shape.size();
-    view->shape = flags & PyBUF_ND ? reinterpret_cast<Py_ssize_t*>(const_cast<int64_t*>(value->shape.data())) : nullptr;
-    view->strides = flags & PyBUF_STRIDES ? reinterpret_cast<Py_ssize_t*>(owner.byte_strides.data()) : nullptr;
+    view->shape =
+        flags & PyBUF_ND ? reinterpret_cast<Py_ssize_t*>(const_cast<int64_t*>(value->shape.data())) : nullptr;
+    view->strides =
+        flags & PyBUF_STRIDES ? reinterpret_cast<Py_ssize_t*>(owner.byte_strides.data()) : nullptr;
     view->suboffsets = nullptr;
     view->internal = nullptr;
     return 0;
@@ -94,7 +99,8 @@ nb::object to_numpy(nb::handle self, nb::handle dtype, nb::handle copy) {
   if (is_bfloat16) array = array.attr("view")(nb::module_::import_("ml_dtypes").attr("bfloat16"));
   const bool converts = !dtype.is_none() && !array.attr("dtype").equal(numpy.attr("dtype")(dtype));
   const bool may_not_copy = !copy.is_none() && !nb::cast<bool>(copy);
-  if (converts && may_not_copy) throw nb::value_error("__array__: copy=False, but the conversion of the dtype needs a copy");
+  if (converts && may_not_copy)
+    throw nb::value_error("__array__: copy=False, but the conversion of the dtype needs a copy");
   if (converts) return array.attr("astype")(dtype);
   if (!copy.is_none() && nb::cast<bool>(copy)) return array.attr("copy")();
   return array;
@@ -129,7 +135,8 @@ nb::object from_memory(const ForeignArray& source, Dtype dtype, bool copy) {
     strides[axis] = source.stride(axis);
   }
   Ref<Value> value(new Value(dtype, shape));
-  const bool aligned = reinterpret_cast<uintptr_t>(source.data()) % static_cast<uintptr_t>(itemsize(dtype)) == 0;
+  const bool aligned =
+      reinterpret_cast<uintptr_t>(source.data()) % static_cast<uintptr_t>(itemsize(dtype)) == 0;
   if (copy || !aligned || value->size == 0) {
     Ref<Value> target = Value::allocate(dtype, shape);
     TensorView from{const_cast<void*>(source.data()), dtype, shape.size(), shape.data(), strides.data()};
@@ -139,10 +146,11 @@ nb::object from_memory(const ForeignArray& source, Dtype dtype, bool copy) {
     return nb::steal(new_array(std::move(target)));
   }
   auto* owner = new ForeignArray(source);
-  Ref<Buffer> buffer = Buffer::borrow(const_cast<void*>(source.data()), value->nbytes(), owner, [](void* held) {
-    nb::gil_scoped_acquire lock;
-    delete static_cast<ForeignArray*>(held);
-  });
+  Ref<Buffer> buffer =
+      Buffer::borrow(const_cast<void*>(source.data()), value->nbytes(), owner, [](void* held) {
+        nb::gil_scoped_acquire lock;
+        delete static_cast<ForeignArray*>(held);
+      });
   value->publish(std::move(buffer), 0, strides);
   return nb::steal(new_array(std::move(value)));
 }
@@ -155,12 +163,15 @@ nb::object from_numpy(nb::handle array, bool copy) {
   ForeignArray memory;
   if (!nb::try_cast(source, memory)) {
     throw nb::type_error(("from_numpy: expected a NumPy array in native byte order, got " +
-                          nb::cast<std::string>(nb::repr(array))).c_str());
+                          nb::cast<std::string>(nb::repr(array)))
+                             .c_str());
   }
   return from_memory(memory, dtype, copy);
 }
 
-nb::object from_dlpack(const ForeignArray& source, bool copy) { return from_memory(source, dtype_from_dlpack(source.dtype()), copy); }
+nb::object from_dlpack(const ForeignArray& source, bool copy) {
+  return from_memory(source, dtype_from_dlpack(source.dtype()), copy);
+}
 
 // The parts of the DLPack protocol that an exporter needs (dlpack.h, version 1.0).
 struct DLDevice {
@@ -213,9 +224,13 @@ nb::object export_capsule(Ref<Value> value, const char* name, uint64_t flags) {
   if (type_kind == 'c') code = Code::Complex;
   if (value->dtype == Dtype::BFloat16) code = Code::Bfloat;
   Managed& managed = exported->managed;
-  managed.tensor = {value->data(), {kCpuDevice, 0}, value->shape.size(),
+  managed.tensor = {value->data(),
+                    {kCpuDevice, 0},
+                    value->shape.size(),
                     {static_cast<uint8_t>(code), static_cast<uint8_t>(8 * itemsize(value->dtype)), 1},
-                    exported->shape.data(), exported->strides.data(), 0};
+                    exported->shape.data(),
+                    exported->strides.data(),
+                    0};
   if constexpr (std::is_same_v<Managed, DLManagedTensorVersioned>) {
     managed.major = 1;
     managed.minor = 0;
@@ -237,12 +252,14 @@ nb::object export_capsule(Ref<Value> value, const char* name, uint64_t flags) {
   return nb::steal(capsule);
 }
 
-nb::object to_dlpack(nb::handle self, nb::handle stream, nb::handle max_version, nb::handle device, nb::handle copy) {
+nb::object to_dlpack(nb::handle self, nb::handle stream, nb::handle max_version, nb::handle device,
+                     nb::handle copy) {
   if (!stream.is_none()) throw nb::value_error("__dlpack__: stream must be None for memory of the CPU");
   if (!device.is_none()) {
     const auto [type, id] = nb::cast<std::pair<int, int>>(device);
     if (type != kCpuDevice || id != 0) {
-      PyErr_SetString(PyExc_BufferError, "__dlpack__: the memory can only be exported to the CPU, dl_device=(1, 0)");
+      PyErr_SetString(PyExc_BufferError,
+                      "__dlpack__: the memory can only be exported to the CPU, dl_device=(1, 0)");
       throw nb::python_error();
     }
   }
@@ -257,7 +274,8 @@ nb::object to_dlpack(nb::handle self, nb::handle stream, nb::handle max_version,
   }
   const bool versioned = !max_version.is_none() && nb::cast<std::pair<int, int>>(max_version).first >= 1;
   if (versioned) {
-    return export_capsule<DLManagedTensorVersioned>(std::move(value), "dltensor_versioned", copies ? kIsCopied : kReadOnly);
+    return export_capsule<DLManagedTensorVersioned>(std::move(value), "dltensor_versioned",
+                                                    copies ? kIsCopied : kReadOnly);
   }
   return export_capsule<DLManagedTensor>(std::move(value), "dltensor", 0);
 }
@@ -270,15 +288,16 @@ void bind_interop(nb::module_& module) {
   array_type->tp_as_buffer->bf_getbuffer = get_buffer;
   PyType_Modified(array_type);
   nb::handle type(reinterpret_cast<PyObject*>(array_type));
-  nb::cpp_function_def(&to_numpy, nb::scope(type), nb::name("__array__"), nb::is_method(), nb::arg("dtype") = nb::none(),
-                       nb::kw_only(), nb::arg("copy") = nb::none());
+  nb::cpp_function_def(&to_numpy, nb::scope(type), nb::name("__array__"), nb::is_method(),
+                       nb::arg("dtype") = nb::none(), nb::kw_only(), nb::arg("copy") = nb::none());
   nb::cpp_function_def(&to_dlpack, nb::scope(type), nb::name("__dlpack__"), nb::is_method(), nb::kw_only(),
                        nb::arg("stream") = nb::none(), nb::arg("max_version") = nb::none(),
                        nb::arg("dl_device") = nb::none(), nb::arg("copy") = nb::none());
   nb::cpp_function_def([](nb::handle) { return nb::make_tuple(kCpuDevice, 0); }, nb::scope(type),
                        nb::name("__dlpack_device__"), nb::is_method());
-  module.def("from_numpy", &from_numpy, nb::arg("array"), nb::arg("copy") = true,
-             "An array of the NumPy array's elements; with copy=False it looks at the same memory where it can.");
+  module.def(
+      "from_numpy", &from_numpy, nb::arg("array"), nb::arg("copy") = true,
+      "An array of the NumPy array's elements; with copy=False it looks at the same memory where it can.");
   module.def("from_dlpack", &from_dlpack, nb::arg("source"), nb::arg("copy") = false,
              "An array that looks at the memory of an object with __dlpack__ or the buffer protocol.");
 }

@@ -25,7 +25,8 @@ bool fast_result(Opcode opcode, Dtype operand, Dtype& result) {
   uint8_t& known = fast_results[static_cast<int>(opcode)][static_cast<int>(operand)];
   if (known == kUnknown) {
     if (!fast_result_rule) return false;
-    nb::object answer = nb::steal(PyObject_CallFunction(fast_result_rule, "sO", info(opcode).name, dtype_object(operand)));
+    nb::object answer =
+        nb::steal(PyObject_CallFunction(fast_result_rule, "sO", info(opcode).name, dtype_object(operand)));
     if (!answer.is_valid()) throw nb::python_error();
     known = answer.is_none() ? kAskPython : static_cast<uint8_t>(dtype_from_object(answer.ptr()));
   }
@@ -53,7 +54,8 @@ PyObject* fast_unary(Opcode opcode, PyObject* operand) {
 
 namespace {
 
-/// A Python number as a constant of the other operand's dtype, where it is weaker; null where Python must decide.
+/// A Python number as a constant of the other operand's dtype, where it is weaker; null where Python must
+/// decide.
 Ref<Value> scalar_like(PyObject* number, const Value& other) {
   const char other_kind = kind(other.dtype);
   if (PyFloat_CheckExact(number)) {
@@ -137,11 +139,10 @@ Opcode opcode_from_name(const char* text) {
   throw nb::key_error(text);
 }
 
-/// A bound operation: what a primitive's abstract evaluation and lowering gave for one set of operand types. Calling it
-/// with concrete arrays adds a node.
+/// A bound operation: what a primitive's abstract evaluation and lowering gave for one set of operand types.
+/// Calling it with concrete arrays adds a node.
 struct Operation {
-  PyObject_HEAD
-  vectorcallfunc vectorcall;
+  PyObject_HEAD vectorcallfunc vectorcall;
   Opcode opcode;
   bool multiple_results;
   Dims parameters;
@@ -166,7 +167,8 @@ PyObject* operation_call(PyObject* self, PyObject* const* arguments, size_t flag
     for (int i = 0; i < count; ++i) {
       if (!is_array(arguments[i]) || array_of(arguments[i]).is_traced()) {
         throw nb::type_error((std::string(info(operation.opcode).name) + ": operand " + std::to_string(i) +
-                              " is not a concrete Array").c_str());
+                              " is not a concrete Array")
+                                 .c_str());
       }
       inputs[i] = array_of(arguments[i]).value;
     }
@@ -180,8 +182,8 @@ PyObject* operation_call(PyObject* self, PyObject* const* arguments, size_t flag
     }
     const int output_count = static_cast<int>(operation.dtypes.size());
     std::vector<Ref<Value>> outputs(output_count);
-    make_node(operation.opcode, inputs, count, operation.parameters, operation.dtypes.data(), operation.shapes.data(),
-              output_count, stream, operation.payload, outputs.data());
+    make_node(operation.opcode, inputs, count, operation.parameters, operation.dtypes.data(),
+              operation.shapes.data(), output_count, stream, operation.payload, outputs.data());
     if (output_count && should_flush(*outputs[0])) evaluate(outputs, true);
     nb::object list = nb::steal(PyList_New(output_count));
     for (int i = 0; i < output_count; ++i) {
@@ -212,9 +214,9 @@ PyType_Slot operation_slots[] = {
     {Py_tp_members, operation_members},
     {0, nullptr},
 };
-PyType_Spec operation_spec = {"ftrans._native.Operation", sizeof(Operation), 0,
-                              Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_DISALLOW_INSTANTIATION,
-                              operation_slots};
+PyType_Spec operation_spec = {
+    "ftrans._native.Operation", sizeof(Operation), 0,
+    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_DISALLOW_INSTANTIATION, operation_slots};
 
 nb::object make_operation(nb::handle opcode, nb::handle parameters, nb::handle avals, bool multiple_results,
                           nb::handle program) {
@@ -246,8 +248,7 @@ nb::object make_operation(nb::handle opcode, nb::handle parameters, nb::handle a
 
 /// A public elementwise function: the fast path for concrete arrays, the Python function for everything else.
 struct ElementwiseFunction {
-  PyObject_HEAD
-  vectorcallfunc vectorcall;
+  PyObject_HEAD vectorcallfunc vectorcall;
   PyObject* fallback;
   Opcode opcode;
   int arity;
@@ -379,9 +380,11 @@ nb::object make_scalar(nb::handle number, nb::handle dtype_handle, bool weak_typ
       const int width = static_cast<int>(itemsize(dtype)) * 8;
       if (width < 64) {
         const int64_t lowest = kind(dtype) == 'u' ? 0 : -(int64_t{1} << (width - 1));
-        const int64_t highest = kind(dtype) == 'u' ? (int64_t{1} << width) - 1 : (int64_t{1} << (width - 1)) - 1;
+        const int64_t highest =
+            kind(dtype) == 'u' ? (int64_t{1} << width) - 1 : (int64_t{1} << (width - 1)) - 1;
         if (bits < lowest || bits > highest) {
-          PyErr_Format(PyExc_OverflowError, "Python integer %R is out of bounds for %s", number.ptr(), name(dtype));
+          PyErr_Format(PyExc_OverflowError, "Python integer %R is out of bounds for %s", number.ptr(),
+                       name(dtype));
           throw nb::python_error();
         }
       }
@@ -399,15 +402,18 @@ void bind_operations(nb::module_& module) {
   operation_type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&operation_spec));
   elementwise_type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&elementwise_spec));
   if (!operation_type || !elementwise_type) throw nb::python_error();
-  module.def("opcode", [](const char* text) { return static_cast<int>(opcode_from_name(text)); },
-             "Number of a native operation. KeyError if native code has no such operation.");
-  module.def("operation", &make_operation, nb::arg("opcode"), nb::arg("parameters"), nb::arg("out_avals"),
-             nb::arg("multiple_results") = false, nb::arg("program") = nb::none(),
-             "A callable that adds a node of this operation for concrete arrays of the types it was made for.");
-  module.def("elementwise_function", &make_elementwise_function, nb::arg("opcode"), nb::arg("arity"), nb::arg("fallback"),
-             "Fronts a Python function with the fast path for concrete arrays.");
-  module.def("set_fast_result", [](nb::object rule) { fast_result_rule = rule.release().ptr(); }, nb::arg("rule"),
-             "The rule (primitive name, dtype) → result dtype, or None where the fast path must not be taken.");
+  module.def(
+      "opcode", [](const char* text) { return static_cast<int>(opcode_from_name(text)); },
+      "Number of a native operation. KeyError if native code has no such operation.");
+  module.def(
+      "operation", &make_operation, nb::arg("opcode"), nb::arg("parameters"), nb::arg("out_avals"),
+      nb::arg("multiple_results") = false, nb::arg("program") = nb::none(),
+      "A callable that adds a node of this operation for concrete arrays of the types it was made for.");
+  module.def("elementwise_function", &make_elementwise_function, nb::arg("opcode"), nb::arg("arity"),
+             nb::arg("fallback"), "Fronts a Python function with the fast path for concrete arrays.");
+  module.def(
+      "set_fast_result", [](nb::object rule) { fast_result_rule = rule.release().ptr(); }, nb::arg("rule"),
+      "The rule (primitive name, dtype) → result dtype, or None where the fast path must not be taken.");
   module.def("scalar", &make_scalar, nb::arg("value"), nb::arg("dtype"), nb::arg("weak_type") = false,
              "A constant of shape ().");
 }

@@ -10,8 +10,8 @@ std::vector<Ref<Value>> ProgramObject::call(std::vector<Ref<Value>> inputs) cons
   inputs.insert(inputs.end(), captured.begin(), captured.end());
   const int count = static_cast<int>(dtypes.size());
   std::vector<Ref<Value>> outputs(dtypes.size());
-  make_node(Opcode::CallProgram, inputs.data(), static_cast<int>(inputs.size()), Dims{}, dtypes.data(), shapes.data(), count,
-            current_stream(), Ref<RefCounted>(program.get()), outputs.data());
+  make_node(Opcode::CallProgram, inputs.data(), static_cast<int>(inputs.size()), Dims{}, dtypes.data(),
+            shapes.data(), count, current_stream(), Ref<RefCounted>(program.get()), outputs.data());
   for (int i = 0; i < count; ++i) outputs[i]->weak_type = weak_types[i];
   if (count && should_flush(*outputs[0])) evaluate(outputs, true);
   return outputs;
@@ -43,7 +43,8 @@ ProgramObject compile_program(nb::handle placeholders, nb::handle outputs) {
   const std::vector<Ref<Value>> results = concrete_values(outputs, "compile");
   CapturedGraph captured = capture(inputs, results);
   ProgramObject object;
-  for (size_t i = inputs.size(); i < captured.inputs.size(); ++i) object.captured.emplace_back(captured.inputs[i]);
+  for (size_t i = inputs.size(); i < captured.inputs.size(); ++i)
+    object.captured.emplace_back(captured.inputs[i]);
   evaluate(object.captured, true);
   for (const Ref<Value>& result : results) {
     object.weak_types.push_back(result->weak_type);
@@ -60,16 +61,21 @@ nb::list call_program(const ProgramObject& self, nb::handle arrays) {
   std::vector<Ref<Value>> inputs = concrete_values(arrays, "Program");
   const size_t expected = program.inputs.size() - self.captured.size();
   if (inputs.size() != expected) {
-    throw nb::type_error(("Program: expected " + std::to_string(expected) + " arrays, got " + std::to_string(inputs.size())).c_str());
+    throw nb::type_error(
+        ("Program: expected " + std::to_string(expected) + " arrays, got " + std::to_string(inputs.size()))
+            .c_str());
   }
   for (size_t i = 0; i < inputs.size(); ++i) {
     const Program::Slot& slot = program.slots[program.inputs[i]];
     if (slot.dtype != inputs[i]->dtype || !(slot.shape == inputs[i]->shape)) {
-      throw nb::type_error(("Program: array " + std::to_string(i) + " has another dtype or shape than it was compiled for").c_str());
+      throw nb::type_error(
+          ("Program: array " + std::to_string(i) + " has another dtype or shape than it was compiled for")
+              .c_str());
     }
   }
   nb::list result;
-  for (Ref<Value>& output : self.call(std::move(inputs))) result.append(nb::steal(new_array(std::move(output))));
+  for (Ref<Value>& output : self.call(std::move(inputs)))
+    result.append(nb::steal(new_array(std::move(output))));
   return result;
 }
 
@@ -78,11 +84,14 @@ nb::list call_program(const ProgramObject& self, nb::handle arrays) {
 void bind_program(nb::module_& module) {
   nb::class_<ProgramObject>(module, "Program", "A compiled graph, called with a list of arrays.")
       .def("__call__", &call_program, nb::arg("arrays"))
-      .def("as_text", [](const ProgramObject& self) { return self.program->to_string(); }, "The steps, one a line.")
+      .def(
+          "as_text", [](const ProgramObject& self) { return self.program->to_string(); },
+          "The steps, one a line.")
       .def_prop_ro("step_count", [](const ProgramObject& self) { return self.program->steps.size(); });
   module.def("placeholder", &placeholder, nb::arg("aval"), "A symbolic input for compile.");
   module.def("compile", &compile_program, nb::arg("placeholders"), nb::arg("outputs"),
-             "The program from placeholders to outputs. Other arrays that these depend on are evaluated and become part of it.");
+             "The program from placeholders to outputs. Other arrays that these depend on are evaluated and "
+             "become part of it.");
 }
 
 }  // namespace ftrans::bindings

@@ -34,7 +34,8 @@ Stream* stream_from_object(nb::handle object) {
   if (nb::try_cast(object, stream) && stream) return stream->stream;
   Device* device;
   if (nb::try_cast(object, device) && device) return stream_of_device(*device);
-  throw nb::type_error(("expected a Stream or a Device, got " + nb::cast<std::string>(nb::repr(object))).c_str());
+  throw nb::type_error(
+      ("expected a Stream or a Device, got " + nb::cast<std::string>(nb::repr(object))).c_str());
 }
 
 std::vector<Ref<Value>> values_of(nb::handle arrays) {
@@ -70,18 +71,27 @@ nb::list backends() {
 
 void bind_streams(nb::module_& module) {
   nb::class_<Device>(module, "Device", "Where operations run: `ftrans.cpu` or `ftrans.gpu`.")
-      .def("__init__", [](Device* self, const std::string& type, int index) {
-        if (type != "cpu" && type != "gpu") throw nb::value_error(("Device: type must be 'cpu' or 'gpu', got '" + type + "'").c_str());
-        if (index != 0) throw nb::value_error(("Device: index must be 0, got " + std::to_string(index)).c_str());
-        new (self) Device{type == "cpu" ? DeviceKind::Cpu : DeviceKind::Gpu, index};
-      }, nb::arg("type"), nb::arg("index") = 0)
-      .def_prop_ro("type", [](const Device& self) { return device_name(self.kind); }, "'cpu' or 'gpu'.")
+      .def(
+          "__init__",
+          [](Device* self, const std::string& type, int index) {
+            if (type != "cpu" && type != "gpu")
+              throw nb::value_error(("Device: type must be 'cpu' or 'gpu', got '" + type + "'").c_str());
+            if (index != 0)
+              throw nb::value_error(("Device: index must be 0, got " + std::to_string(index)).c_str());
+            new (self) Device{type == "cpu" ? DeviceKind::Cpu : DeviceKind::Gpu, index};
+          },
+          nb::arg("type"), nb::arg("index") = 0)
+      .def_prop_ro(
+          "type", [](const Device& self) { return device_name(self.kind); }, "'cpu' or 'gpu'.")
       .def_ro("index", &Device::index)
       .def("__repr__", &device_text)
-      .def("__eq__", [](const Device& self, nb::handle other) {
-        Device* device;
-        return nb::try_cast(other, device) && device && *device == self;
-      }, nb::arg("other").none())
+      .def(
+          "__eq__",
+          [](const Device& self, nb::handle other) {
+            Device* device;
+            return nb::try_cast(other, device) && device && *device == self;
+          },
+          nb::arg("other").none())
       .def("__hash__", [](const Device& self) { return static_cast<int>(self.kind) * 1000003 + self.index; })
       .def("__reduce__", [](const Device& self) { return nb::str(device_name(self.kind)); });
   module.attr("cpu") = Device{DeviceKind::Cpu, 0};
@@ -89,50 +99,78 @@ void bind_streams(nb::module_& module) {
   nb::class_<StreamObject>(module, "Stream", "A queue of operations on a device, which run in order.")
       .def_prop_ro("device", [](const StreamObject& self) { return self.stream->device(); })
       .def_prop_ro("index", [](const StreamObject& self) { return self.stream->index(); })
-      .def("__repr__", [](const StreamObject& self) {
-        return "Stream(" + device_text(self.stream->device()) + ", " + std::to_string(self.stream->index()) + ")";
-      })
-      .def("__eq__", [](const StreamObject& self, nb::handle other) {
-        StreamObject* stream;
-        return nb::try_cast(other, stream) && stream && stream->stream == self.stream;
-      }, nb::arg("other").none())
+      .def("__repr__",
+           [](const StreamObject& self) {
+             return "Stream(" + device_text(self.stream->device()) + ", " +
+                    std::to_string(self.stream->index()) + ")";
+           })
+      .def(
+          "__eq__",
+          [](const StreamObject& self, nb::handle other) {
+            StreamObject* stream;
+            return nb::try_cast(other, stream) && stream && stream->stream == self.stream;
+          },
+          nb::arg("other").none())
       .def("__hash__", [](const StreamObject& self) { return self.stream->index(); });
-  module.def("default_device", [] { return default_device; }, "The device that operations run on unless told otherwise.");
-  module.def("set_default_device", [](Device device) {
-    backend(device.kind);
-    default_device = device;
-  }, nb::arg("device"), "Sets the device of operations that name no stream. RuntimeError if it has no backend.");
-  module.def("default_stream", [](Device device) { return StreamObject{stream_of_device(device)}; }, nb::arg("device"),
-             "The stream of a device that operations run on unless told otherwise.");
-  module.def("set_default_stream", [](StreamObject stream) {
-    StreamRegistry::instance().set_default_stream(stream.stream);
-  }, nb::arg("stream"), "Makes a stream the default of its device.");
-  module.def("new_stream", [](Device device) {
-    backend(device.kind);
-    return StreamObject{StreamRegistry::instance().new_stream(device)};
-  }, nb::arg("device"), "A new stream of a device. RuntimeError if the device has no backend.");
-  module.def("current_stream", []() -> nb::object {
-    return stream_of_thread ? nb::cast(StreamObject{stream_of_thread}) : nb::none();
-  }, "The stream set by set_current_stream in this thread, or None.");
-  module.def("set_current_stream", [](nb::handle stream) {
-    stream_of_thread = stream.is_none() ? nullptr : stream_from_object(stream);
-  }, nb::arg("stream").none(), "Sets the stream (or device) of this thread's operations; None for the default.");
+  module.def(
+      "default_device", [] { return default_device; },
+      "The device that operations run on unless told otherwise.");
+  module.def(
+      "set_default_device",
+      [](Device device) {
+        backend(device.kind);
+        default_device = device;
+      },
+      nb::arg("device"),
+      "Sets the device of operations that name no stream. RuntimeError if it has no backend.");
+  module.def(
+      "default_stream", [](Device device) { return StreamObject{stream_of_device(device)}; },
+      nb::arg("device"), "The stream of a device that operations run on unless told otherwise.");
+  module.def(
+      "set_default_stream",
+      [](StreamObject stream) { StreamRegistry::instance().set_default_stream(stream.stream); },
+      nb::arg("stream"), "Makes a stream the default of its device.");
+  module.def(
+      "new_stream",
+      [](Device device) {
+        backend(device.kind);
+        return StreamObject{StreamRegistry::instance().new_stream(device)};
+      },
+      nb::arg("device"), "A new stream of a device. RuntimeError if the device has no backend.");
+  module.def(
+      "current_stream",
+      []() -> nb::object { return stream_of_thread ? nb::cast(StreamObject{stream_of_thread}) : nb::none(); },
+      "The stream set by set_current_stream in this thread, or None.");
+  module.def(
+      "set_current_stream",
+      [](nb::handle stream) { stream_of_thread = stream.is_none() ? nullptr : stream_from_object(stream); },
+      nb::arg("stream").none(),
+      "Sets the stream (or device) of this thread's operations; None for the default.");
   module.def("synchronize", &synchronize, nb::arg("stream") = nb::none(),
              "Blocks until what was submitted to a stream (to every stream, with None) is done.");
 }
 
 void bind_memory(nb::module_& module) {
-  module.def("get_active_memory", [] { return Allocator::instance().active_memory(); }, "Bytes in use by arrays.");
-  module.def("get_peak_memory", [] { return Allocator::instance().peak_memory(); },
-             "The most bytes in use at a time since the start or the last reset_peak_memory().");
-  module.def("get_cache_memory", [] { return Allocator::instance().cache_memory(); }, "Bytes kept for reuse.");
+  module.def(
+      "get_active_memory", [] { return Allocator::instance().active_memory(); }, "Bytes in use by arrays.");
+  module.def(
+      "get_peak_memory", [] { return Allocator::instance().peak_memory(); },
+      "The most bytes in use at a time since the start or the last reset_peak_memory().");
+  module.def(
+      "get_cache_memory", [] { return Allocator::instance().cache_memory(); }, "Bytes kept for reuse.");
   module.def("get_memory_limit", [] { return Allocator::instance().memory_limit(); });
   module.def("reset_peak_memory", [] { Allocator::instance().reset_peak_memory(); });
-  module.def("set_memory_limit", [](size_t limit) { return Allocator::instance().set_memory_limit(limit); }, nb::arg("limit"),
-             "Bytes that arrays may use; an evaluation that needs more raises MemoryError. Returns the previous limit.");
-  module.def("set_cache_limit", [](size_t limit) { return Allocator::instance().set_cache_limit(limit); }, nb::arg("limit"),
-             "Bytes that may be kept for reuse. Returns the previous limit.");
-  module.def("clear_cache", [] { Allocator::instance().clear_cache(); }, "Gives the kept memory back to the system.");
+  module.def(
+      "set_memory_limit", [](size_t limit) { return Allocator::instance().set_memory_limit(limit); },
+      nb::arg("limit"),
+      "Bytes that arrays may use; an evaluation that needs more raises MemoryError. Returns the previous "
+      "limit.");
+  module.def(
+      "set_cache_limit", [](size_t limit) { return Allocator::instance().set_cache_limit(limit); },
+      nb::arg("limit"), "Bytes that may be kept for reuse. Returns the previous limit.");
+  module.def(
+      "clear_cache", [] { Allocator::instance().clear_cache(); },
+      "Gives the kept memory back to the system.");
 }
 
 }  // namespace
@@ -146,9 +184,11 @@ void bind_runtime(nb::module_& module) {
   bind_memory(module);
   module.def("backends", &backends, "Names of the devices that have a backend.");
   module.def("instruction_set", &cpu::instruction_set, "The SIMD instruction set that the kernels use.");
-  module.def("blas_description", &cpu::blas_description, "Library, version and core type of the BLAS in use.");
+  module.def("blas_description", &cpu::blas_description,
+             "Library, version and core type of the BLAS in use.");
   module.def("set_blas_path", [](std::string path) { cpu::set_blas_path(std::move(path)); }, nb::arg("path"));
-  module.def("thread_count", [] { return ThreadPool::instance().size(); }, "Threads that work on one operation.");
+  module.def(
+      "thread_count", [] { return ThreadPool::instance().size(); }, "Threads that work on one operation.");
 }
 
 }  // namespace ftrans::bindings

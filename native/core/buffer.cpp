@@ -34,7 +34,8 @@ int class_index(size_t rounded) {
 
 size_t physical_memory() {
   const long pages = sysconf(_SC_PHYS_PAGES);
-  return pages > 0 ? static_cast<size_t>(pages) * static_cast<size_t>(sysconf(_SC_PAGE_SIZE)) : size_t{8} << 30;
+  return pages > 0 ? static_cast<size_t>(pages) * static_cast<size_t>(sysconf(_SC_PAGE_SIZE))
+                   : size_t{8} << 30;
 }
 
 void* system_allocate(size_t size) {

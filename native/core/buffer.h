@@ -16,7 +16,8 @@ class Buffer : public RefCounted {
   /// Whether a Python object or another library owns the memory.
   bool is_borrowed() const { return free_owner_ != nullptr; }
 
-  /// Memory of a foreign owner; `free_owner(owner)` is called, on any thread, when the last reference is gone.
+  /// Memory of a foreign owner; `free_owner(owner)` is called, on any thread, when the last reference is
+  /// gone.
   static Ref<Buffer> borrow(void* data, size_t size, void* owner, void (*free_owner)(void*));
 
  protected:
@@ -25,7 +26,7 @@ class Buffer : public RefCounted {
  private:
   friend class Allocator;
   void* data_ = nullptr;
-  size_t size_ = 0;        ///< of the block, at least what was asked for
+  size_t size_ = 0;  ///< of the block, at least what was asked for
   void* owner_ = nullptr;
   void (*free_owner_)(void*) = nullptr;
 };

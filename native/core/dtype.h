@@ -7,8 +7,21 @@ namespace ftrans {
 
 /// Element types, in promotion-independent order; the values are part of the Python binding.
 enum class Dtype : uint8_t {
-  Bool, Int8, Int16, Int32, Int64, UInt8, UInt16, UInt32, UInt64,
-  Float16, BFloat16, Float32, Float64, Complex64, Complex128,
+  Bool,
+  Int8,
+  Int16,
+  Int32,
+  Int64,
+  UInt8,
+  UInt16,
+  UInt32,
+  UInt64,
+  Float16,
+  BFloat16,
+  Float32,
+  Float64,
+  Complex64,
+  Complex128,
 };
 
 inline constexpr int kDtypeCount = 15;
@@ -19,9 +32,9 @@ constexpr int64_t itemsize(Dtype dtype) {
 }
 
 constexpr const char* name(Dtype dtype) {
-  constexpr const char* names[kDtypeCount] = {
-      "bool",   "int8",    "int16",    "int32",   "int64",   "uint8",     "uint16",    "uint32",
-      "uint64", "float16", "bfloat16", "float32", "float64", "complex64", "complex128"};
+  constexpr const char* names[kDtypeCount] = {"bool",     "int8",    "int16",   "int32",     "int64",
+                                              "uint8",    "uint16",  "uint32",  "uint64",    "float16",
+                                              "bfloat16", "float32", "float64", "complex64", "complex128"};
   return names[static_cast<int>(dtype)];
 }
 

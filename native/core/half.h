@@ -7,7 +7,9 @@
 
 namespace ftrans {
 
-inline float to_float(BFloat16 value) { return std::bit_cast<float>(static_cast<uint32_t>(value.bits) << 16); }
+inline float to_float(BFloat16 value) {
+  return std::bit_cast<float>(static_cast<uint32_t>(value.bits) << 16);
+}
 
 /// Rounds to nearest, ties to even; NaN stays NaN.
 inline BFloat16 to_bfloat16(float value) {

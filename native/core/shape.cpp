@@ -38,7 +38,8 @@ bool reshape_strides(const Dims& shape, const Dims& strides, const Dims& new_sha
     result = contiguous_strides(new_shape);
     return true;
   }
-  // Match runs of old axes with runs of new axes of the same element count; a run of old axes must be gap-free.
+  // Match runs of old axes with runs of new axes of the same element count; a run of old axes must be
+  // gap-free.
   result.resize(new_shape.size());
   Dims old_shape, old_strides;
   for (int axis = 0; axis < shape.size(); ++axis) {

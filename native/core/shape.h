@@ -20,7 +20,8 @@ bool is_contiguous(const Dims& shape, const Dims& strides);
 /// NumPy's broadcasting of two shapes; false where they don't fit.
 bool broadcast_shapes(const Dims& left, const Dims& right, Dims& result);
 
-/// Strides with which an array of `shape` and `strides` can be read as `new_shape`; false if it has to be copied.
+/// Strides with which an array of `shape` and `strides` can be read as `new_shape`; false if it has to be
+/// copied.
 bool reshape_strides(const Dims& shape, const Dims& strides, const Dims& new_shape, Dims& result);
 
 /// "(2, 3)"

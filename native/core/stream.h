@@ -47,8 +47,8 @@ class Stream {
   /// Appends a task for the stream's own thread (started at the first use). Tasks don't throw.
   void submit(std::function<void()> task);
 
-  /// If nothing is queued or running, claims the stream for the calling thread, which runs its work itself and then
-  /// calls `finish_inline`.
+  /// If nothing is queued or running, claims the stream for the calling thread, which runs its work itself
+  /// and then calls `finish_inline`.
   bool try_begin_inline();
   void finish_inline();
 

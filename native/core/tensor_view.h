@@ -8,7 +8,7 @@ namespace ftrans {
 
 /// A strided window on memory. Borrowed: shape and strides live as long as the call that receives it.
 struct TensorView {
-  void* data;              ///< address of element (0, …, 0)
+  void* data;  ///< address of element (0, …, 0)
   Dtype dtype;
   int ndim;
   const int64_t* shape;

@@ -5,8 +5,9 @@
 
 namespace ftrans {
 
-/// The one pool of worker threads of the process. The calling thread takes part in its own loop, so a pool of n
-/// threads has n − 1 workers. Several threads (streams) may call `run` at once; a nested call runs serially.
+/// The one pool of worker threads of the process. The calling thread takes part in its own loop, so a pool of
+/// n threads has n − 1 workers. Several threads (streams) may call `run` at once; a nested call runs
+/// serially.
 class ThreadPool {
  public:
   static ThreadPool& instance();
@@ -26,9 +27,12 @@ class ThreadPool {
       body(int64_t{0}, count);
       return;
     }
-    run(count, grain, [](void* context, int64_t begin, int64_t end) {
-      (*static_cast<std::remove_reference_t<Body>*>(context))(begin, end);
-    }, const_cast<void*>(static_cast<const void*>(&body)));
+    run(
+        count, grain,
+        [](void* context, int64_t begin, int64_t end) {
+          (*static_cast<std::remove_reference_t<Body>*>(context))(begin, end);
+        },
+        const_cast<void*>(static_cast<const void*>(&body)));
   }
 
   using Function = void (*)(void* context, int64_t begin, int64_t end);

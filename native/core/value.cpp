@@ -9,7 +9,8 @@
 namespace ftrans {
 namespace {
 
-/// Values and nodes refer to each other in chains of any length; they are deleted from a list, not recursively.
+/// Values and nodes refer to each other in chains of any length; they are deleted from a list, not
+/// recursively.
 class DeferredDeletion {
  public:
   template <typename T>
@@ -96,17 +97,17 @@ Ref<Value> Value::alias(const Value& source, const Dims& shape, const Dims& stri
   return value;
 }
 
-bool view_layout(Opcode opcode, const Dims& parameters, const Dims& shape, const Dims& strides, int64_t offset,
-                 const Dims& new_shape, Dims& new_strides, int64_t& new_offset) {
+bool view_layout(Opcode opcode, const Dims& parameters, const Dims& shape, const Dims& strides,
+                 int64_t offset, const Dims& new_shape, Dims& new_strides, int64_t& new_offset) {
   const int ndim = shape.size();
   new_offset = offset;
   switch (opcode) {
-    case Opcode::Reshape:
-      return reshape_strides(shape, strides, new_shape, new_strides);
+    case Opcode::Reshape: return reshape_strides(shape, strides, new_shape, new_strides);
     case Opcode::BroadcastInDim:
       new_strides = Dims(new_shape.size(), 0);
       for (int axis = 0; axis < ndim; ++axis) {
-        if (shape[axis] != 1 || new_shape[parameters[axis]] == 1) new_strides[parameters[axis]] = strides[axis];
+        if (shape[axis] != 1 || new_shape[parameters[axis]] == 1)
+          new_strides[parameters[axis]] = strides[axis];
       }
       return true;
     case Opcode::Transpose:
@@ -127,14 +128,13 @@ bool view_layout(Opcode opcode, const Dims& parameters, const Dims& shape, const
         new_strides[axis] = -strides[axis];
       }
       return true;
-    default:
-      return false;
+    default: return false;
   }
 }
 
-void make_node(Opcode opcode, const Ref<Value>* inputs, int input_count, const Dims& parameters, const Dtype* dtypes,
-               const Dims* shapes, int output_count, Stream* stream, const Ref<RefCounted>& payload,
-               Ref<Value>* outputs) {
+void make_node(Opcode opcode, const Ref<Value>* inputs, int input_count, const Dims& parameters,
+               const Dtype* dtypes, const Dims* shapes, int output_count, Stream* stream,
+               const Ref<RefCounted>& payload, Ref<Value>* outputs) {
   Ref<Node> node(new Node);
   node->opcode = opcode;
   node->stream = stream;
@@ -169,8 +169,8 @@ void make_node(Opcode opcode, const Ref<Value>* inputs, int input_count, const D
   byte_sequence.fetch_add(bytes, std::memory_order_relaxed);
 }
 
-Ref<Value> make_node(Opcode opcode, const Ref<Value>* inputs, int input_count, const Dims& parameters, Dtype dtype,
-                     const Dims& shape, Stream* stream) {
+Ref<Value> make_node(Opcode opcode, const Ref<Value>* inputs, int input_count, const Dims& parameters,
+                     Dtype dtype, const Dims& shape, Stream* stream) {
   if (info(opcode).category == OpcodeCategory::View && inputs[0]->is_ready()) {
     Value& source = *inputs[0];
     Dims strides;
@@ -184,7 +184,8 @@ Ref<Value> make_node(Opcode opcode, const Ref<Value>* inputs, int input_count, c
       splat->state.store(Value::State::Ready, std::memory_order_relaxed);
       return splat;
     }
-    if (view_layout(opcode, parameters, source.shape, source.strides, source.offset, shape, strides, offset)) {
+    if (view_layout(opcode, parameters, source.shape, source.strides, source.offset, shape, strides,
+                    offset)) {
       return Value::alias(source, shape, strides, offset);
     }
   }
@@ -194,7 +195,8 @@ Ref<Value> make_node(Opcode opcode, const Ref<Value>* inputs, int input_count, c
 }
 
 bool should_flush(const Value& value) {
-  if (value.state.load(std::memory_order_acquire) != Value::State::Pending || value.node->symbolic) return false;
+  if (value.state.load(std::memory_order_acquire) != Value::State::Pending || value.node->symbolic)
+    return false;
   return node_sequence.load(std::memory_order_relaxed) - value.node->first_sequence > kFlushNodes ||
          byte_sequence.load(std::memory_order_relaxed) - value.node->first_bytes > kFlushBytes;
 }

@@ -15,8 +15,9 @@ namespace ftrans {
 
 class Node;
 
-/// An immutable array value: a window on a buffer, a scalar constant, or an output of a node that has not run.
-/// Pending values are touched under the interpreter's lock; only the publication of a result may come from elsewhere.
+/// An immutable array value: a window on a buffer, a scalar constant, or an output of a node that has not
+/// run. Pending values are touched under the interpreter's lock; only the publication of a result may come
+/// from elsewhere.
 class Value : public RefCounted {
  public:
   enum class State : uint8_t {
@@ -31,8 +32,9 @@ class Value : public RefCounted {
 
   const Dtype dtype;
   bool weak_type = false;
-  bool contiguous = true;     ///< of a Ready value
-  bool is_immediate = false;  ///< every element is `immediate`; a buffer of one element appears when somebody needs it
+  bool contiguous = true;  ///< of a Ready value
+  bool is_immediate =
+      false;  ///< every element is `immediate`; a buffer of one element appears when somebody needs it
   const Dims shape;
   const int64_t size;
 
@@ -85,13 +87,13 @@ class Node : public RefCounted {
 
   Opcode opcode;
   Stream* stream = nullptr;
-  bool symbolic = false;      ///< depends on a placeholder: can be compiled, not evaluated
+  bool symbolic = false;       ///< depends on a placeholder: can be compiled, not evaluated
   int64_t first_sequence = 0;  ///< smallest sequence number among the pending nodes it depends on
   int64_t first_bytes = 0;     ///< bytes created when that node was
   int64_t mark = -1;           ///< place in the graph that is being built
   std::vector<Ref<Value>> inputs;
-  InlineVector<Value*, 2> outputs;        ///< not owned; null where the value is gone
-  std::vector<OutputType> output_types;   ///< of a node with several outputs, some of which may be gone
+  InlineVector<Value*, 2> outputs;       ///< not owned; null where the value is gone
+  std::vector<OutputType> output_types;  ///< of a node with several outputs, some of which may be gone
   Dims parameters;
   Ref<RefCounted> payload;  ///< the Program of a CallProgram
 
@@ -101,14 +103,15 @@ class Node : public RefCounted {
 
 /// Adds an operation on values to the pending graph; a view of a Ready value is made at once.
 /// `outputs` receives one value per entry of `dtypes` and `shapes`.
-Ref<Value> make_node(Opcode opcode, const Ref<Value>* inputs, int input_count, const Dims& parameters, Dtype dtype,
-                     const Dims& shape, Stream* stream);
-void make_node(Opcode opcode, const Ref<Value>* inputs, int input_count, const Dims& parameters, const Dtype* dtypes,
-               const Dims* shapes, int output_count, Stream* stream, const Ref<RefCounted>& payload, Ref<Value>* outputs);
+Ref<Value> make_node(Opcode opcode, const Ref<Value>* inputs, int input_count, const Dims& parameters,
+                     Dtype dtype, const Dims& shape, Stream* stream);
+void make_node(Opcode opcode, const Ref<Value>* inputs, int input_count, const Dims& parameters,
+               const Dtype* dtypes, const Dims* shapes, int output_count, Stream* stream,
+               const Ref<RefCounted>& payload, Ref<Value>* outputs);
 
 /// Layout of a view of an array; false if a copy is needed (only a reshape can ask for one).
-bool view_layout(Opcode opcode, const Dims& parameters, const Dims& shape, const Dims& strides, int64_t offset,
-                 const Dims& new_shape, Dims& new_strides, int64_t& new_offset);
+bool view_layout(Opcode opcode, const Dims& parameters, const Dims& shape, const Dims& strides,
+                 int64_t offset, const Dims& new_shape, Dims& new_strides, int64_t& new_offset);
 
 /// Whether a pending graph ends here that is long enough, or makes enough bytes, to be run by itself.
 bool should_flush(const Value& value);

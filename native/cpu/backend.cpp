@@ -88,7 +88,8 @@ Backend& backend(DeviceKind device) {
   static CpuBackend* cpu = new CpuBackend;  // never destroyed: stream threads may outlive main
   if (!has_backend(device)) {
     throw std::runtime_error(
-        "no GPU backend is available in this build of ftrans: the devices here are [Device(cpu, 0)]. The Metal backend "
+        "no GPU backend is available in this build of ftrans: the devices here are [Device(cpu, 0)]. The "
+        "Metal backend "
         "comes with the macOS wheel on Apple silicon; elsewhere use ft.cpu");
   }
   return *cpu;

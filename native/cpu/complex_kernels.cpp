@@ -36,20 +36,24 @@ KernelVariants binary(int cost) {
   return {{binary_loop<Op, Out, In>}, false, cost};
 }
 
-#define UNARY(Name, ...)                                     \
-  struct Name {                                              \
-    template <class C>                                       \
-    static auto apply(C z) { return __VA_ARGS__; }           \
+#define UNARY(Name, ...)     \
+  struct Name {              \
+    template <class C>       \
+    static auto apply(C z) { \
+      return __VA_ARGS__;    \
+    }                        \
   };
-#define BINARY(Name, ...)                                    \
-  struct Name {                                              \
-    template <class C>                                       \
-    static auto apply(C a, C b) { return __VA_ARGS__; }      \
+#define BINARY(Name, ...)         \
+  struct Name {                   \
+    template <class C>            \
+    static auto apply(C a, C b) { \
+      return __VA_ARGS__;         \
+    }                             \
   };
 /// Functions evaluated in complex128.
-#define WIDE(Name, ...)                                      \
-  struct Name {                                              \
-    static C128 apply(C128 z) { return __VA_ARGS__; }        \
+#define WIDE(Name, ...)                               \
+  struct Name {                                       \
+    static C128 apply(C128 z) { return __VA_ARGS__; } \
   };
 
 UNARY(Neg, -z)
@@ -81,7 +85,8 @@ C128 sign(C128 z) {
 /// e^z − 1 = (e^x − 1)·cos y − 2 sin²(y/2) + i·e^x·sin y
 C128 expm1(C128 z) {
   const double half = std::sin(0.5 * z.imag());
-  return {std::expm1(z.real()) * std::cos(z.imag()) - 2 * half * half, std::exp(z.real()) * std::sin(z.imag())};
+  return {std::expm1(z.real()) * std::cos(z.imag()) - 2 * half * half,
+          std::exp(z.real()) * std::sin(z.imag())};
 }
 
 /// log|1 + z| = ½·log1p(x·(2 + x) + y²)
@@ -102,7 +107,7 @@ WIDE(Sign, sign(z))
 WIDE(Sqrt, std::sqrt(z))
 WIDE(Rsqrt, 1.0 / std::sqrt(z))
 WIDE(Exp, std::exp(z))
-WIDE(Exp2, std::exp(z * std::numbers::ln2))
+WIDE(Exp2, std::exp(z* std::numbers::ln2))
 WIDE(Expm1, expm1(z))
 WIDE(Log, std::log(z))
 WIDE(Log2, std::log(z) * std::numbers::log2e)
@@ -184,7 +189,9 @@ KernelVariants kernels(Opcode opcode) {
 
 struct Widen {
   template <class T>
-  static T apply(T x) { return x; }
+  static T apply(T x) {
+    return x;
+  }
 };
 
 template <bool product, class T>
@@ -197,7 +204,8 @@ void rows_kernel(void* accumulators, const void* tile, int64_t rows, int64_t col
   auto* x = static_cast<const T*>(tile);
   for (int64_t row = 0; row < rows; ++row) {
     auto& accumulator = static_cast<C128*>(accumulators)[row];
-    for (int64_t column = 0; column < columns; ++column) combine<product>(accumulator, x[row * columns + column]);
+    for (int64_t column = 0; column < columns; ++column)
+      combine<product>(accumulator, x[row * columns + column]);
   }
 }
 

@@ -11,8 +11,8 @@
 namespace ftrans::cpu {
 namespace {
 
-/// The axis of a transposed read: where a source jumps along the last axis but is contiguous along another one, and
-/// both are long. −1 if there is none.
+/// The axis of a transposed read: where a source jumps along the last axis but is contiguous along another
+/// one, and both are long. −1 if there is none.
 int transposed_axis(const Plan& plan, const Layout& layout) {
   constexpr int64_t kWorthwhile = 8;
   const int last = layout.ndim - 1;
@@ -29,7 +29,8 @@ int transposed_axis(const Plan& plan, const Layout& layout) {
 }
 
 /// Blocks of rows × columns over `row_axis` and the last axis: whole cache lines along both.
-void run_blocks(const Plan& plan, const Layout& layout, int row_axis, const void* const* inputs, void* const* outputs) {
+void run_blocks(const Plan& plan, const Layout& layout, int row_axis, const void* const* inputs,
+                void* const* outputs) {
   const int last = layout.ndim - 1;
   const int64_t columns = std::min<int64_t>(layout.extent(last), 16);
   const int64_t rows = std::min(layout.extent(row_axis), plan.tile / columns);
@@ -41,7 +42,8 @@ void run_blocks(const Plan& plan, const Layout& layout, int row_axis, const void
   for (int axis = 0; axis < layout.ndim; ++axis) count *= blocks_along(axis);
   const int64_t grain = std::max<int64_t>(1, kSerialCost / (rows * columns * plan.cost));
   ThreadPool::instance().parallel_for(count, grain, [&](int64_t begin, int64_t end) {
-    TileEvaluator evaluator(plan, layout, inputs, outputs, thread_scratch(TileEvaluator::scratch_bytes(plan)));
+    TileEvaluator evaluator(plan, layout, inputs, outputs,
+                            thread_scratch(TileEvaluator::scratch_bytes(plan)));
     InlineArray<int64_t, 16> coordinates(layout.ndim);
     for (int64_t block = begin; block < end; ++block) {
       int64_t rest = block;
@@ -50,7 +52,8 @@ void run_blocks(const Plan& plan, const Layout& layout, int row_axis, const void
         coordinates[axis] = rest % blocks_along(axis) * size;
         rest /= blocks_along(axis);
       }
-      evaluator.run_block(&coordinates[0], row_axis, std::min(rows, layout.extent(row_axis) - coordinates[row_axis]),
+      evaluator.run_block(&coordinates[0], row_axis,
+                          std::min(rows, layout.extent(row_axis) - coordinates[row_axis]),
                           std::min(columns, layout.extent(last) - coordinates[last]));
     }
   });
@@ -62,11 +65,13 @@ void run_tiles(const Plan& plan, const Layout& layout, const void* const* inputs
   const int64_t row = by_rows ? layout.inner_extent() : layout.size;
   const int64_t per_row = (row + plan.tile - 1) / plan.tile;
   // Equal parts of a row, in whole vectors.
-  const int64_t width = by_rows ? std::min(plan.tile, ((row + per_row - 1) / per_row + 63) / 64 * 64) : plan.tile;
+  const int64_t width =
+      by_rows ? std::min(plan.tile, ((row + per_row - 1) / per_row + 63) / 64 * 64) : plan.tile;
   const int64_t count = layout.size / row * per_row;
   const int64_t grain = std::max<int64_t>(1, kSerialCost / (width * plan.cost));
   ThreadPool::instance().parallel_for(count, grain, [&](int64_t begin, int64_t end) {
-    TileEvaluator evaluator(plan, layout, inputs, outputs, thread_scratch(TileEvaluator::scratch_bytes(plan)));
+    TileEvaluator evaluator(plan, layout, inputs, outputs,
+                            thread_scratch(TileEvaluator::scratch_bytes(plan)));
     for (int64_t tile = begin; tile < end; ++tile) {
       const int64_t start = tile % per_row * width;
       if (start < row) evaluator.run(tile / per_row * row + start, std::min(width, row - start));

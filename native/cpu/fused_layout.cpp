@@ -45,7 +45,8 @@ void Layout::order_axes(const Plan& plan, const int64_t* shape) {
     }
     return;
   }
-  // The kept axes behind the last reduced one are inner; nothing is inner where the last (real) axis is reduced.
+  // The kept axes behind the last reduced one are inner; nothing is inner where the last (real) axis is
+  // reduced.
   int last_reduced = -1;
   for (int axis = 0; axis < ndim; ++axis) {
     group_[axis] = plan.reduced_axes[axis] ? Reduced : Kept;
@@ -64,9 +65,9 @@ void Layout::order_axes(const Plan& plan, const int64_t* shape) {
   }
 }
 
-/// With reductions alone the order is free, but for that of the kept axes. Tiles are best along the axis on which the
-/// (largest) input is nearly contiguous: reduced along it, or with it as inner axis if it is the last kept one.
-/// Returns whether that decided the order.
+/// With reductions alone the order is free, but for that of the kept axes. Tiles are best along the axis on
+/// which the (largest) input is nearly contiguous: reduced along it, or with it as inner axis if it is the
+/// last kept one. Returns whether that decided the order.
 bool Layout::order_by_memory(const Plan& plan, const int64_t* shape) {
   const int64_t* reference = nullptr;
   int most = 0;
@@ -77,7 +78,9 @@ bool Layout::order_by_memory(const Plan& plan, const int64_t* shape) {
     if (varying > most) most = varying, reference = strides;
   }
   if (!reference) return false;
-  const auto distance = [&](int axis) { return reference[axis] == 0 ? INT64_MAX : std::abs(reference[axis]); };
+  const auto distance = [&](int axis) {
+    return reference[axis] == 0 ? INT64_MAX : std::abs(reference[axis]);
+  };
   int nearest = -1;
   for (int axis = 0; axis < plan.ndim; ++axis) {
     if (shape[axis] != 1 && (nearest < 0 || distance(axis) <= distance(nearest))) nearest = axis;
@@ -97,7 +100,8 @@ bool Layout::order_by_memory(const Plan& plan, const int64_t* shape) {
   for (int axis = 0; axis < plan.ndim; ++axis) {
     if (plan.reduced_axes[axis] && shape[axis] != 1) order_[axis_count_++] = axis;
   }
-  std::stable_sort(&order_[0] + first, &order_[0] + axis_count_, [&](int a, int b) { return distance(a) > distance(b); });
+  std::stable_sort(&order_[0] + first, &order_[0] + axis_count_,
+                   [&](int a, int b) { return distance(a) > distance(b); });
   if (inner_kept) order_[axis_count_++] = nearest;
   return true;
 }

@@ -33,14 +33,14 @@ enum class Access : uint8_t {
 };
 
 /// The iteration space of one run, with adjacent axes merged where everything allows it.
-/// Axes are ordered kept × reduced × inner (kept), so that a reduction sees a three-dimensional array: without inner
-/// axes it reduces rows, with them columns. Operands are the plan's sources, then its stores.
+/// Axes are ordered kept × reduced × inner (kept), so that a reduction sees a three-dimensional array:
+/// without inner axes it reduces rows, with them columns. Operands are the plan's sources, then its stores.
 class Layout {
  public:
   Layout(const Plan& plan, const int64_t* shape, const int64_t* const* input_strides);
 
-  int ndim = 0;              ///< after merging; ≥ 1
-  int64_t size = 1;          ///< of the space
+  int ndim = 0;      ///< after merging; ≥ 1
+  int64_t size = 1;  ///< of the space
   int64_t kept = 1, reduced = 1, inner = 1;
 
   int64_t extent(int axis) const { return extents_[axis]; }
@@ -60,7 +60,7 @@ class Layout {
 
   int original_ndim_;
   int operand_count_;
-  int axis_count_ = 0;                 ///< axes of more than one element
+  int axis_count_ = 0;  ///< axes of more than one element
   bool has_strided_ = false;
   InlineArray<int64_t, 16> extents_;
   InlineArray<int64_t, 128> given_;    ///< strides over the original axes

@@ -16,7 +16,8 @@ constexpr bool is_complex(Dtype dtype) { return kind(dtype) == 'c'; }
 constexpr Dtype real_part(Dtype dtype) { return dtype == Dtype::Complex64 ? Dtype::Float32 : Dtype::Float64; }
 
 [[noreturn]] void no_kernel(Opcode opcode, Dtype dtype) {
-  throw std::runtime_error(std::string("FusedExecutor: no CPU kernel for ") + info(opcode).name + " of " + name(dtype));
+  throw std::runtime_error(std::string("FusedExecutor: no CPU kernel for ") + info(opcode).name + " of " +
+                           name(dtype));
 }
 
 KernelVariants find_kernels(Opcode opcode, Dtype dtype) {
@@ -28,7 +29,8 @@ KernelVariants find_kernels(Opcode opcode, Dtype dtype) {
 Kernel find_convert(Dtype from, Dtype to) {
   if (Kernel kernel = kernel_set().convert(from, to)) return kernel;
   if (Kernel kernel = complex_convert_kernel(from, to)) return kernel;
-  throw std::runtime_error(std::string("FusedExecutor: no CPU kernel to convert ") + name(from) + " to " + name(to));
+  throw std::runtime_error(std::string("FusedExecutor: no CPU kernel to convert ") + name(from) + " to " +
+                           name(to));
 }
 
 ReductionKernels find_reduction(Opcode opcode, Dtype dtype) {
@@ -86,7 +88,10 @@ ScalarStorage identity_of(Opcode reduction, Dtype dtype) {
 class Planner {
  public:
   Planner(Plan& plan, const FusedKernel& kernel)
-      : plan_(plan), kernel_(kernel), value_of_(kernel.body.size(), -1), joins_sum_(kernel.body.size(), false) {}
+      : plan_(plan),
+        kernel_(kernel),
+        value_of_(kernel.body.size(), -1),
+        joins_sum_(kernel.body.size(), false) {}
 
   void translate() {
     std::vector<bool> needed(kernel_.body.size(), false);
@@ -107,7 +112,8 @@ class Planner {
   void assign_registers() {
     const int end = static_cast<int>(plan_.steps.size());
     for (int step = 0; step < end; ++step) {
-      for (int i = 0; i < plan_.steps[step].operand_count; ++i) value(plan_.steps[step].operands[i]).last_use = step;
+      for (int i = 0; i < plan_.steps[step].operand_count; ++i)
+        value(plan_.steps[step].operands[i]).last_use = step;
     }
     for (const PlanStore& store : plan_.stores) value(store.value).last_use = end;
     for (const PlanReduction& reduction : plan_.reductions) value(reduction.value).last_use = end;
@@ -125,13 +131,15 @@ class Planner {
     }
   }
 
-  /// About 4 KB a register, less where many are alive, so that all fit in the first-level cache; more where nothing is
-  /// computed and a tile is only reduced (or copied).
+  /// About 4 KB a register, less where many are alive, so that all fit in the first-level cache; more where
+  /// nothing is computed and a tile is only reduced (or copied).
   void choose_tile() {
     int64_t width = 4;
     for (const PlanValue& v : plan_.values) width = std::max(width, itemsize(v.dtype));
-    constexpr int64_t kRegisterBytes = 4096, kPassingBytes = 4 * kRegisterBytes, kCacheBytes = 48 * 1024, kSmallestTile = 256;
-    const bool computes = std::any_of(plan_.steps.begin(), plan_.steps.end(), [](const PlanStep& s) { return s.operand_count > 0; });
+    constexpr int64_t kRegisterBytes = 4096, kPassingBytes = 4 * kRegisterBytes, kCacheBytes = 48 * 1024,
+                      kSmallestTile = 256;
+    const bool computes = std::any_of(plan_.steps.begin(), plan_.steps.end(),
+                                      [](const PlanStep& s) { return s.operand_count > 0; });
     plan_.tile = (computes ? kRegisterBytes : kPassingBytes) / width;
     while (plan_.tile > kSmallestTile && plan_.slot_count * plan_.tile * width > kCacheBytes) plan_.tile /= 2;
     plan_.slot_bytes = plan_.tile * width;
@@ -144,16 +152,20 @@ class Planner {
   void release_operands(const PlanStep& step, int index, std::vector<int>& free, Predicate predicate) {
     for (int i = 0; i < step.operand_count; ++i) {
       const PlanValue& operand = value(step.operands[i]);
-      const bool repeated = std::find(step.operands, step.operands + i, step.operands[i]) != step.operands + i;
-      if (!repeated && operand.slot >= 0 && operand.last_use == index && predicate(operand)) free.push_back(operand.slot);
+      const bool repeated =
+          std::find(step.operands, step.operands + i, step.operands[i]) != step.operands + i;
+      if (!repeated && operand.slot >= 0 && operand.last_use == index && predicate(operand))
+        free.push_back(operand.slot);
     }
   }
 
   bool is_apply(int index, Opcode opcode) const {
-    return index >= 0 && kernel_.body[index].kind == Instruction::Kind::Apply && kernel_.body[index].opcode == opcode;
+    return index >= 0 && kernel_.body[index].kind == Instruction::Kind::Apply &&
+           kernel_.body[index].opcode == opcode;
   }
 
-  /// Marks the floating-point products that only one sum or difference uses: they are computed in one pass with it.
+  /// Marks the floating-point products that only one sum or difference uses: they are computed in one pass
+  /// with it.
   void find_products(const std::vector<bool>& needed) {
     std::vector<int> uses(kernel_.body.size(), 0);
     for (const KernelOutput& output : kernel_.outputs) ++uses[output.instruction];
@@ -177,7 +189,9 @@ class Planner {
   /// The sum or difference of a marked product and another value.
   int mul_add(const Instruction& sum, bool product_first) {
     const Instruction& product = kernel_.body[sum.operands[product_first ? 0 : 1]];
-    const MulAdd form = sum.opcode == Opcode::Add ? MulAdd::Add : product_first ? MulAdd::Subtract : MulAdd::SubtractProduct;
+    const MulAdd form = sum.opcode == Opcode::Add ? MulAdd::Add
+                        : product_first           ? MulAdd::Subtract
+                                                  : MulAdd::SubtractProduct;
     const Dtype dtype = register_dtype(sum.dtype);
     return apply(kernel_set().mul_add(form, dtype), dtype,
                  {value_of_[product.operands[0]], value_of_[product.operands[1]],
@@ -200,7 +214,9 @@ class Planner {
     return result;
   }
 
-  int apply(Kernel kernel, Dtype dtype, int operand) { return apply(KernelVariants{{kernel}, false, 2}, dtype, {operand}); }
+  int apply(Kernel kernel, Dtype dtype, int operand) {
+    return apply(KernelVariants{{kernel}, false, 2}, dtype, {operand});
+  }
 
   /// Sources are loaded just before their first use.
   void load(int operand) {
@@ -214,13 +230,15 @@ class Planner {
   int translate(const Instruction& instruction) {
     const Dtype dtype = instruction.dtype;
     switch (instruction.kind) {
-      case Instruction::Kind::Input: return source({.input = instruction.index, .storage = dtype}, register_dtype(dtype));
+      case Instruction::Kind::Input:
+        return source({.input = instruction.index, .storage = dtype}, register_dtype(dtype));
       case Instruction::Kind::Constant: return constant(instruction);
       case Instruction::Kind::Iota: return iota(instruction);
       case Instruction::Kind::Apply: break;
     }
     for (const int i : {0, 1}) {
-      if (instruction.operands[i] >= 0 && joins_sum_[instruction.operands[i]]) return mul_add(instruction, i == 0);
+      if (instruction.operands[i] >= 0 && joins_sum_[instruction.operands[i]])
+        return mul_add(instruction, i == 0);
     }
     const auto operand = [&](int i) { return value_of_[instruction.operands[i]]; };
     const Dtype from = kernel_.body[instruction.operands[0]].dtype;
@@ -233,7 +251,8 @@ class Planner {
       return apply(find_convert(from, Dtype::Float32), Dtype::Float32, next);
     }
     const bool is_select = instruction.opcode == Opcode::Select;
-    const Dtype operand_dtype = register_dtype(is_select ? kernel_.body[instruction.operands[1]].dtype : from);
+    const Dtype operand_dtype =
+        register_dtype(is_select ? kernel_.body[instruction.operands[1]].dtype : from);
     const KernelVariants kernels = find_kernels(instruction.opcode, operand_dtype);
     if (!kernels) no_kernel(instruction.opcode, from);
     switch (info(instruction.opcode).category) {
@@ -257,7 +276,8 @@ class Planner {
     value(result).constant = static_cast<int>(plan_.constants.size());
     ScalarStorage stored = instruction.constant;
     if (dtype != instruction.dtype) {
-      find_convert(instruction.dtype, dtype)(&stored.as_float32, instruction.constant.bytes, nullptr, nullptr, 1);
+      find_convert(instruction.dtype, dtype)(&stored.as_float32, instruction.constant.bytes, nullptr, nullptr,
+                                             1);
     }
     plan_.constants.push_back(stored);
     return result;
@@ -321,8 +341,13 @@ class Planner {
 
   void add_reduction(int number, Opcode opcode, int result, Dtype storage) {
     const Dtype held = register_dtype(storage);
-    PlanReduction reduction{.output = number, .value = result, .storage = storage,
-                            .kernels = find_reduction(opcode, held), .merge = {}, .identity = {}, .finish = {}};
+    PlanReduction reduction{.output = number,
+                            .value = result,
+                            .storage = storage,
+                            .kernels = find_reduction(opcode, held),
+                            .merge = {},
+                            .identity = {},
+                            .finish = {}};
     const Dtype accumulator = reduction.kernels.accumulator;
     reduction.merge = find_reduction(opcode, accumulator);
     reduction.identity = identity_of(opcode, accumulator);
@@ -338,8 +363,8 @@ class Planner {
 
   Plan& plan_;
   const FusedKernel& kernel_;
-  std::vector<int> value_of_;     ///< planned value of each instruction
-  std::vector<bool> joins_sum_;   ///< products that find_products marked
+  std::vector<int> value_of_;    ///< planned value of each instruction
+  std::vector<bool> joins_sum_;  ///< products that find_products marked
 };
 
 }  // namespace

@@ -18,13 +18,13 @@ constexpr Dtype register_dtype(Dtype dtype) {
 
 /// A value of the planned program: a constant, or something with a tile register of its own while it lives.
 struct PlanValue {
-  Dtype dtype;            ///< as held in the register
-  int constant = -1;      ///< number of the constant, or −1
-  int source = -1;        ///< number of the source, or −1
-  int slot = -1;          ///< register; −1 for constants
-  int definition = -1;    ///< step that computes it
-  int last_use = -1;      ///< last step that reads it; the number of steps if it leaves the kernel
-  int store = -1;         ///< the store it may be computed straight into, or −1
+  Dtype dtype;          ///< as held in the register
+  int constant = -1;    ///< number of the constant, or −1
+  int source = -1;      ///< number of the source, or −1
+  int slot = -1;        ///< register; −1 for constants
+  int definition = -1;  ///< step that computes it
+  int last_use = -1;    ///< last step that reads it; the number of steps if it leaves the kernel
+  int store = -1;       ///< the store it may be computed straight into, or −1
 };
 
 /// Where values come from, tile by tile: an input, or the coordinate along an axis.
@@ -54,9 +54,9 @@ struct PlanReduction {
   int value;
   Dtype storage;
   ReductionKernels kernels;
-  ReductionKernels merge;         ///< the same reduction over accumulators
-  ScalarStorage identity;         ///< of the accumulator's dtype
-  Kernel finish[2] = {};          ///< accumulator to storage dtype, in up to two conversions
+  ReductionKernels merge;  ///< the same reduction over accumulators
+  ScalarStorage identity;  ///< of the accumulator's dtype
+  Kernel finish[2] = {};   ///< accumulator to storage dtype, in up to two conversions
 };
 
 /// A fused kernel translated to kernel calls over tile registers.
@@ -70,9 +70,9 @@ struct Plan {
   std::vector<PlanStore> stores;
   std::vector<PlanReduction> reductions;
   int slot_count = 0;
-  int64_t tile = 0;       ///< elements of a register
+  int64_t tile = 0;  ///< elements of a register
   int64_t slot_bytes = 0;
-  int64_t cost = 1;       ///< of an element, in additions
+  int64_t cost = 1;  ///< of an element, in additions
 
   explicit Plan(const FusedKernel& kernel);
 

@@ -9,12 +9,12 @@
 namespace ftrans::cpu {
 namespace {
 
-/// How the kept × reduced × inner space is cut: a task is some kept rows (or one row and a range of inner columns)
-/// over one chunk of the reduced elements.
+/// How the kept × reduced × inner space is cut: a task is some kept rows (or one row and a range of inner
+/// columns) over one chunk of the reduced elements.
 struct Division {
-  int64_t kept_rows;   ///< kept rows of a task; 1 where there are inner columns
-  int64_t columns;     ///< inner columns of a task
-  int64_t chunk;       ///< reduced elements of a task
+  int64_t kept_rows;  ///< kept rows of a task; 1 where there are inner columns
+  int64_t columns;    ///< inner columns of a task
+  int64_t chunk;      ///< reduced elements of a task
   int64_t kept_parts, column_parts, chunks;
 
   int64_t tasks() const { return kept_parts * column_parts * chunks; }
@@ -27,8 +27,7 @@ Division divide(const Plan& plan, const Layout& layout) {
   Division division;
   division.columns = std::min(layout.inner, plan.tile);
   division.column_parts = parts(layout.inner, division.columns);
-  division.kept_rows =
-      layout.inner > 1 ? 1 : std::clamp<int64_t>(plan.tile / layout.reduced, 1, layout.kept);
+  division.kept_rows = layout.inner > 1 ? 1 : std::clamp<int64_t>(plan.tile / layout.reduced, 1, layout.kept);
   division.kept_parts = parts(layout.kept, division.kept_rows);
   division.chunk = layout.reduced;
   if (division.kept_parts * division.column_parts < kEnoughTasks) {
@@ -42,7 +41,11 @@ Division divide(const Plan& plan, const Layout& layout) {
 class ReductionRun {
  public:
   ReductionRun(const Plan& plan, const Layout& layout, const void* const* inputs, void* const* outputs)
-      : plan_(plan), layout_(layout), inputs_(inputs), outputs_(outputs), results_(layout.kept * layout.inner) {}
+      : plan_(plan),
+        layout_(layout),
+        inputs_(inputs),
+        outputs_(outputs),
+        results_(layout.kept * layout.inner) {}
 
   /// The identities, for an empty space.
   void fill() {
@@ -75,12 +78,13 @@ class ReductionRun {
 
  private:
   static void reset(const PlanReduction& reduction, char* accumulators, int64_t count) {
-    kernel_set().splat(itemsize(reduction.kernels.accumulator))(accumulators, reduction.identity.bytes, nullptr, nullptr,
-                                                                count);
+    kernel_set().splat(itemsize(reduction.kernels.accumulator))(accumulators, reduction.identity.bytes,
+                                                                nullptr, nullptr, count);
   }
 
   /// Accumulators to `count` results from number `first` on.
-  void finish(const PlanReduction& reduction, const char* accumulators, int64_t first, int64_t count, char* staging) {
+  void finish(const PlanReduction& reduction, const char* accumulators, int64_t first, int64_t count,
+              char* staging) {
     const int64_t width = itemsize(reduction.storage);
     char* out = static_cast<char*>(outputs_[reduction.output]) + first * width;
     if (!reduction.finish[0]) {
@@ -106,12 +110,15 @@ class ReductionRun {
       const int64_t chunk = task % division_.chunks;
       const int64_t column_part = task / division_.chunks % division_.column_parts;
       const int64_t kept_part = task / division_.chunks / division_.column_parts;
-      const Box box = {kept_part * division_.kept_rows, chunk * division_.chunk, column_part * division_.columns,
+      const Box box = {kept_part * division_.kept_rows,
+                       chunk * division_.chunk,
+                       column_part * division_.columns,
                        std::min(division_.kept_rows, layout_.kept - kept_part * division_.kept_rows),
                        std::min(division_.chunk, layout_.reduced - chunk * division_.chunk),
                        std::min(division_.columns, layout_.inner - column_part * division_.columns)};
       const int64_t results = box.kept * box.inner;
-      for (int64_t i = 0; i < count; ++i) reset(plan_.reductions[i], accumulators + i * accumulator_bytes, results);
+      for (int64_t i = 0; i < count; ++i)
+        reset(plan_.reductions[i], accumulators + i * accumulator_bytes, results);
       if (layout_.inner > 1) {
         reduce_columns(evaluator, box, accumulators, accumulator_bytes);
       } else {
@@ -145,21 +152,25 @@ class ReductionRun {
       evaluator.run(box.first_kept * layout_.reduced + box.first_reduced + position, box.kept * columns);
       for (size_t i = 0; i < plan_.reductions.size(); ++i) {
         plan_.reductions[i].kernels.rows(accumulators + i * accumulator_bytes,
-                                         evaluator.materialized(plan_.reductions[i].value), box.kept, columns);
+                                         evaluator.materialized(plan_.reductions[i].value), box.kept,
+                                         columns);
       }
     }
   }
 
   /// Inner axes: several whole short rows of columns a tile, or a part of one.
-  void reduce_columns(TileEvaluator& evaluator, const Box& box, char* accumulators, int64_t accumulator_bytes) {
+  void reduce_columns(TileEvaluator& evaluator, const Box& box, char* accumulators,
+                      int64_t accumulator_bytes) {
     const int64_t rows_per_tile = box.inner == layout_.inner ? plan_.tile / box.inner : 1;
     for (int64_t row = 0; row < box.reduced; row += rows_per_tile) {
       const int64_t rows = std::min(rows_per_tile, box.reduced - row);
-      const int64_t begin = (box.first_kept * layout_.reduced + box.first_reduced + row) * layout_.inner + box.first_inner;
+      const int64_t begin =
+          (box.first_kept * layout_.reduced + box.first_reduced + row) * layout_.inner + box.first_inner;
       evaluator.run(begin, rows * box.inner);
       for (size_t i = 0; i < plan_.reductions.size(); ++i) {
         plan_.reductions[i].kernels.columns(accumulators + i * accumulator_bytes,
-                                            evaluator.materialized(plan_.reductions[i].value), rows, box.inner);
+                                            evaluator.materialized(plan_.reductions[i].value), rows,
+                                            box.inner);
       }
     }
   }

@@ -142,8 +142,9 @@ T log_gamma(T x) {
 #endif
 }
 
-/// ψ(x): reflection for x < 0, recurrence up to 10, then the asymptotic series (Abramowitz and Stegun 6.3.5, 6.3.7,
-/// 6.3.18), in extended precision where there is any, since the terms cancel about the root.
+/// ψ(x): reflection for x < 0, recurrence up to 10, then the asymptotic series (Abramowitz and
+/// Stegun 6.3.5, 6.3.7, 6.3.18), in extended precision where there is any, since the terms cancel about the
+/// root.
 double digamma64(double argument) {
   using Extended = long double;
   if (argument == 0) return std::copysign(std::numeric_limits<double>::infinity(), -argument);
@@ -157,7 +158,7 @@ double digamma64(double argument) {
   }
   for (; x < 10; x += 1) result -= 1 / x;
   const Extended z = 1 / (x * x);
-  constexpr Extended series[] = {1.0L / 12,       -1.0L / 120, 1.0L / 252,        -1.0L / 240, 1.0L / 132,
+  constexpr Extended series[] = {1.0L / 12,       -1.0L / 120, 1.0L / 252,      -1.0L / 240,     1.0L / 132,
                                  -691.0L / 32760, 1.0L / 12,   -3617.0L / 8160, 43867.0L / 14364};
   Extended sum = 0;
   for (int i = 8; i >= 0; --i) sum = sum * z + series[i];
@@ -174,15 +175,19 @@ double erf_inv64(double x) {
   const double a = std::abs(x);
   if (!(a < 1)) return a == 1 ? std::copysign(std::numeric_limits<double>::infinity(), x) : x * 0 / 0.0;
   const double w = -std::log((1 - a) * (1 + a));
-  constexpr double central[] = {1.5014093592822391, 0.24664028615543541, -0.0041773867800897581, -0.0012527418843939859,
-                                0.00021834443890414835, -4.963344182628454e-6, -3.4627046909491695e-6,
-                                4.661698497095925e-7, 2.3232643236626127e-8, -8.7909968697093303e-9};
-  constexpr double tail[] = {2.8329768012422283, 1.0016749670258402, 0.0094452864658120877, -0.0076372890518978917,
-                             0.0056869737073959115, -0.0035974050645781787, 0.0014850917246564087,
-                             -5.6776824995453543e-5, -0.00030957233567567752, 0.00011570378896058953};
-  constexpr double far[] = {4.8499064016380183, 1.0103004705676148, -0.00013872680691126392, -0.00021509877458276347,
-                            7.6040232118353528e-5, -1.9463855994134971e-5, 4.4201731663202281e-6,
-                            -1.2348031475110182e-6, 3.3474998798502102e-7, 0.0};
+  constexpr double central[] = {1.5014093592822391,     0.24664028615543541,    -0.0041773867800897581,
+                                -0.0012527418843939859, 0.00021834443890414835, -4.963344182628454e-6,
+                                -3.4627046909491695e-6, 4.661698497095925e-7,   2.3232643236626127e-8,
+                                -8.7909968697093303e-9};
+  constexpr double tail[] = {2.8329768012422283,     1.0016749670258402,     0.0094452864658120877,
+                             -0.0076372890518978917, 0.0056869737073959115,  -0.0035974050645781787,
+                             0.0014850917246564087,  -5.6776824995453543e-5, -0.00030957233567567752,
+                             0.00011570378896058953};
+  constexpr double far[] = {4.8499064016380183,      1.0103004705676148,
+                            -0.00013872680691126392, -0.00021509877458276347,
+                            7.6040232118353528e-5,   -1.9463855994134971e-5,
+                            4.4201731663202281e-6,   -1.2348031475110182e-6,
+                            3.3474998798502102e-7,   0.0};
   const double* coefficients = w < 5 ? central : w < 16 ? tail : far;
   const double v = w < 5 ? w - 2.5 : std::sqrt(w) - (w < 16 ? 3 : 5);
   double y = 0;
@@ -199,9 +204,16 @@ double erf_inv64(double x) {
 
 #define LIBRARY_FUNCTION(name) \
   double name##_64(double x) { return std::name(x); }
-LIBRARY_FUNCTION(tan) LIBRARY_FUNCTION(asin) LIBRARY_FUNCTION(acos) LIBRARY_FUNCTION(atan)
-LIBRARY_FUNCTION(asinh) LIBRARY_FUNCTION(acosh) LIBRARY_FUNCTION(atanh)
-LIBRARY_FUNCTION(erf) LIBRARY_FUNCTION(erfc) LIBRARY_FUNCTION(cbrt)
+LIBRARY_FUNCTION(tan)
+LIBRARY_FUNCTION(asin)
+LIBRARY_FUNCTION(acos)
+LIBRARY_FUNCTION(atan)
+LIBRARY_FUNCTION(asinh)
+LIBRARY_FUNCTION(acosh)
+LIBRARY_FUNCTION(atanh)
+LIBRARY_FUNCTION(erf)
+LIBRARY_FUNCTION(erfc)
+LIBRARY_FUNCTION(cbrt)
 #undef LIBRARY_FUNCTION
 
 /// The neighbour of a towards b, on the bits: sign and magnitude with infinity at `infinity`.

@@ -4,8 +4,9 @@
 
 namespace ftrans::cpu {
 
-/// Operations that are computed element by element whatever the instruction set: integer division and powers, and
-/// floating-point functions left to the C library. `dtype` may be Float16 or BFloat16 for Nextafter, on stored bits.
+/// Operations that are computed element by element whatever the instruction set: integer division and powers,
+/// and floating-point functions left to the C library. `dtype` may be Float16 or BFloat16 for Nextafter, on
+/// stored bits.
 KernelVariants scalar_kernels(Opcode opcode, Dtype dtype);
 
 /// Operations on complex numbers; Complex takes float32 or float64 operands.

@@ -6,40 +6,23 @@ namespace ftrans::cpu {
 
 StepKernel step_kernel(Opcode opcode) {
   switch (opcode) {
-    case Opcode::Argmax:
-      return steps::argmax;
-    case Opcode::Argmin:
-      return steps::argmin;
-    case Opcode::Pad:
-      return steps::pad;
-    case Opcode::Concatenate:
-      return steps::concatenate;
-    case Opcode::DynamicSlice:
-      return steps::dynamic_slice;
-    case Opcode::DynamicUpdateSlice:
-      return steps::dynamic_update_slice;
-    case Opcode::DotGeneral:
-      return steps::dot_general;
-    case Opcode::Gather:
-      return steps::gather;
-    case Opcode::Scatter:
-      return steps::scatter;
-    case Opcode::Cumsum:
-      return steps::cumsum;
-    case Opcode::Cumprod:
-      return steps::cumprod;
-    case Opcode::Cummax:
-      return steps::cummax;
-    case Opcode::Cummin:
-      return steps::cummin;
-    case Opcode::Sort:
-      return steps::sort;
-    case Opcode::RandomBits:
-      return steps::random_bits;
-    case Opcode::Copy:
-      return steps::copy;
-    default:
-      return nullptr;
+    case Opcode::Argmax: return steps::argmax;
+    case Opcode::Argmin: return steps::argmin;
+    case Opcode::Pad: return steps::pad;
+    case Opcode::Concatenate: return steps::concatenate;
+    case Opcode::DynamicSlice: return steps::dynamic_slice;
+    case Opcode::DynamicUpdateSlice: return steps::dynamic_update_slice;
+    case Opcode::DotGeneral: return steps::dot_general;
+    case Opcode::Gather: return steps::gather;
+    case Opcode::Scatter: return steps::scatter;
+    case Opcode::Cumsum: return steps::cumsum;
+    case Opcode::Cumprod: return steps::cumprod;
+    case Opcode::Cummax: return steps::cummax;
+    case Opcode::Cummin: return steps::cummin;
+    case Opcode::Sort: return steps::sort;
+    case Opcode::RandomBits: return steps::random_bits;
+    case Opcode::Copy: return steps::copy;
+    default: return nullptr;
   }
 }
 

@@ -8,7 +8,8 @@
 
 namespace ftrans::cpu {
 
-/// The operands of one step. Inputs may be strided; outputs are allocated, row-major without gaps, and uninitialised.
+/// The operands of one step. Inputs may be strided; outputs are allocated, row-major without gaps, and
+/// uninitialised.
 struct StepArguments {
   const TensorView* inputs;
   int input_count;
@@ -16,12 +17,14 @@ struct StepArguments {
   int output_count;
   const int64_t* parameters;  ///< the native parameters of the primitive (docs/architecture.md)
   int parameter_count;
-  bool first_input_is_output = false;  ///< outputs[0] already holds inputs[0] (in-place dynamic_update_slice and scatter)
+  bool first_input_is_output =
+      false;  ///< outputs[0] already holds inputs[0] (in-place dynamic_update_slice and scatter)
 };
 
 using StepKernel = void (*)(const StepArguments&);
 
-/// The kernel of an operation of category Step (and Copy: strided to row-major, same dtype); nullptr if there is none.
+/// The kernel of an operation of category Step (and Copy: strided to row-major, same dtype); nullptr if there
+/// is none.
 StepKernel step_kernel(Opcode opcode);
 
 }  // namespace ftrans::cpu

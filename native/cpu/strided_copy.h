@@ -10,7 +10,8 @@ void gather_row(void* out, const void* in, int64_t stride, int64_t n, int64_t it
 /// out[i·stride] = in[i].
 void scatter_row(void* out, int64_t stride, const void* in, int64_t n, int64_t itemsize);
 
-/// out[r·columns + c] = in[r·row_stride + c·column_stride], reading along r: for inputs that are contiguous that way.
+/// out[r·columns + c] = in[r·row_stride + c·column_stride], reading along r: for inputs that are contiguous
+/// that way.
 void gather_transposed(void* out, const void* in, int64_t row_stride, int64_t column_stride, int64_t rows,
                        int64_t columns, int64_t itemsize);
 

@@ -49,8 +49,8 @@ int64_t TileEvaluator::scratch_bytes(const Plan& plan) {
          aligned(std::max(plan.ndim, 1) * sizeof(int64_t)) + aligned(plan.stores.size() * sizeof(bool));
 }
 
-TileEvaluator::TileEvaluator(const Plan& plan, const Layout& layout, const void* const* inputs, void* const* outputs,
-                             char* scratch)
+TileEvaluator::TileEvaluator(const Plan& plan, const Layout& layout, const void* const* inputs,
+                             void* const* outputs, char* scratch)
     : plan_(plan), layout_(layout), inputs_(inputs), outputs_(outputs), registers_(scratch) {
   char* next = scratch + aligned(plan.register_bytes());
   values_ = reinterpret_cast<TileValue*>(next);
@@ -214,7 +214,8 @@ void TileEvaluator::gather(int operand, const char* base, int64_t itemsize, char
   if (tile_.row_axis >= 0) {
     const int64_t row_stride = layout_.stride(operand, tile_.row_axis);
     if ((row_stride == 1 || row_stride == -1) && stride != 1) {
-      gather_transposed(out, base + offset(operand) * itemsize, row_stride, stride, tile_.rows, tile_.columns, itemsize);
+      gather_transposed(out, base + offset(operand) * itemsize, row_stride, stride, tile_.rows, tile_.columns,
+                        itemsize);
       return;
     }
   }
@@ -229,7 +230,8 @@ char* TileEvaluator::destination(int index) {
   if (value.store >= 0 && direct_[value.store]) {
     const int operand = static_cast<int>(plan_.sources.size()) + value.store;
     if (lies_contiguous(operand)) {
-      return static_cast<char*>(outputs_[plan_.stores[value.store].output]) + offset(operand) * itemsize(value.dtype);
+      return static_cast<char*>(outputs_[plan_.stores[value.store].output]) +
+             offset(operand) * itemsize(value.dtype);
     }
   }
   return slot(value.slot);

@@ -13,14 +13,16 @@ struct TileValue {
   bool uniform;
 };
 
-/// Memory of the calling thread, 64-byte aligned, kept for later calls; valid until the next call on the thread.
+/// Memory of the calling thread, 64-byte aligned, kept for later calls; valid until the next call on the
+/// thread.
 char* thread_scratch(int64_t bytes);
 
 /// Runs a plan over tiles of a layout's space, on one thread.
 class TileEvaluator {
  public:
   /// `scratch` has scratch_bytes(plan).
-  TileEvaluator(const Plan& plan, const Layout& layout, const void* const* inputs, void* const* outputs, char* scratch);
+  TileEvaluator(const Plan& plan, const Layout& layout, const void* const* inputs, void* const* outputs,
+                char* scratch);
   ~TileEvaluator();
   TileEvaluator(const TileEvaluator&) = delete;
   TileEvaluator& operator=(const TileEvaluator&) = delete;
@@ -30,7 +32,8 @@ class TileEvaluator {
   /// The elements [begin, begin + count) of the space in row-major order; count ≤ plan.tile.
   void run(int64_t begin, int64_t count);
 
-  /// A block of `rows` along `row_axis` by `columns` along the last axis, from the corner `coordinates` (ndim of them).
+  /// A block of `rows` along `row_axis` by `columns` along the last axis, from the corner `coordinates` (ndim
+  /// of them).
   void run_block(const int64_t* coordinates, int row_axis, int64_t rows, int64_t columns);
 
   /// A value that leaves the kernel, in the tile just run, as `count` elements one after the other.

@@ -87,10 +87,11 @@ class Capture {
   bool node_is_known(const Node& node) const { return node.mark >= value_base_; }
   int32_t index_of(const Value& value) const { return static_cast<int32_t>(value.mark - value_base_); }
 
-  /// Whether to go on to what computes the value. A compiled function takes what doesn't depend on its placeholders as
-  /// an input, so that it is computed once.
+  /// Whether to go on to what computes the value. A compiled function takes what doesn't depend on its
+  /// placeholders as an input, so that it is computed once.
   bool is_pending(const Value& value) const {
-    return value.state.load(std::memory_order_acquire) == Value::State::Pending && (keep_live_ || value.node->symbolic);
+    return value.state.load(std::memory_order_acquire) == Value::State::Pending &&
+           (keep_live_ || value.node->symbolic);
   }
 
   void push(Node& node) {
@@ -156,8 +157,9 @@ class Capture {
     const int32_t node_index = static_cast<int32_t>(graph.nodes.size());
     for (int i = 0; i < node.outputs.size(); ++i) {
       Value* output = node.outputs[i];
-      const int32_t index = output ? add_value(output, output->dtype, output->shape)
-                                   : add_value(nullptr, node.output_types[i].dtype, node.output_types[i].shape);
+      const int32_t index = output
+                                ? add_value(output, output->dtype, output->shape)
+                                : add_value(nullptr, node.output_types[i].dtype, node.output_types[i].shape);
       graph.values[index].producer = node_index;
     }
     graph.nodes.push_back(entry);

@@ -98,7 +98,8 @@ class ProgramBuilder {
   /// Events between steps of different streams.
   void plan_streams() {
     for (const Program::Step& step : program_->steps) {
-      if (std::find(program_->streams.begin(), program_->streams.end(), step.stream) == program_->streams.end()) {
+      if (std::find(program_->streams.begin(), program_->streams.end(), step.stream) ==
+          program_->streams.end()) {
         program_->streams.push_back(step.stream);
       }
     }
@@ -234,7 +235,8 @@ std::string Program::to_string() const {
   auto put_slots = [&](const std::vector<int32_t>& list) {
     for (size_t i = 0; i < list.size(); ++i) {
       const Slot& slot = slots[list[i]];
-      text += (i ? ", %" : "%") + std::to_string(list[i]) + ":" + name(slot.dtype) + ftrans::to_string(slot.shape);
+      text += (i ? ", %" : "%") + std::to_string(list[i]) + ":" + name(slot.dtype) +
+              ftrans::to_string(slot.shape);
     }
   };
   text += "program(";

@@ -16,7 +16,8 @@ struct SlotState {
   int64_t offset = 0;  ///< in elements
   Dims strides;
   bool contiguous = true;
-  bool owned = false;  ///< the memory was made in this run, so that a step may overwrite it when nobody else reads it
+  bool owned =
+      false;  ///< the memory was made in this run, so that a step may overwrite it when nobody else reads it
   int sole_references = 1;  ///< references to the buffer when only this run can see it
 };
 
@@ -108,8 +109,9 @@ class Run {
       for (size_t i = 0; step.full_output[k] && i < step.inputs.size() && !reused; ++i) {
         const int32_t input = step.inputs[i];
         const Program::Slot& source = program_.slots[input];
-        if (!states_[input].buffer || states_[input].sole_references > 1 || itemsize(source.dtype) != itemsize(type.dtype) ||
-            source.nbytes != type.nbytes || !may_overwrite(step, input)) {
+        if (!states_[input].buffer || states_[input].sole_references > 1 ||
+            itemsize(source.dtype) != itemsize(type.dtype) || source.nbytes != type.nbytes ||
+            !may_overwrite(step, input)) {
           continue;
         }
         take_memory(input, output);
@@ -150,8 +152,8 @@ class Run {
     const SlotState& source = states_[input];
     SlotState& target = states_[output];
     const Program::Slot& type = program_.slots[output];
-    if (view_layout(step.opcode, step.parameters, program_.slots[input].shape, source.strides, source.offset, type.shape,
-                    target.strides, target.offset)) {
+    if (view_layout(step.opcode, step.parameters, program_.slots[input].shape, source.strides, source.offset,
+                    type.shape, target.strides, target.offset)) {
       target.buffer = source.buffer;
       target.owned = source.owned;
       target.sole_references = source.sole_references;
@@ -194,7 +196,8 @@ class Job : public RefCounted {
   /// A run of a captured graph.
   Job(Ref<Program> program, CapturedGraph& captured) : Job(std::move(program)) {
     for (Value* input : captured.inputs) add_input(*input);
-    for (size_t i = 0; i < captured.outputs.size(); ++i) add_output(captured.outputs[i].get(), program_->outputs[i]);
+    for (size_t i = 0; i < captured.outputs.size(); ++i)
+      add_output(captured.outputs[i].get(), program_->outputs[i]);
     donatable_ = std::move(captured.donatable);
   }
 
@@ -253,7 +256,8 @@ class Job : public RefCounted {
     std::call_once(bound_, [this] {
       for (size_t i = 0; i < inputs_.size(); ++i) {
         Value& input = *inputs_[i];
-        if (!input.is_ready()) throw std::runtime_error("an array that this evaluation needs could not be computed");
+        if (!input.is_ready())
+          throw std::runtime_error("an array that this evaluation needs could not be computed");
         if (input.is_immediate) input.materialize_immediate();
         SlotState& state = run_.state(program_->inputs[i]);
         state.buffer = input.buffer;
@@ -304,7 +308,8 @@ class Job : public RefCounted {
         outputs_[i]->publish(state.buffer, state.offset, state.strides);
       }
     } else if (!run_.overwrote_input()) {
-      for (const Ref<Value>& output : outputs_) output->state.store(Value::State::Pending, std::memory_order_release);
+      for (const Ref<Value>& output : outputs_)
+        output->state.store(Value::State::Pending, std::memory_order_release);
     }
     inputs_.clear();
     finished_->signal(error_);

@@ -6,9 +6,9 @@
 
 namespace ftrans {
 
-/// Starts the computation of what `roots` need. Pending values become Scheduled; on failure they are Pending again.
-/// With `blocking`, returns when the roots are ready, and throws what went wrong. Called under the interpreter's lock, which
-/// `unlock`/`relock` give up and take back around the work itself.
+/// Starts the computation of what `roots` need. Pending values become Scheduled; on failure they are Pending
+/// again. With `blocking`, returns when the roots are ready, and throws what went wrong. Called under the
+/// interpreter's lock, which `unlock`/`relock` give up and take back around the work itself.
 class Evaluation {
  public:
   virtual ~Evaluation() = default;

@@ -14,12 +14,16 @@ constexpr int kMostNodes = 192;
 
 bool is_reduction(Opcode opcode) { return info(opcode).category == OpcodeCategory::Reduction; }
 
-/// Fusion by levels. Every edge between nodes that can't share a kernel goes to a higher level, and nodes joined by an edge
-/// within a level do share one; so no path leaves a group and comes back, and groups can be formed in linear time.
+/// Fusion by levels. Every edge between nodes that can't share a kernel goes to a higher level, and nodes
+/// joined by an edge within a level do share one; so no path leaves a group and comes back, and groups can be
+/// formed in linear time.
 class Fusion {
  public:
   explicit Fusion(const Graph& graph)
-      : graph_(graph), level_(graph.nodes.size(), 0), group_(graph.nodes.size()), size_(graph.nodes.size(), 1),
+      : graph_(graph),
+        level_(graph.nodes.size(), 0),
+        group_(graph.nodes.size()),
+        size_(graph.nodes.size(), 1),
         axes_(graph.nodes.size(), nullptr) {
     std::iota(group_.begin(), group_.end(), 0);
   }
@@ -34,7 +38,9 @@ class Fusion {
  private:
   int32_t node_count() const { return static_cast<int32_t>(graph_.nodes.size()); }
 
-  static bool is_fusable(const Graph::Node& node) { return is_elementwise(node.opcode) || is_reduction(node.opcode); }
+  static bool is_fusable(const Graph::Node& node) {
+    return is_elementwise(node.opcode) || is_reduction(node.opcode);
+  }
 
   int32_t space(const Graph::Node& node) const {
     const int32_t value = is_reduction(node.opcode) ? graph_.node_inputs(node)[0] : node.first_output;
@@ -69,12 +75,13 @@ class Fusion {
     }
   }
 
-  /// Moves an elementwise node up to the level of its first consumer when that spares a round trip through memory
-  /// and does not keep more bytes alive than it saves.
+  /// Moves an elementwise node up to the level of its first consumer when that spares a round trip through
+  /// memory and does not keep more bytes alive than it saves.
   void sink_to_consumers() {
     constexpr int32_t kNever = INT32_MAX;
     std::vector<int32_t> latest(graph_.nodes.size(), kNever);
-    std::vector<int32_t> joins(graph_.nodes.size(), kNever);     // smallest level of a consumer that could share a kernel
+    std::vector<int32_t> joins(graph_.nodes.size(),
+                               kNever);  // smallest level of a consumer that could share a kernel
     std::vector<int32_t> last_use(graph_.values.size(), -1);
     for (int32_t output : graph_.outputs) {
       last_use[output] = kNever;
@@ -83,8 +90,8 @@ class Fusion {
     for (int32_t i = node_count() - 1; i >= 0; --i) {
       const Graph::Node& node = graph_.nodes[i];
       if (!node.live) continue;
-      if (is_elementwise(node.opcode) && joins[i] != kNever && latest[i] >= joins[i] && joins[i] > level_[i] &&
-          bytes_kept_alive(node, joins[i], last_use) <= bytes(node.first_output)) {
+      if (is_elementwise(node.opcode) && joins[i] != kNever && latest[i] >= joins[i] &&
+          joins[i] > level_[i] && bytes_kept_alive(node, joins[i], last_use) <= bytes(node.first_output)) {
         level_[i] = joins[i];
       }
       for (int k = 0; k < node.input_count; ++k) {
@@ -105,7 +112,8 @@ class Fusion {
     return count;
   }
 
-  int64_t bytes_kept_alive(const Graph::Node& node, int32_t level, const std::vector<int32_t>& last_use) const {
+  int64_t bytes_kept_alive(const Graph::Node& node, int32_t level,
+                           const std::vector<int32_t>& last_use) const {
     int64_t total = 0;
     for (int k = 0; k < node.input_count; ++k) {
       const int32_t value = graph_.node_inputs(node)[k];
@@ -121,7 +129,8 @@ class Fusion {
 
   bool can_unite(int32_t left, int32_t right) {
     if (left == right) return true;
-    return size_[left] + size_[right] <= kMostNodes && (!axes_[left] || !axes_[right] || *axes_[left] == *axes_[right]);
+    return size_[left] + size_[right] <= kMostNodes &&
+           (!axes_[left] || !axes_[right] || *axes_[left] == *axes_[right]);
   }
 
   void unite(int32_t left, int32_t right) {
@@ -147,11 +156,13 @@ class Fusion {
 
   bool unite_with_producers(int32_t i) {
     const Graph::Node& node = graph_.nodes[i];
-    // The union of all the producers' groups has to be possible, since each of these edges lies within the level.
+    // The union of all the producers' groups has to be possible, since each of these edges lies within the
+    // level.
     int32_t groups[3];
     int count = 0;
     for_each_producer(node, [&](int32_t producer) {
-      if (level_[producer] == level_[i] && is_fusable_edge(graph_.nodes[producer], node)) groups[count++] = root(producer);
+      if (level_[producer] == level_[i] && is_fusable_edge(graph_.nodes[producer], node))
+        groups[count++] = root(producer);
     });
     int32_t size = 1;
     const Dims* axes = axes_[i];
@@ -174,7 +185,8 @@ class Fusion {
       const Graph::Value& operand = graph_.values[value];
       if (operand.is_constant || operand.shape_id != space(node) || operand.shape->empty()) continue;
       if (operand.producer >= 0 && level_[operand.producer] == level_[i]) continue;  // inside of the kernel
-      auto [found, inserted] = readers.try_emplace(static_cast<uint64_t>(value) << 32 | static_cast<uint32_t>(level_[i]), i);
+      auto [found, inserted] =
+          readers.try_emplace(static_cast<uint64_t>(value) << 32 | static_cast<uint32_t>(level_[i]), i);
       if (inserted) continue;
       if (graph_.nodes[found->second].stream != node.stream) continue;
       const int32_t left = root(found->second), right = root(i);

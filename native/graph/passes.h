@@ -8,8 +8,9 @@
 
 namespace ftrans {
 
-/// Constant folding, identities that don't change a bit of the result, and common-subexpression elimination, in one
-/// forward walk. Values that became equal to others are replaced where they are read; dead nodes stay for `eliminate_dead`.
+/// Constant folding, identities that don't change a bit of the result, and common-subexpression elimination,
+/// in one forward walk. Values that became equal to others are replaced where they are read; dead nodes stay
+/// for `eliminate_dead`.
 void simplify(Graph& graph);
 
 /// Marks the nodes that no output depends on as not live.
@@ -21,8 +22,8 @@ struct Unit {
   bool fused = false;
 };
 
-/// Partitions the live nodes into units: elementwise nodes over one iteration space, with the reductions of their
-/// results, are fused. The units are in an order in which they can run.
+/// Partitions the live nodes into units: elementwise nodes over one iteration space, with the reductions of
+/// their results, are fused. The units are in an order in which they can run.
 std::vector<Unit> fuse(const Graph& graph);
 
 /// The kernel of a fused unit, with the graph values that it reads and writes.

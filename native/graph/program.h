@@ -9,14 +9,15 @@
 
 namespace ftrans {
 
-/// A compiled graph: steps over slots, in an order in which they can run. Immutable; any number of runs may be under way.
+/// A compiled graph: steps over slots, in an order in which they can run. Immutable; any number of runs may
+/// be under way.
 class Program : public RefCounted {
  public:
   /// An array of the program. Its memory belongs to a run, but for constants.
   struct Slot {
     Dtype dtype;
     Dims shape;
-    Dims strides;          ///< row-major
+    Dims strides;  ///< row-major
     int64_t nbytes;
     Ref<Buffer> constant;  ///< one element, read with strides of 0
     bool shared = false;   ///< used on several streams: lives until the run ends
@@ -27,18 +28,19 @@ class Program : public RefCounted {
     Kind kind;
     Opcode opcode{};
     Stream* stream = nullptr;
-    std::vector<int32_t> inputs;   ///< slots
-    std::vector<int32_t> outputs;  ///< slots
+    std::vector<int32_t> inputs;    ///< slots
+    std::vector<int32_t> outputs;   ///< slots
     std::vector<int32_t> releases;  ///< slots that nothing reads after this step
-    std::vector<int32_t> waits;    ///< steps on other streams that come first
-    bool signals = false;          ///< a step on another stream waits for this one
-    Dims space;                    ///< iteration space of a Fused step
-    Dims parameters;               ///< of a Kernel or View step
-    std::vector<bool> full_output;  ///< of a Fused step: the output covers the space, so it may reuse an input's memory
+    std::vector<int32_t> waits;     ///< steps on other streams that come first
+    bool signals = false;           ///< a step on another stream waits for this one
+    Dims space;                     ///< iteration space of a Fused step
+    Dims parameters;                ///< of a Kernel or View step
+    std::vector<bool>
+        full_output;  ///< of a Fused step: the output covers the space, so it may reuse an input's memory
     std::shared_ptr<const CompiledKernel> fused;
     cpu::StepKernel kernel = nullptr;
     Ref<Program> callee;
-    std::string text;              ///< for as_text
+    std::string text;  ///< for as_text
   };
 
   std::vector<Slot> slots;

@@ -130,8 +130,10 @@ class Simplifier {
         if (equals_integer(operand(node, 1), 1)) return if_same_type(0);
         if (equals_integer(operand(node, 0), 1)) return if_same_type(1);
         return -1;
-      case Opcode::Div: return kind(result.dtype) != 'c' && equals_integer(operand(node, 1), 1) ? if_same_type(0) : -1;
-      case Opcode::Sub: return kind(result.dtype) != 'c' && equals_integer(operand(node, 1), 0) ? if_same_type(0) : -1;
+      case Opcode::Div:
+        return kind(result.dtype) != 'c' && equals_integer(operand(node, 1), 1) ? if_same_type(0) : -1;
+      case Opcode::Sub:
+        return kind(result.dtype) != 'c' && equals_integer(operand(node, 1), 0) ? if_same_type(0) : -1;
       case Opcode::Add:
         if (kind(result.dtype) != 'i' && kind(result.dtype) != 'u') return -1;  // −0.0 + 0.0 is 0.0
         if (equals_integer(operand(node, 1), 0)) return if_same_type(0);
@@ -157,7 +159,8 @@ class Simplifier {
     };
     for (int i = 0; i < node.input_count; ++i) mix(static_cast<uint64_t>(graph_.node_inputs(node)[i]));
     for (int64_t parameter : *node.parameters) mix(static_cast<uint64_t>(parameter));
-    mix(reinterpret_cast<uintptr_t>(node.payload) ^ static_cast<uint64_t>(graph_.values[node.first_output].dtype));
+    mix(reinterpret_cast<uintptr_t>(node.payload) ^
+        static_cast<uint64_t>(graph_.values[node.first_output].dtype));
     mix(static_cast<uint64_t>(graph_.values[node.first_output].shape_id));
     return hash;
   }
@@ -191,7 +194,8 @@ class Simplifier {
     for (; table_[place] >= 0; place = (place + 1) & mask) {
       const Graph::Node& other = graph_.nodes[table_[place]];
       if (!equal(other, node)) continue;
-      for (int i = 0; i < node.output_count; ++i) replacement_[node.first_output + i] = other.first_output + i;
+      for (int i = 0; i < node.output_count; ++i)
+        replacement_[node.first_output + i] = other.first_output + i;
       return;
     }
     table_[place] = index;

@@ -28,8 +28,6 @@ inline constexpr int kOpcodeCount = sizeof(kOpcodeTable) / sizeof(kOpcodeTable[0
 constexpr const OpcodeInfo& info(Opcode opcode) { return kOpcodeTable[static_cast<int>(opcode)]; }
 
 /// Whether the operation can be an instruction of a fused kernel's body.
-constexpr bool is_elementwise(Opcode opcode) {
-  return info(opcode).category <= OpcodeCategory::Ternary;
-}
+constexpr bool is_elementwise(Opcode opcode) { return info(opcode).category <= OpcodeCategory::Ternary; }
 
 }  // namespace ftrans

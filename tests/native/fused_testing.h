@@ -41,8 +41,12 @@ Instruction constant(T value, Dtype dtype) {
 }
 
 inline Instruction apply(Opcode opcode, Dtype dtype, int a, int b = -1, int c = -1) {
-  return {Instruction::Kind::Apply, opcode, dtype,
-          {static_cast<int16_t>(a), static_cast<int16_t>(b), static_cast<int16_t>(c)}, -1, {}};
+  return {Instruction::Kind::Apply,
+          opcode,
+          dtype,
+          {static_cast<int16_t>(a), static_cast<int16_t>(b), static_cast<int16_t>(c)},
+          -1,
+          {}};
 }
 
 inline KernelOutput stored(int instruction) { return {instruction, false, Opcode::ReduceSum}; }
@@ -67,8 +71,8 @@ inline int64_t count(const std::vector<int64_t>& shape) {
   return size;
 }
 
-inline void run(const FusedKernel& kernel, const std::vector<int64_t>& shape, const std::vector<Operand>& operands,
-                const std::vector<void*>& outputs) {
+inline void run(const FusedKernel& kernel, const std::vector<int64_t>& shape,
+                const std::vector<Operand>& operands, const std::vector<void*>& outputs) {
   std::vector<const void*> data;
   std::vector<const int64_t*> strides;
   for (const Operand& operand : operands) {
@@ -78,10 +82,12 @@ inline void run(const FusedKernel& kernel, const std::vector<int64_t>& shape, co
   cpu::FusedExecutor(kernel).run(shape.data(), data.data(), strides.data(), outputs.data());
 }
 
-/// Distance in units of the last place of T, at the reference (of T's subnormal spacing near 0); 0 for two NaN.
+/// Distance in units of the last place of T, at the reference (of T's subnormal spacing near 0); 0 for two
+/// NaN.
 template <class T>
 double ulps(T value, long double reference) {
-  if (std::isnan(value) || std::isnan(reference)) return std::isnan(value) && std::isnan(reference) ? 0 : 1e30;
+  if (std::isnan(value) || std::isnan(reference))
+    return std::isnan(value) && std::isnan(reference) ? 0 : 1e30;
   const T rounded = static_cast<T>(reference);
   if (value == rounded) return 0;
   if (std::isinf(value) || std::isinf(rounded)) {

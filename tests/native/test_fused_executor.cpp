@@ -83,9 +83,10 @@ View make_view(const Shape& shape, Style style) {
 }
 
 const std::vector<Shape>& shapes() {
-  static const std::vector<Shape> all = {{},          {1},        {0},         {5},        {1023},       {1024},
-                                         {1025},      {100003},   {3, 4},      {70, 90},   {4, 0, 3},    {2, 3, 4, 5},
-                                         {1, 700, 1}, {300, 5},   {5, 3000},   {33, 2, 65}, {64, 128, 3}, {2, 2, 2, 2, 2, 2, 2}};
+  static const std::vector<Shape> all = {
+      {},          {1},      {0},       {5},         {1023},       {1024},
+      {1025},      {100003}, {3, 4},    {70, 90},    {4, 0, 3},    {2, 3, 4, 5},
+      {1, 700, 1}, {300, 5}, {5, 3000}, {33, 2, 65}, {64, 128, 3}, {2, 2, 2, 2, 2, 2, 2}};
   return all;
 }
 
@@ -93,12 +94,13 @@ const std::vector<Shape>& shapes() {
 void test_layouts() {
   for (const Shape& shape : shapes()) {
     const int ndim = static_cast<int>(shape.size());
-    FusedKernel kernel{.ndim = ndim,
-                       .inputs = {Dtype::Float32, Dtype::Float32},
-                       .body = {input(0, Dtype::Float32), input(1, Dtype::Float32), apply(Opcode::Sub, Dtype::Float32, 0, 1),
-                                apply(Opcode::Mul, Dtype::Float32, 2, 1)},
-                       .outputs = {stored(3)},
-                       .reduced_axes = std::vector<bool>(ndim, false)};
+    FusedKernel kernel{
+        .ndim = ndim,
+        .inputs = {Dtype::Float32, Dtype::Float32},
+        .body = {input(0, Dtype::Float32), input(1, Dtype::Float32), apply(Opcode::Sub, Dtype::Float32, 0, 1),
+                 apply(Opcode::Mul, Dtype::Float32, 2, 1)},
+        .outputs = {stored(3)},
+        .reduced_axes = std::vector<bool>(ndim, false)};
     if (ndim > 0) {
       kernel.body.push_back(iota(ndim - 1, Dtype::Float32));
       kernel.body.push_back(iota(0, Dtype::Int32));
@@ -157,12 +159,13 @@ void test_in_place() {
   for (int64_t i = 0; i < n; ++i) expected[i] = (x[i] + y[i]) * x[i];
   std::vector<float> sums(n), expected_sums(n);
   for (int64_t i = 0; i < n; ++i) expected_sums[i] = x[i] + y[i];
-  const FusedKernel kernel{.ndim = 1,
-                           .inputs = {Dtype::Float32, Dtype::Float32},
-                           .body = {input(0, Dtype::Float32), input(1, Dtype::Float32), apply(Opcode::Add, Dtype::Float32, 0, 1),
-                                    apply(Opcode::Mul, Dtype::Float32, 2, 0)},
-                           .outputs = {stored(2), stored(3)},
-                           .reduced_axes = {false}};
+  const FusedKernel kernel{
+      .ndim = 1,
+      .inputs = {Dtype::Float32, Dtype::Float32},
+      .body = {input(0, Dtype::Float32), input(1, Dtype::Float32), apply(Opcode::Add, Dtype::Float32, 0, 1),
+               apply(Opcode::Mul, Dtype::Float32, 2, 0)},
+      .outputs = {stored(2), stored(3)},
+      .reduced_axes = {false}};
   run(kernel, {n}, {{x.data(), {1}}, {y.data(), {1}}}, {x.data(), y.data()});
   CHECK(x == expected_sums && y == expected, "in place");
 }
@@ -185,8 +188,10 @@ void test_reductions(bool with_store) {
       if (ndim > 4 && axes % 11 != 0) continue;
       FusedKernel kernel{.ndim = ndim,
                          .inputs = {Dtype::Float32, Dtype::Float32},
-                         .body = {input(0, Dtype::Float32), input(1, Dtype::Float32), apply(Opcode::Mul, Dtype::Float32, 0, 1)},
-                         .outputs = {reduced(2, Opcode::ReduceSum), reduced(0, Opcode::ReduceMax), reduced(2, Opcode::ReduceMin)},
+                         .body = {input(0, Dtype::Float32), input(1, Dtype::Float32),
+                                  apply(Opcode::Mul, Dtype::Float32, 0, 1)},
+                         .outputs = {reduced(2, Opcode::ReduceSum), reduced(0, Opcode::ReduceMax),
+                                     reduced(2, Opcode::ReduceMin)},
                          .reduced_axes = {}};
       Shape kept;
       for (int axis = 0; axis < ndim; ++axis) {
@@ -194,13 +199,15 @@ void test_reductions(bool with_store) {
         if (!(axes >> axis & 1)) kept.push_back(shape[axis]);
       }
       if (with_store) kernel.outputs.push_back(stored(2));
-      for (const Style style : {Style::Plain, Style::Transposed, Style::BroadcastLast, Style::BroadcastFirst, Style::Reversed}) {
+      for (const Style style :
+           {Style::Plain, Style::Transposed, Style::BroadcastLast, Style::BroadcastFirst, Style::Reversed}) {
         const View x = make_view(shape, style), y = make_view(shape, Style::Plain);
         const int64_t results = count(kept), size = count(shape);
         constexpr float kInfinity = std::numeric_limits<float>::infinity();
         std::vector<float> sum(results), high(results), low(results), products(size);
         std::vector<double> expected_sum(results, 0);
-        std::vector<float> expected_high(results, -kInfinity), expected_low(results, kInfinity), expected_products(size);
+        std::vector<float> expected_high(results, -kInfinity), expected_low(results, kInfinity),
+            expected_products(size);
         const Shape kept_strides = row_major(kept);
         for_each(shape, [&](int64_t i, const Shape& at) {
           int64_t target = 0;
@@ -213,10 +220,13 @@ void test_reductions(bool with_store) {
           expected_low[target] = std::min(expected_low[target], product);
           expected_products[i] = product;
         });
-        run(kernel, shape, {x.operand(), y.operand()}, {sum.data(), high.data(), low.data(), products.data()});
+        run(kernel, shape, {x.operand(), y.operand()},
+            {sum.data(), high.data(), low.data(), products.data()});
         bool sums = true;
-        for (int64_t i = 0; i < results; ++i) sums &= std::fabs(sum[i] - expected_sum[i]) <= 1e-6 * expected_sum[i];
-        const std::string where = text(shape) + " axes " + std::to_string(axes) + " layout " + std::to_string(int(style));
+        for (int64_t i = 0; i < results; ++i)
+          sums &= std::fabs(sum[i] - expected_sum[i]) <= 1e-6 * expected_sum[i];
+        const std::string where =
+            text(shape) + " axes " + std::to_string(axes) + " layout " + std::to_string(int(style));
         CHECK(sums, "sum, " + where);
         CHECK(high == expected_high, "max, " + where);
         CHECK(low == expected_low, "min, " + where);
@@ -234,7 +244,9 @@ void test_reduction_dtype(Dtype dtype, std::initializer_list<Opcode> reductions)
       const int64_t columns = shape.size() > 1 ? shape[1] : 1;
       for (const Opcode opcode : reductions) {
         std::vector<T> x(count(shape));
-        for (T& v : x) v = opcode == Opcode::ReduceProd ? static_cast<T>(1 + generator() % 2) : static_cast<T>(generator() % 100);
+        for (T& v : x)
+          v = opcode == Opcode::ReduceProd ? static_cast<T>(1 + generator() % 2)
+                                           : static_cast<T>(generator() % 100);
         FusedKernel kernel{.ndim = static_cast<int>(shape.size()),
                            .inputs = {dtype},
                            .body = {input(0, dtype)},
@@ -252,8 +264,12 @@ void test_reduction_dtype(Dtype dtype, std::initializer_list<Opcode> reductions)
           T value = x[i];
           if (begun[target]) {
             switch (opcode) {
-              case Opcode::ReduceOr: value = static_cast<T>(static_cast<int64_t>(expected[target]) | static_cast<int64_t>(x[i])); break;
-              case Opcode::ReduceAnd: value = static_cast<T>(static_cast<int64_t>(expected[target]) & static_cast<int64_t>(x[i])); break;
+              case Opcode::ReduceOr:
+                value = static_cast<T>(static_cast<int64_t>(expected[target]) | static_cast<int64_t>(x[i]));
+                break;
+              case Opcode::ReduceAnd:
+                value = static_cast<T>(static_cast<int64_t>(expected[target]) & static_cast<int64_t>(x[i]));
+                break;
               default: value = reduce(opcode, expected[target], x[i]);
             }
           }
@@ -263,14 +279,15 @@ void test_reduction_dtype(Dtype dtype, std::initializer_list<Opcode> reductions)
         if (count(shape) == 0) {
           using Limits = std::numeric_limits<T>;
           const bool real = std::is_floating_point_v<T>;
-          expected[0] = opcode == Opcode::ReduceProd ? T{1}
+          expected[0] = opcode == Opcode::ReduceProd  ? T{1}
                         : opcode == Opcode::ReduceMax ? (real ? -Limits::infinity() : Limits::lowest())
                         : opcode == Opcode::ReduceMin ? (real ? Limits::infinity() : Limits::max())
-                        : opcode == Opcode::ReduceAnd ? static_cast<T>(-1) : T{0};
+                        : opcode == Opcode::ReduceAnd ? static_cast<T>(-1)
+                                                      : T{0};
         }
         run(kernel, shape, {{x.data(), row_major(shape)}}, {out.data()});
-        CHECK(out == expected, std::string(info(opcode).name) + " of " + name(dtype) + ", " + text(shape) + " axes " +
-                                   std::to_string(axes));
+        CHECK(out == expected, std::string(info(opcode).name) + " of " + name(dtype) + ", " + text(shape) +
+                                   " axes " + std::to_string(axes));
       }
     }
   }
@@ -292,13 +309,17 @@ void test_reduction_specials() {
       CHECK(std::isnan(high) && std::isnan(low), "NaN in max and min of " + std::to_string(n));
     }
   }
-  // A float32 sum that plain accumulation gets wrong; a float16 one that overflows it; the same with any thread count.
+  // A float32 sum that plain accumulation gets wrong; a float16 one that overflows it; the same with any
+  // thread count.
   const int64_t n = int64_t{1} << 22;
   const std::vector<float> tenth(n, 0.1f);
   const std::vector<uint16_t> ones(100000, 0x3c00);  // 1.0 in float16
   float sum = 0;
-  FusedKernel kernel{.ndim = 1, .inputs = {Dtype::Float32}, .body = {input(0, Dtype::Float32)},
-                     .outputs = {reduced(0, Opcode::ReduceSum)}, .reduced_axes = {true}};
+  FusedKernel kernel{.ndim = 1,
+                     .inputs = {Dtype::Float32},
+                     .body = {input(0, Dtype::Float32)},
+                     .outputs = {reduced(0, Opcode::ReduceSum)},
+                     .reduced_axes = {true}};
   run(kernel, {n}, {{tenth.data(), {1}}}, {&sum});
   CHECK(std::fabs(sum / (n * 0.1) - 1) < 1e-6, "sum of many: " + std::to_string(sum));
   const float first = sum;
@@ -326,7 +347,8 @@ void test_bool_reductions() {
     const int64_t rows = 20;
     std::vector<uint8_t> x(rows * columns, 0);
     for (int64_t r = 0; r < rows; ++r) {
-      for (int64_t c = 0; c < columns; ++c) x[r * columns + c] = r % 3 == 0 ? 0 : r % 3 == 1 ? 1 : c == columns / 2;
+      for (int64_t c = 0; c < columns; ++c)
+        x[r * columns + c] = r % 3 == 0 ? 0 : r % 3 == 1 ? 1 : c == columns / 2;
     }
     std::vector<uint8_t> any(rows), all(rows);
     const FusedKernel kernel{.ndim = 2,
@@ -374,8 +396,10 @@ int main() {
                          Opcode::ReduceMin, Opcode::ReduceOr,   Opcode::ReduceAnd};
   test_reduction_dtype<int8_t>(Dtype::Int8, integers);
   test_reduction_dtype<int16_t>(Dtype::Int16, integers);
-  test_reduction_dtype<int32_t>(Dtype::Int32, {Opcode::ReduceSum, Opcode::ReduceMax, Opcode::ReduceMin, Opcode::ReduceOr, Opcode::ReduceAnd});
-  test_reduction_dtype<int64_t>(Dtype::Int64, {Opcode::ReduceSum, Opcode::ReduceMax, Opcode::ReduceMin, Opcode::ReduceOr, Opcode::ReduceAnd});
+  test_reduction_dtype<int32_t>(Dtype::Int32, {Opcode::ReduceSum, Opcode::ReduceMax, Opcode::ReduceMin,
+                                               Opcode::ReduceOr, Opcode::ReduceAnd});
+  test_reduction_dtype<int64_t>(Dtype::Int64, {Opcode::ReduceSum, Opcode::ReduceMax, Opcode::ReduceMin,
+                                               Opcode::ReduceOr, Opcode::ReduceAnd});
   test_reduction_dtype<uint8_t>(Dtype::UInt8, integers);
   test_reduction_dtype<uint16_t>(Dtype::UInt16, integers);
   test_reduction_dtype<uint32_t>(Dtype::UInt32, integers);

@@ -15,10 +15,13 @@ std::mt19937_64 generator{12345};
 
 uint64_t random_bits() { return generator(); }
 
-std::string label(Opcode opcode, Dtype dtype) { return std::string(info(opcode).name) + " of " + name(dtype); }
+std::string label(Opcode opcode, Dtype dtype) {
+  return std::string(info(opcode).name) + " of " + name(dtype);
+}
 
 template <class Out, class In>
-std::vector<Out> compute(Opcode opcode, Dtype in_dtype, Dtype out_dtype, const std::vector<std::vector<In>>& operands) {
+std::vector<Out> compute(Opcode opcode, Dtype in_dtype, Dtype out_dtype,
+                         const std::vector<std::vector<In>>& operands) {
   FusedKernel kernel{.ndim = 1, .inputs = {}, .body = {}, .outputs = {}, .reduced_axes = {false}};
   std::vector<Operand> views;
   for (size_t i = 0; i < operands.size(); ++i) {
@@ -35,7 +38,8 @@ std::vector<Out> compute(Opcode opcode, Dtype in_dtype, Dtype out_dtype, const s
   return out;
 }
 
-// Floating point -----------------------------------------------------------------------------------------------------
+// Floating point
+// -----------------------------------------------------------------------------------------------------
 
 using L = long double;
 
@@ -122,11 +126,36 @@ const std::vector<UnaryCase>& unary_cases() {
 /// Numbers of every size and sign, dense ones of ordinary size, and the special ones.
 template <class T>
 std::vector<T> float_samples(bool ordinary = false) {
-  std::vector<T> samples = {0, -T{0}, 1, -1, 2, -2, T(0.5), T(-0.5), 3, 10, 100, 1000, T(1e30), T(-1e30), T(1e-30), 88, 89,
-                            -87, -88, -103, -104, 709, 710, -745, -746, T(3.14159265358979), T(1.5707963267948966)};
+  std::vector<T> samples = {0,
+                            -T{0},
+                            1,
+                            -1,
+                            2,
+                            -2,
+                            T(0.5),
+                            T(-0.5),
+                            3,
+                            10,
+                            100,
+                            1000,
+                            T(1e30),
+                            T(-1e30),
+                            T(1e-30),
+                            88,
+                            89,
+                            -87,
+                            -88,
+                            -103,
+                            -104,
+                            709,
+                            710,
+                            -745,
+                            -746,
+                            T(3.14159265358979),
+                            T(1.5707963267948966)};
   using Limits = std::numeric_limits<T>;
-  for (const T x : {Limits::infinity(), Limits::quiet_NaN(), Limits::max(), Limits::min(), Limits::denorm_min(),
-                    Limits::epsilon()}) {
+  for (const T x : {Limits::infinity(), Limits::quiet_NaN(), Limits::max(), Limits::min(),
+                    Limits::denorm_min(), Limits::epsilon()}) {
     samples.push_back(x);
     samples.push_back(-x);
   }
@@ -159,13 +188,16 @@ void test_float_unary(Dtype dtype) {
       const double error = ulps(out[i], reference);
       if (error <= worst) continue;
       worst = error;
-      CHECK(error <= allowed, label(each.opcode, dtype) + " at " + std::to_string(x[i]) + " (" + std::to_string(i) +
-                                  "): " + std::to_string(out[i]) + ", off by " + std::to_string(error) + " ulp");
+      CHECK(error <= allowed, label(each.opcode, dtype) + " at " + std::to_string(x[i]) + " (" +
+                                  std::to_string(i) + "): " + std::to_string(out[i]) + ", off by " +
+                                  std::to_string(error) + " ulp");
     }
-    if (std::getenv("FTRANS_TEST_VERBOSE")) std::printf("%-24s %.3f ulp\n", label(each.opcode, dtype).c_str(), worst);
+    if (std::getenv("FTRANS_TEST_VERBOSE"))
+      std::printf("%-24s %.3f ulp\n", label(each.opcode, dtype).c_str(), worst);
     for (const int zero : {0, 1}) {  // +0 and −0
       const L reference = each.reference(x[zero]);
-      CHECK(reference != 0 || std::signbit(out[zero]) == std::signbit(reference), label(each.opcode, dtype) + ": sign of 0");
+      CHECK(reference != 0 || std::signbit(out[zero]) == std::signbit(reference),
+            label(each.opcode, dtype) + ": sign of 0");
     }
   }
 }
@@ -234,20 +266,25 @@ void test_float_binary(Dtype dtype) {
     const double allowed = sizeof(T) == 4 ? each.float32_ulps : each.float64_ulps;
     for (size_t i = 0; i < a.size(); ++i) {
       double error = ulps(out[i], each.reference(a[i], b[i]));
-      if (each.opcode == Opcode::Logaddexp && std::isfinite(out[i])) {  // accurate relative to the larger operand
+      if (each.opcode == Opcode::Logaddexp &&
+          std::isfinite(out[i])) {  // accurate relative to the larger operand
         const T size = std::max({std::fabs(a[i]), std::fabs(b[i]), T(0.7)});
-        error = std::fabs(static_cast<double>(out[i] - each.reference(a[i], b[i]))) / size / std::numeric_limits<T>::epsilon();
+        error = std::fabs(static_cast<double>(out[i] - each.reference(a[i], b[i]))) / size /
+                std::numeric_limits<T>::epsilon();
       }
-      CHECK(error <= allowed, label(each.opcode, dtype) + " at " + std::to_string(a[i]) + ", " + std::to_string(b[i]) +
-                                  ": " + std::to_string(out[i]) + ", off by " + std::to_string(error) + " ulp");
+      CHECK(error <= allowed, label(each.opcode, dtype) + " at " + std::to_string(a[i]) + ", " +
+                                  std::to_string(b[i]) + ": " + std::to_string(out[i]) + ", off by " +
+                                  std::to_string(error) + " ulp");
     }
   }
   using Limits = std::numeric_limits<T>;
-  const std::vector<T> a = {0, -T{0}, 1, 1, 1, Limits::infinity(), Limits::quiet_NaN(), Limits::denorm_min(), Limits::max()};
+  const std::vector<T> a = {
+      0, -T{0}, 1, 1, 1, Limits::infinity(), Limits::quiet_NaN(), Limits::denorm_min(), Limits::max()};
   const std::vector<T> b = {1, 1, 2, -2, 1, 0, 1, 0, Limits::infinity()};
   const std::vector<T> next = compute<T, T>(Opcode::Nextafter, dtype, dtype, {a, b});
   for (size_t i = 0; i < a.size(); ++i) {
-    CHECK(ulps(next[i], std::nextafter(a[i], b[i])) == 0, label(Opcode::Nextafter, dtype) + " at " + std::to_string(a[i]));
+    CHECK(ulps(next[i], std::nextafter(a[i], b[i])) == 0,
+          label(Opcode::Nextafter, dtype) + " at " + std::to_string(a[i]));
   }
 }
 
@@ -303,7 +340,8 @@ void test_float_predicates(Dtype dtype) {
   CHECK(good, std::string("predicates of ") + name(dtype));
 }
 
-// Integers -----------------------------------------------------------------------------------------------------------
+// Integers
+// -----------------------------------------------------------------------------------------------------------
 
 using Wide = __int128;
 
@@ -351,16 +389,20 @@ void test_integers(Dtype dtype) {
     const auto out = compute<T, T>(opcode, dtype, dtype, {a, y});
     for (size_t i = 0; i < a.size(); ++i) {
       const T expected = wrap<T>(reference(a[i], y[i]));
-      if (!CHECK(out[i] == expected, label(opcode, dtype) + " of " + std::to_string(a[i]) + ", " + std::to_string(y[i]) +
-                                         ": " + std::to_string(out[i]))) {
+      if (!CHECK(out[i] == expected, label(opcode, dtype) + " of " + std::to_string(a[i]) + ", " +
+                                         std::to_string(y[i]) + ": " + std::to_string(out[i]))) {
         break;
       }
     }
   };
   binary(Opcode::Add, b, [](Wide x, Wide y) { return x + y; });
   binary(Opcode::Sub, b, [](Wide x, Wide y) { return x - y; });
-  binary(Opcode::Mul, b, [](Wide x, Wide y) { return static_cast<Wide>(static_cast<unsigned __int128>(x) * static_cast<unsigned __int128>(y)); });
-  binary(Opcode::SafeMul, b, [](Wide x, Wide y) { return static_cast<Wide>(static_cast<unsigned __int128>(x) * static_cast<unsigned __int128>(y)); });
+  binary(Opcode::Mul, b, [](Wide x, Wide y) {
+    return static_cast<Wide>(static_cast<unsigned __int128>(x) * static_cast<unsigned __int128>(y));
+  });
+  binary(Opcode::SafeMul, b, [](Wide x, Wide y) {
+    return static_cast<Wide>(static_cast<unsigned __int128>(x) * static_cast<unsigned __int128>(y));
+  });
   binary(Opcode::Max, b, [](Wide x, Wide y) { return std::max(x, y); });
   binary(Opcode::Min, b, [](Wide x, Wide y) { return std::min(x, y); });
   binary(Opcode::And, b, [](Wide x, Wide y) { return x & y; });
@@ -368,15 +410,16 @@ void test_integers(Dtype dtype) {
   binary(Opcode::Xor, b, [](Wide x, Wide y) { return x ^ y; });
   binary(Opcode::Fmod, b, [](Wide x, Wide y) { return y == 0 ? 0 : x % y; });
   binary(Opcode::Remainder, b, [](Wide x, Wide y) { return y == 0 ? 0 : ((x % y) + y) % y; });
-  binary(Opcode::FloorDivide, b, [](Wide x, Wide y) {
-    return y == 0 ? 0 : x / y - (x % y != 0 && (x < 0) != (y < 0));
-  });
+  binary(Opcode::FloorDivide, b,
+         [](Wide x, Wide y) { return y == 0 ? 0 : x / y - (x % y != 0 && (x < 0) != (y < 0)); });
   binary(Opcode::ShiftLeft, b, [](Wide x, Wide y) {
     return y < 0 || y >= width ? 0 : static_cast<Wide>(static_cast<unsigned __int128>(x) << y);
   });
-  binary(Opcode::ShiftRight, b, [](Wide x, Wide y) { return y < 0 || y >= width ? (x < 0 ? -1 : 0) : x >> y; });
+  binary(Opcode::ShiftRight, b,
+         [](Wide x, Wide y) { return y < 0 || y >= width ? (x < 0 ? -1 : 0) : x >> y; });
   std::vector<T> exponents(a.size());
-  for (size_t i = 0; i < a.size(); ++i) exponents[i] = static_cast<T>(static_cast<T>(random_bits() % 20) - (T(-1) < 0 ? 3 : 0));
+  for (size_t i = 0; i < a.size(); ++i)
+    exponents[i] = static_cast<T>(static_cast<T>(random_bits() % 20) - (T(-1) < 0 ? 3 : 0));
   binary(Opcode::Pow, exponents, [](Wide x, Wide y) { return power(static_cast<T>(x), static_cast<T>(y)); });
 
   const auto unary = [&](Opcode opcode, auto reference) {
@@ -390,10 +433,11 @@ void test_integers(Dtype dtype) {
   unary(Opcode::Sign, [](Wide x) { return Wide((x > 0) - (x < 0)); });
   unary(Opcode::Not, [](Wide x) { return ~x; });
   unary(Opcode::Floor, [](Wide x) { return x; });
-  unary(Opcode::Square, [](Wide x) { return static_cast<Wide>(static_cast<unsigned __int128>(x) * static_cast<unsigned __int128>(x)); });
-  unary(Opcode::PopulationCount, [](Wide x) {
-    return Wide(__builtin_popcountll(static_cast<std::make_unsigned_t<T>>(x)));
+  unary(Opcode::Square, [](Wide x) {
+    return static_cast<Wide>(static_cast<unsigned __int128>(x) * static_cast<unsigned __int128>(x));
   });
+  unary(Opcode::PopulationCount,
+        [](Wide x) { return Wide(__builtin_popcountll(static_cast<std::make_unsigned_t<T>>(x))); });
 }
 
 void test_bools() {
@@ -417,7 +461,8 @@ void test_bools() {
   CHECK(good, "not of bool");
 }
 
-// Conversions --------------------------------------------------------------------------------------------------------
+// Conversions
+// --------------------------------------------------------------------------------------------------------
 
 template <class To, class From>
 To converted(From x) {
@@ -426,8 +471,10 @@ To converted(From x) {
   } else if constexpr (std::is_floating_point_v<From> && std::is_integral_v<To>) {
     if (x != x) return 0;
     const long double wide = std::trunc(static_cast<long double>(x));
-    if (wide <= static_cast<long double>(std::numeric_limits<To>::min())) return std::numeric_limits<To>::min();
-    if (wide >= static_cast<long double>(std::numeric_limits<To>::max())) return std::numeric_limits<To>::max();
+    if (wide <= static_cast<long double>(std::numeric_limits<To>::min()))
+      return std::numeric_limits<To>::min();
+    if (wide >= static_cast<long double>(std::numeric_limits<To>::max()))
+      return std::numeric_limits<To>::max();
     return static_cast<To>(wide);
   } else {
     return static_cast<To>(x);
@@ -441,7 +488,9 @@ void test_conversion(Dtype from, Dtype to, const std::vector<From>& x) {
   for (size_t i = 0; i < x.size(); ++i) {
     const To expected = converted<To>(x[i]);
     const bool same = out[i] == expected || (expected != expected && out[i] != out[i]);
-    if (!CHECK(same, std::string("convert ") + name(from) + " to " + name(to) + " of " + std::to_string(x[i]))) break;
+    if (!CHECK(same,
+               std::string("convert ") + name(from) + " to " + name(to) + " of " + std::to_string(x[i])))
+      break;
   }
 }
 
@@ -467,7 +516,8 @@ void test_conversions(Dtype from, const std::vector<From>& x) {
   CHECK(good, std::string("convert ") + name(from) + " to complex128");
 }
 
-// 16-bit floats ------------------------------------------------------------------------------------------------------
+// 16-bit floats
+// ------------------------------------------------------------------------------------------------------
 
 struct HalfFormat {
   Dtype dtype;
@@ -484,7 +534,8 @@ double decode(uint16_t bits, const HalfFormat& format) {
   } else if (exponent == 0) {
     value = std::ldexp(fraction, format.lowest_exponent - format.mantissa);
   } else {
-    value = std::ldexp(fraction + (1 << format.mantissa), format.lowest_exponent - format.mantissa + exponent - 1);
+    value = std::ldexp(fraction + (1 << format.mantissa),
+                       format.lowest_exponent - format.mantissa + exponent - 1);
   }
   return bits & 0x8000 ? -value : value;
 }
@@ -520,7 +571,9 @@ void test_half(const HalfFormat& format) {
     const auto out = compute<uint16_t, T>(Opcode::Convert, from, format.dtype, {x});
     for (size_t i = 0; i < x.size(); ++i) {
       const double expected = half_rounded(static_cast<double>(x[i]), format);
-      if (!CHECK(same(decode(out[i], format), expected), dtype + " from " + name(from) + " " + std::to_string(x[i]))) break;
+      if (!CHECK(same(decode(out[i], format), expected),
+                 dtype + " from " + name(from) + " " + std::to_string(x[i])))
+        break;
     }
   };
   std::vector<float> floats = float_samples<float>();
@@ -528,7 +581,8 @@ void test_half(const HalfFormat& format) {
   for (int i = 0; i < 65535; ++i) {  // ties and their neighbours
     const double middle = (decode(all[i], format) + decode(all[i + 1], format)) / 2;
     floats.push_back(static_cast<float>(middle));
-    for (const double x : {middle, std::nextafter(middle, INFINITY), std::nextafter(middle, -INFINITY)}) doubles.push_back(x);
+    for (const double x : {middle, std::nextafter(middle, INFINITY), std::nextafter(middle, -INFINITY)})
+      doubles.push_back(x);
   }
   check_rounding(Dtype::Float32, floats);
   check_rounding(Dtype::Float64, doubles);
@@ -540,7 +594,8 @@ void test_half(const HalfFormat& format) {
   const auto sums = compute<uint16_t, uint16_t>(Opcode::Add, format.dtype, format.dtype, {all, shuffled});
   bool adds = true;
   for (int i = 0; i < 65536; ++i) {
-    const float sum = static_cast<float>(decode(all[i], format)) + static_cast<float>(decode(shuffled[i], format));
+    const float sum =
+        static_cast<float>(decode(all[i], format)) + static_cast<float>(decode(shuffled[i], format));
     adds &= same(decode(sums[i], format), half_rounded(sum, format));
   }
   CHECK(adds, "add of " + dtype);
@@ -559,7 +614,8 @@ void test_half(const HalfFormat& format) {
   CHECK(casts, "bitcast of " + dtype);
 }
 
-// Complex ------------------------------------------------------------------------------------------------------------
+// Complex
+// ------------------------------------------------------------------------------------------------------------
 
 template <class R>
 void test_complex(Dtype dtype, Dtype real) {
@@ -570,7 +626,9 @@ void test_complex(Dtype dtype, Dtype real) {
   for (auto& z : a) z = {uniform(generator), uniform(generator)};
   for (auto& z : b) z = {uniform(generator), uniform(generator)};
   const long double tolerance = 32 * std::numeric_limits<R>::epsilon();
-  const auto close = [&](W value, W expected) { return std::abs(value - expected) <= tolerance * (std::abs(expected) + 1); };
+  const auto close = [&](W value, W expected) {
+    return std::abs(value - expected) <= tolerance * (std::abs(expected) + 1);
+  };
   const auto unary = [&](Opcode opcode, auto reference) {
     const auto out = compute<C, C>(opcode, dtype, dtype, {a});
     bool good = true;
@@ -629,8 +687,8 @@ void test_complex(Dtype dtype, Dtype real) {
   bool good = true;
   for (int64_t i = 0; i < kCount; ++i) {
     good &= close(absolute[i], std::abs(W(a[i]))) && imaginary[i] == a[i].imag() &&
-            integers[i] == static_cast<int32_t>(a[i].real()) && equal[i] == (i % 2 == 0) && unequal[i] == (i % 2 == 1) &&
-            made[i] == a[i];
+            integers[i] == static_cast<int32_t>(a[i].real()) && equal[i] == (i % 2 == 0) &&
+            unequal[i] == (i % 2 == 1) && made[i] == a[i];
   }
   CHECK(good, std::string("parts and comparisons of ") + name(dtype));
 }

@@ -1,4 +1,5 @@
-// Unit tests of the graph compiler: what each pass makes of small graphs, and that programs compute the right numbers.
+// Unit tests of the graph compiler: what each pass makes of small graphs, and that programs compute the right
+// numbers.
 
 #include <algorithm>
 #include <cstdio>
@@ -16,12 +17,12 @@ namespace {
 
 int failures = 0;
 
-#define CHECK(condition)                                                     \
-  do {                                                                       \
-    if (!(condition)) {                                                      \
-      std::printf("%s:%d: failed: %s\n", __FILE__, __LINE__, #condition);    \
-      ++failures;                                                            \
-    }                                                                        \
+#define CHECK(condition)                                                  \
+  do {                                                                    \
+    if (!(condition)) {                                                   \
+      std::printf("%s:%d: failed: %s\n", __FILE__, __LINE__, #condition); \
+      ++failures;                                                         \
+    }                                                                     \
   } while (false)
 
 Stream* stream() { return StreamRegistry::instance().default_stream(Device{}); }
@@ -38,12 +39,15 @@ Ref<Value> filled(const Dims& shape, float number) {
   return value;
 }
 
-Ref<Value> constant(double number) { return Value::scalar(Dtype::Float32, scalar_from_double(Dtype::Float32, number), true); }
+Ref<Value> constant(double number) {
+  return Value::scalar(Dtype::Float32, scalar_from_double(Dtype::Float32, number), true);
+}
 
 Ref<Value> apply(Opcode opcode, std::initializer_list<Ref<Value>> inputs, Stream* on = stream()) {
   const Ref<Value>* operands = inputs.begin();
   const Ref<Value>& widest = inputs.size() > 1 && operands[0]->shape.empty() ? operands[1] : operands[0];
-  return make_node(opcode, operands, static_cast<int>(inputs.size()), Dims{}, widest->dtype, widest->shape, on);
+  return make_node(opcode, operands, static_cast<int>(inputs.size()), Dims{}, widest->dtype, widest->shape,
+                   on);
 }
 
 Ref<Value> reduce_sum(const Ref<Value>& value, const Dims& axes) {
@@ -122,7 +126,8 @@ void test_identities_cost_nothing() {
 }
 
 void test_cheap_producer_sinks_to_its_consumer() {
-  // m · 0.9 is needed only together with the result of the reduction: it should not make a trip through memory.
+  // m · 0.9 is needed only together with the result of the reduction: it should not make a trip through
+  // memory.
   Ref<Value> m = placeholder({64}), x = placeholder({64, 64});
   Ref<Value> scaled = apply(Opcode::Mul, {m, constant(0.9)});
   Ref<Value> updated = apply(Opcode::Add, {scaled, apply(Opcode::Sin, {reduce_sum(x, {0})})});

@@ -151,14 +151,10 @@ template <typename T>
 Value combine(Opcode opcode, Value a, Value b) {
   const bool less = a.real() < b.real() || (a.real() == b.real() && a.imag() < b.imag());
   switch (opcode) {
-    case Opcode::Cumsum:
-      return a + b;
-    case Opcode::Cumprod:
-      return a * b;
-    case Opcode::Cummax:
-      return a.real() != a.real() ? a : b.real() != b.real() ? b : less ? b : a;
-    default:
-      return a.real() != a.real() ? a : b.real() != b.real() ? b : less ? a : b;
+    case Opcode::Cumsum: return a + b;
+    case Opcode::Cumprod: return a * b;
+    case Opcode::Cummax: return a.real() != a.real() ? a : b.real() != b.real() ? b : less ? b : a;
+    default: return a.real() != a.real() ? a : b.real() != b.real() ? b : less ? a : b;
   }
 }
 

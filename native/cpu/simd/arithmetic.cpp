@@ -13,51 +13,71 @@ inline constexpr bool is_float = std::is_floating_point_v<T>;
 struct Add {
   template <class T>
   static T apply(T a, T b) {
-    if constexpr (is_float<T>) return a + b;
-    else return static_cast<T>(Wide<T>(a) + Wide<T>(b));
+    if constexpr (is_float<T>)
+      return a + b;
+    else
+      return static_cast<T>(Wide<T>(a) + Wide<T>(b));
   }
 };
 struct Sub {
   template <class T>
   static T apply(T a, T b) {
-    if constexpr (is_float<T>) return a - b;
-    else return static_cast<T>(Wide<T>(a) - Wide<T>(b));
+    if constexpr (is_float<T>)
+      return a - b;
+    else
+      return static_cast<T>(Wide<T>(a) - Wide<T>(b));
   }
 };
 struct Mul {
   template <class T>
   static T apply(T a, T b) {
-    if constexpr (is_float<T>) return a * b;
-    else return static_cast<T>(Wide<T>(a) * Wide<T>(b));
+    if constexpr (is_float<T>)
+      return a * b;
+    else
+      return static_cast<T>(Wide<T>(a) * Wide<T>(b));
   }
 };
 struct Div {
   template <class T>
-  static T apply(T a, T b) { return a / b; }
+  static T apply(T a, T b) {
+    return a / b;
+  }
 };
 struct SafeMul {
   template <class T>
-  static T apply(T t, T d) { return t == 0 ? T{0} : t * d; }
+  static T apply(T t, T d) {
+    return t == 0 ? T{0} : t * d;
+  }
 };
 struct Max {  // a NaN on either side comes through
   template <class T>
-  static T apply(T a, T b) { return a > b || a != a ? a : b; }
+  static T apply(T a, T b) {
+    return a > b || a != a ? a : b;
+  }
 };
 struct Min {
   template <class T>
-  static T apply(T a, T b) { return a < b || a != a ? a : b; }
+  static T apply(T a, T b) {
+    return a < b || a != a ? a : b;
+  }
 };
 struct And {
   template <class T>
-  static T apply(T a, T b) { return a & b; }
+  static T apply(T a, T b) {
+    return a & b;
+  }
 };
 struct Or {
   template <class T>
-  static T apply(T a, T b) { return a | b; }
+  static T apply(T a, T b) {
+    return a | b;
+  }
 };
 struct Xor {
   template <class T>
-  static T apply(T a, T b) { return a ^ b; }
+  static T apply(T a, T b) {
+    return a ^ b;
+  }
 };
 struct ShiftLeft {
   template <class T>
@@ -86,38 +106,52 @@ struct Copysign {
 
 struct Identity {
   template <class T>
-  static T apply(T x) { return x; }
+  static T apply(T x) {
+    return x;
+  }
 };
 struct Zero {
   template <class T>
-  static T apply(T) { return T{0}; }
+  static T apply(T) {
+    return T{0};
+  }
 };
 struct Neg {
   template <class T>
   static T apply(T x) {
-    if constexpr (is_float<T>) return -x;
-    else return static_cast<T>(Wide<T>(0) - Wide<T>(x));
+    if constexpr (is_float<T>)
+      return -x;
+    else
+      return static_cast<T>(Wide<T>(0) - Wide<T>(x));
   }
 };
 struct Abs {
   static float apply(float x) { return float32::magnitude(x); }
   static double apply(double x) { return float64::magnitude(x); }
   template <class T>
-  static T apply(T x) { return x < 0 ? Neg::apply(x) : x; }
+  static T apply(T x) {
+    return x < 0 ? Neg::apply(x) : x;
+  }
 };
 struct Sign {  // keeps NaN and signed zeros
   static float apply(float x) { return x > 0 || x < 0 ? float32::with_sign(1.0f, x) : x; }
   static double apply(double x) { return x > 0 || x < 0 ? float64::with_sign(1.0, x) : x; }
   template <class T>
-  static T apply(T x) { return static_cast<T>((x > 0) - (x < 0)); }
+  static T apply(T x) {
+    return static_cast<T>((x > 0) - (x < 0));
+  }
 };
 struct Square {
   template <class T>
-  static T apply(T x) { return Mul::apply(x, x); }
+  static T apply(T x) {
+    return Mul::apply(x, x);
+  }
 };
 struct BitwiseNot {
   template <class T>
-  static T apply(T x) { return static_cast<T>(~x); }
+  static T apply(T x) {
+    return static_cast<T>(~x);
+  }
 };
 struct LogicalNot {
   static uint8_t apply(uint8_t x) { return x ^ 1; }
@@ -134,12 +168,16 @@ struct PopulationCount {
   }
 };
 
-#define BUILTIN(Name, function)                                             \
-  struct Name {                                                             \
-    static float apply(float x) { return __builtin_##function##f(x); }      \
-    static double apply(double x) { return __builtin_##function(x); }       \
+#define BUILTIN(Name, function)                                        \
+  struct Name {                                                        \
+    static float apply(float x) { return __builtin_##function##f(x); } \
+    static double apply(double x) { return __builtin_##function(x); }  \
   };
-BUILTIN(Floor, floor) BUILTIN(Ceil, ceil) BUILTIN(Round, rint) BUILTIN(Trunc, trunc) BUILTIN(Sqrt, sqrt)
+BUILTIN(Floor, floor)
+BUILTIN(Ceil, ceil)
+BUILTIN(Round, rint)
+BUILTIN(Trunc, trunc)
+BUILTIN(Sqrt, sqrt)
 #undef BUILTIN
 
 struct Rsqrt {

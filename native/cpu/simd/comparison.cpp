@@ -9,32 +9,46 @@ namespace {
 
 struct Eq {
   template <class T>
-  static uint8_t apply(T a, T b) { return a == b; }
+  static uint8_t apply(T a, T b) {
+    return a == b;
+  }
 };
 struct Ne {
   template <class T>
-  static uint8_t apply(T a, T b) { return a != b; }
+  static uint8_t apply(T a, T b) {
+    return a != b;
+  }
 };
 struct Lt {
   template <class T>
-  static uint8_t apply(T a, T b) { return a < b; }
+  static uint8_t apply(T a, T b) {
+    return a < b;
+  }
 };
 struct Le {
   template <class T>
-  static uint8_t apply(T a, T b) { return a <= b; }
+  static uint8_t apply(T a, T b) {
+    return a <= b;
+  }
 };
 struct Gt {
   template <class T>
-  static uint8_t apply(T a, T b) { return a > b; }
+  static uint8_t apply(T a, T b) {
+    return a > b;
+  }
 };
 struct Ge {
   template <class T>
-  static uint8_t apply(T a, T b) { return a >= b; }
+  static uint8_t apply(T a, T b) {
+    return a >= b;
+  }
 };
 
 struct IsNan {
   template <class T>
-  static uint8_t apply(T x) { return x != x; }
+  static uint8_t apply(T x) {
+    return x != x;
+  }
 };
 struct IsInf {
   static uint8_t apply(float x) { return float32::magnitude(x) == float32::kInfinity; }
@@ -47,7 +61,9 @@ struct IsFinite {
 template <uint8_t value>
 struct Always {
   template <class T>
-  static uint8_t apply(T) { return value; }
+  static uint8_t apply(T) {
+    return value;
+  }
 };
 
 template <class T, bool scalar_true, bool scalar_false>

@@ -20,10 +20,13 @@ struct Cast {
       constexpr T lowest = std::is_signed_v<Out> ? -limit : T{0};
       const bool inside = x >= lowest && x < limit;
       const Out value = static_cast<Out>(inside ? x : T{0});
-      const Out above = x >= limit ? static_cast<Out>(std::is_signed_v<Out> ? (uint64_t{1} << digits) - 1 : ~uint64_t{0})
-                                   : value;
-      if constexpr (std::is_signed_v<Out>) return x < lowest ? static_cast<Out>(uint64_t{1} << digits) : above;
-      else return above;
+      const Out above =
+          x >= limit ? static_cast<Out>(std::is_signed_v<Out> ? (uint64_t{1} << digits) - 1 : ~uint64_t{0})
+                     : value;
+      if constexpr (std::is_signed_v<Out>)
+        return x < lowest ? static_cast<Out>(uint64_t{1} << digits) : above;
+      else
+        return above;
     } else {
       return static_cast<Out>(x);
     }
@@ -32,11 +35,15 @@ struct Cast {
 
 struct NonZero {
   template <class T>
-  static uint8_t apply(T x) { return x != 0; }
+  static uint8_t apply(T x) {
+    return x != 0;
+  }
 };
 struct WidenHalf {
   template <class Half>
-  static float apply(Half x) { return widen(x); }
+  static float apply(Half x) {
+    return widen(x);
+  }
 };
 template <class Half>
 struct NarrowToHalf {
@@ -64,8 +71,10 @@ template <class From>
 Kernel cast_from(Dtype to) {
   switch (to) {
     case Dtype::Bool:
-      if constexpr (std::is_integral_v<From>) return unary_loop<NonZero, uint8_t, std::make_unsigned_t<From>>;
-      else return unary_loop<NonZero, uint8_t, From>;
+      if constexpr (std::is_integral_v<From>)
+        return unary_loop<NonZero, uint8_t, std::make_unsigned_t<From>>;
+      else
+        return unary_loop<NonZero, uint8_t, From>;
     case Dtype::Int8: return cast<int8_t, From>();
     case Dtype::Int16: return cast<int16_t, From>();
     case Dtype::Int32: return cast<int32_t, From>();
@@ -83,8 +92,10 @@ Kernel cast_from(Dtype to) {
 }  // namespace
 
 Kernel convert_kernel(Dtype from, Dtype to) {
-  if (from == Dtype::Float32 && to == Dtype::Float16) return unary_loop<NarrowToHalf<Float16>, Float16, float>;
-  if (from == Dtype::Float32 && to == Dtype::BFloat16) return unary_loop<NarrowToHalf<BFloat16>, BFloat16, float>;
+  if (from == Dtype::Float32 && to == Dtype::Float16)
+    return unary_loop<NarrowToHalf<Float16>, Float16, float>;
+  if (from == Dtype::Float32 && to == Dtype::BFloat16)
+    return unary_loop<NarrowToHalf<BFloat16>, BFloat16, float>;
   switch (from) {
     case Dtype::Bool:
     case Dtype::UInt8: return cast_from<uint8_t>(to);
@@ -106,9 +117,11 @@ Kernel convert_kernel(Dtype from, Dtype to) {
 Kernel round_to_half_kernel(Dtype from, Dtype half) {
   const bool wide = from == Dtype::Float64;
   if (half == Dtype::Float16) {
-    return wide ? unary_loop<RoundToHalf<Float16>, float, double> : unary_loop<RoundToHalf<Float16>, float, float>;
+    return wide ? unary_loop<RoundToHalf<Float16>, float, double>
+                : unary_loop<RoundToHalf<Float16>, float, float>;
   }
-  return wide ? unary_loop<RoundToHalf<BFloat16>, float, double> : unary_loop<RoundToHalf<BFloat16>, float, float>;
+  return wide ? unary_loop<RoundToHalf<BFloat16>, float, double>
+              : unary_loop<RoundToHalf<BFloat16>, float, float>;
 }
 
 }  // namespace ftrans::cpu::FTRANS_ISA_NAMESPACE

@@ -1,6 +1,7 @@
 #pragma once
 
-// float16 and bfloat16 to and from float32, round to nearest even, in integer arithmetic that vectorises everywhere.
+// float16 and bfloat16 to and from float32, round to nearest even, in integer arithmetic that vectorises
+// everywhere.
 
 #include "core/dtype.h"
 #include "cpu/simd/math_float32.h"
@@ -10,7 +11,8 @@ namespace ftrans::cpu::FTRANS_ISA_NAMESPACE {
 inline float widen(Float16 h) {
   const uint32_t magnitude = static_cast<uint32_t>(h.bits & 0x7fff) << 13;
   const uint32_t sign = static_cast<uint32_t>(h.bits & 0x8000) << 16;
-  const float finite = float32::from_bits(magnitude) * 0x1p112f;  // rebiases the exponent; exact for subnormals too
+  const float finite =
+      float32::from_bits(magnitude) * 0x1p112f;  // rebiases the exponent; exact for subnormals too
   const uint32_t value = magnitude >= 0x0f800000 ? magnitude | 0x7f800000 : float32::bits(finite);
   return float32::from_bits(value | sign);
 }

@@ -7,11 +7,13 @@
 
 namespace ftrans::cpu {
 
-/// Computes n elements of `out` from up to three operands. `out` may be the very memory of an operand of its item size.
+/// Computes n elements of `out` from up to three operands. `out` may be the very memory of an operand of its
+/// item size.
 using Kernel = void (*)(void* out, const void* a, const void* b, const void* c, int64_t n);
 
-/// The kernels of one operation on one dtype, by which operands are a single element: bit i of the index stands for
-/// operand i. Entry 0 (no scalars) exists if the operation does; the executor splats where a better one is missing.
+/// The kernels of one operation on one dtype, by which operands are a single element: bit i of the index
+/// stands for operand i. Entry 0 (no scalars) exists if the operation does; the executor splats where a
+/// better one is missing.
 struct KernelVariants {
   Kernel by_scalars[8] = {};
   bool commutative = false;  ///< operands 0 and 1 may be swapped; bit 0 without bit 1 is not provided then
@@ -23,8 +25,10 @@ struct KernelVariants {
 /// One reduction on one dtype, over a rows × columns tile without gaps. A float32 sum accumulates in float64.
 struct ReductionKernels {
   Dtype accumulator = Dtype::Bool;
-  void (*rows)(void* accumulators, const void* tile, int64_t rows, int64_t columns) = nullptr;     ///< one per row
-  void (*columns)(void* accumulators, const void* tile, int64_t rows, int64_t columns) = nullptr;  ///< one per column
+  void (*rows)(void* accumulators, const void* tile, int64_t rows,
+               int64_t columns) = nullptr;  ///< one per row
+  void (*columns)(void* accumulators, const void* tile, int64_t rows,
+                  int64_t columns) = nullptr;  ///< one per column
 };
 
 /// A product and a sum in one pass over memory, each rounded: the results are those of the two operations.
@@ -34,12 +38,14 @@ enum class MulAdd : uint8_t {
   SubtractProduct,  ///< c − a·b
 };
 
-/// What one instruction set offers. float16 and bfloat16 are storage only here: registers hold them as float32.
+/// What one instruction set offers. float16 and bfloat16 are storage only here: registers hold them as
+/// float32.
 struct KernelSet {
   const char* name;
   /// `dtype` is that of the operands (of the last operand for Select). Empty if there is no such kernel.
   KernelVariants (*elementwise)(Opcode opcode, Dtype dtype);
-  /// float32 and float64; empty for other dtypes. Operands 0 and 1 may be swapped: bit 0 is not provided alone.
+  /// float32 and float64; empty for other dtypes. Operands 0 and 1 may be swapped: bit 0 is not provided
+  /// alone.
   KernelVariants (*mul_add)(MulAdd form, Dtype dtype);
   /// Conversions among bool, integers, float32 and float64; float32 to and from the 16-bit storage dtypes.
   Kernel (*convert)(Dtype from, Dtype to);

@@ -1,8 +1,8 @@
 #pragma once
 
-// The loops that every kernel is made of. This header and all that it serves is compiled once for each instruction set,
-// in a namespace of its own; it must not use inline functions of other headers that are not inlined for certain, since
-// the linker keeps just one copy of these.
+// The loops that every kernel is made of. This header and all that it serves is compiled once for each
+// instruction set, in a namespace of its own; it must not use inline functions of other headers that are not
+// inlined for certain, since the linker keeps just one copy of these.
 
 #include <cstdint>
 #include <type_traits>
@@ -19,7 +19,8 @@ void unary_loop(void* out, const void* a, const void*, const void*, int64_t n) {
   for (int64_t i = 0; i < n; ++i) o[i] = Op::apply(x[i]);
 }
 
-/// For functions whose fast form has a limited domain: tiles with an element beyond it take the slow form for these.
+/// For functions whose fast form has a limited domain: tiles with an element beyond it take the slow form for
+/// these.
 template <class Op, class T>
 void guarded_unary_loop(void* out, const void* a, const void* b, const void* c, int64_t n) {
   using Bits = std::conditional_t<sizeof(T) == 4, uint32_t, uint64_t>;
@@ -61,7 +62,9 @@ KernelVariants plain_binary(int cost = 1) {
 template <class Op, class Out, class T>
 KernelVariants binary(int cost = 1) {
   return {{binary_loop<Op, Out, T, false, false>, binary_loop<Op, Out, T, true, false>,
-           binary_loop<Op, Out, T, false, true>}, false, cost};
+           binary_loop<Op, Out, T, false, true>},
+          false,
+          cost};
 }
 
 template <class Op, class Out, class T>
@@ -71,6 +74,6 @@ KernelVariants commutative_binary(int cost = 1) {
 
 /// Unsigned arithmetic of at least 32 bits: wraps, without the signed overflow that integer promotion brings.
 template <class T>
-using Wide = decltype(T{} + 0u);
+using Wide = std::make_unsigned_t<decltype(T{} + 0u)>;
 
 }  // namespace ftrans::cpu::FTRANS_ISA_NAMESPACE

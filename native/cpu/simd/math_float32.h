@@ -1,7 +1,7 @@
 #pragma once
 
-// Branch-free float32 functions: the frequent ones in float32 arithmetic (errors below 1.5 ulp), see math_float64.h
-// for the methods. Functions that are not here are evaluated in float64 and rounded.
+// Branch-free float32 functions: the frequent ones in float32 arithmetic (errors below 1.5 ulp), see
+// math_float64.h for the methods. Functions that are not here are evaluated in float64 and rounded.
 
 #include "cpu/simd/math_float64.h"
 
@@ -15,7 +15,9 @@ inline constexpr float kLn2High = 0.693359375f, kLn2Low = -2.12194440e-4f;
 inline uint32_t bits(float x) { return __builtin_bit_cast(uint32_t, x); }
 inline float from_bits(uint32_t x) { return __builtin_bit_cast(float, x); }
 inline float magnitude(float x) { return from_bits(bits(x) & 0x7fffffff); }
-inline float with_sign(float x, float sign) { return from_bits((bits(x) & 0x7fffffff) | (bits(sign) & 0x80000000)); }
+inline float with_sign(float x, float sign) {
+  return from_bits((bits(x) & 0x7fffffff) | (bits(sign) & 0x80000000));
+}
 
 template <int count>
 inline float polynomial(float x, const float (&coefficients)[count]) {
@@ -57,8 +59,9 @@ inline float log(float x) {
   const float k = subnormal ? biased - 23.0f : biased;
   const float f = from_bits((u & 0x007fffff) + 0x3f3504f3) - 1.0f;
   const float square = f * f;
-  const float tail = polynomial(f, {0.3333331261f, -0.250000096f, 0.2000211863f, -0.1666799578f, 0.1421955254f,
-                                    -0.124055896f, 0.1188816289f, -0.116756507f, 0.06746637556f});
+  const float tail =
+      polynomial(f, {0.3333331261f, -0.250000096f, 0.2000211863f, -0.1666799578f, 0.1421955254f,
+                     -0.124055896f, 0.1188816289f, -0.116756507f, 0.06746637556f});
   float value = k * kLn2High + (f + (f * square * tail + (k * kLn2Low - 0.5f * square)));
   value = x == kInfinity ? kInfinity : value;
   value = x == 0.0f ? -kInfinity : value;
@@ -108,8 +111,9 @@ inline float cos(float x) {
 
 inline float tanh(float x) {
   const float a = magnitude(x), z = a * a;
-  const float near_zero = a + a * z * polynomial(z, {-0.333332832f, 0.1333147011f, -0.05374161778f, 0.02064412052f,
-                                                     -0.005709480399f});
+  const float near_zero = a + a * z *
+                                  polynomial(z, {-0.333332832f, 0.1333147011f, -0.05374161778f,
+                                                 0.02064412052f, -0.005709480399f});
   const float far = 1.0f - 2.0f / (exp_moderate(a > 10.0f ? 20.0f : 2.0f * a) + 1.0f);
   return with_sign(a < 0.625f ? near_zero : far, x);
 }
@@ -124,12 +128,13 @@ inline float logistic(float x) {
 /// An odd polynomial below 1; 1 − e^(−Q(x)) beyond, Q fitted to −log(erfc(x)).
 inline float erf(float x) {
   const float a = magnitude(x), z = a * a;
-  const float near_zero = a + a * polynomial(z, {0.1283791659f, -0.3761262714f, 0.1128360018f, -0.02685444468f,
-                                                 0.005189535425f, -0.0008020841518f, 7.889119072e-5f});
+  const float near_zero =
+      a + a * polynomial(z, {0.1283791659f, -0.3761262714f, 0.1128360018f, -0.02685444468f, 0.005189535425f,
+                             -0.0008020841518f, 7.889119072e-5f});
   const float y = a > 4.0f ? 4.0f : a;
-  const float far = 1.0f - exp_moderate(-polynomial(y, {-8.041797581e-5f, 1.129079697f, 0.6341855096f, 0.1074077825f,
-                                                        -0.02459152052f, 0.00398559299f, -0.0003995120903f,
-                                                        1.83754206e-5f}));
+  const float far = 1.0f - exp_moderate(-polynomial(
+                               y, {-8.041797581e-5f, 1.129079697f, 0.6341855096f, 0.1074077825f,
+                                   -0.02459152052f, 0.00398559299f, -0.0003995120903f, 1.83754206e-5f}));
   return with_sign(a < 1.0f ? near_zero : far, x);
 }
 

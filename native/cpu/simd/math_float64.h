@@ -1,13 +1,13 @@
 #pragma once
 
-// Branch-free float64 functions, written so that loops over them vectorise. Errors are below 1 ulp unless said, over
-// the whole range including subnormals, infinities and NaN. The coefficients are minimax fits (Remez exchange in 50
-// digits, relative error weights) made for this file. The reductions follow, by name:
-//   [Tang]      P. T. P. Tang, Table-driven implementation of the exponential / logarithm function, ACM TOMS 15-16 (1989-90)
-//   [CodyWaite] W. J. Cody and W. Waite, Software Manual for the Elementary Functions (1980)
+// Branch-free float64 functions, written so that loops over them vectorise. Errors are below 1 ulp unless
+// said, over the whole range including subnormals, infinities and NaN. The coefficients are minimax fits
+// (Remez exchange in 50 digits, relative error weights) made for this file. The reductions follow, by name:
+//   [Tang]      P. T. P. Tang, Table-driven implementation of the exponential / logarithm function, ACM TOMS
+//   15-16 (1989-90) [CodyWaite] W. J. Cody and W. Waite, Software Manual for the Elementary Functions (1980)
 //   [fdlibm]    K. C. Ng, FDLIBM: the log(1+f) = f - (f²/2 - s(f²/2 + R)) and two-word argument forms
-//   [Schonf]    J. L. Schonfelder, Chebyshev expansions for the error and related functions, Math. Comp. 32 (1978)
-//   [Giles]     M. Giles, Approximating the erfinv function, GPU Computing Gems (2010)
+//   [Schonf]    J. L. Schonfelder, Chebyshev expansions for the error and related functions, Math. Comp. 32
+//   (1978) [Giles]     M. Giles, Approximating the erfinv function, GPU Computing Gems (2010)
 
 #include <cstdint>
 
@@ -45,9 +45,10 @@ inline double scale(double x, double n) {
 
 /// (eʳ − 1 − r) / r² on |r| ≤ ln 2 / 2.
 inline double exp_tail(double r) {
-  return polynomial(r, {0.5, 0.16666666666666685, 0.041666666666666035, 0.0083333333333157038, 0.0013888888889134186,
-                        0.00019841269899726925, 2.4801586903861907e-5, 2.7557231481833916e-6, 2.75575923585862e-7,
-                        2.5113226492993701e-8, 2.0825642140284908e-9});
+  return polynomial(
+      r, {0.5, 0.16666666666666685, 0.041666666666666035, 0.0083333333333157038, 0.0013888888889134186,
+          0.00019841269899726925, 2.4801586903861907e-5, 2.7557231481833916e-6, 2.75575923585862e-7,
+          2.5113226492993701e-8, 2.0825642140284908e-9});
 }
 
 inline double clamp(double x, double low, double high) {  // keeps NaN
@@ -104,8 +105,9 @@ inline Decomposed decompose(double x) {
 /// s·(f²/2 + R) of log(1 + f) = f − f²/2 + s·(f²/2 + R), s = f / (2 + f). [fdlibm], [Tang]
 inline double log_tail(double f) {
   const double s = f / (2.0 + f), z = s * s;
-  const double r = z * polynomial(z, {0.66666666666667345, 0.39999999999414352, 0.28571428742468047, 0.22222198564214523,
-                                      0.18183564826854806, 0.15314036902994832, 0.14796094302664474});
+  const double r =
+      z * polynomial(z, {0.66666666666667345, 0.39999999999414352, 0.28571428742468047, 0.22222198564214523,
+                         0.18183564826854806, 0.15314036902994832, 0.14796094302664474});
   return s * (0.5 * f * f + r);
 }
 
@@ -123,7 +125,8 @@ inline double log(double x) {
   return log_limits(x, value);
 }
 
-/// log(x)·scale with the scale in two words, plus k·(unit in two words): base-2 and base-10 logarithms. [fdlibm]
+/// log(x)·scale with the scale in two words, plus k·(unit in two words): base-2 and base-10 logarithms.
+/// [fdlibm]
 inline double log_scaled(double x, double scale_high, double scale_low, double unit_high, double unit_low) {
   const auto [k, f] = decompose(x);
   const double half_square = 0.5 * f * f;
@@ -132,7 +135,8 @@ inline double log_scaled(double x, double scale_high, double scale_low, double u
   const double base = k * unit_high;
   const double product = high * scale_high;
   const double sum = base + product;
-  const double rest = ((base - sum) + product) + ((low + high) * scale_low + (low * scale_high + k * unit_low));
+  const double rest =
+      ((base - sum) + product) + ((low + high) * scale_low + (low * scale_high + k * unit_low));
   return log_limits(x, sum + rest);
 }
 
@@ -181,8 +185,9 @@ inline double sin_kernel(double r, double low) {
 
 inline double cos_kernel(double r, double low) {
   const double z = r * r;
-  const double p = z * z * polynomial(z, {0.041666666666666599, -0.0013888888888873991, 2.480158728939495e-5,
-                                          -2.7557314326020468e-7, 2.0875719555529985e-9, -1.1359448444202524e-11});
+  const double p = z * z *
+                   polynomial(z, {0.041666666666666599, -0.0013888888888873991, 2.480158728939495e-5,
+                                  -2.7557314326020468e-7, 2.0875719555529985e-9, -1.1359448444202524e-11});
   const double half = 0.5 * z, w = 1.0 - half;
   return w + (((1.0 - w) - half) + (p - r * low));
 }
@@ -257,9 +262,10 @@ inline double logaddexp(double a, double b) {
 
 inline double asin_core(double x) {  // |x| ≤ ½
   const double z = x * x;
-  return x + x * z * polynomial(z, {0.16666666669708445, 0.074999995238038853, 0.044643113329296683, 0.030375213405186077,
-                                    0.022471554275168463, 0.01647594525762783, 0.018637956417549337,
-                                    -0.0028754118438711097, 0.031975456043465584});
+  return x + x * z *
+                 polynomial(z, {0.16666666669708445, 0.074999995238038853, 0.044643113329296683,
+                                0.030375213405186077, 0.022471554275168463, 0.01647594525762783,
+                                0.018637956417549337, -0.0028754118438711097, 0.031975456043465584});
 }
 
 inline constexpr double kHalfPi = 0x1.921fb54442d18p0;
@@ -282,10 +288,12 @@ inline double acos(double x) {
 
 inline double atan_core(double x) {  // |x| ≤ 1
   const double z = x * x;
-  return x + x * z * polynomial(z, {-0.33333333295961154, 0.19999996880120985, -0.14285622909684218, 0.11109754723757666,
-                                    -0.090789171901245608, 0.076231778395761996, -0.063914898256749548,
-                                    0.050952545741784469, -0.035937634723351054, 0.020548640973588441,
-                                    -0.0086023213900131601, 0.0022867569364995918, -0.00028548636257969637});
+  return x + x * z *
+                 polynomial(
+                     z, {-0.33333333295961154, 0.19999996880120985, -0.14285622909684218, 0.11109754723757666,
+                         -0.090789171901245608, 0.076231778395761996, -0.063914898256749548,
+                         0.050952545741784469, -0.035937634723351054, 0.020548640973588441,
+                         -0.0086023213900131601, 0.0022867569364995918, -0.00028548636257969637});
 }
 
 inline double atan(double x) {
@@ -330,26 +338,28 @@ inline double cbrt(double x) {
 inline double erfc(double x) {
   const double a = clamp(magnitude(x), 0.0, 10.3);
   const double t = (a - 3.75) / (a + 3.75);
-  const double value = exp(-a * a) *
-      polynomial(t, {0.14558972127503418, -0.27342193149590279, 0.22600806691862916, -0.16357189547948455,
-                     0.10260431193109914, -0.054802327933758053, 0.024143225386125098, -0.0082206054422915212,
-                     0.0018029584565446919, -2.5637068619924166e-5, -0.00015250999416158754, 4.821961683958336e-5,
-                     3.9328843830364618e-6, -6.5275932410923742e-6, 4.6369548235224724e-8, 4.5862380184860657e-7});
+  const double value =
+      exp(-a * a) *
+      polynomial(
+          t, {0.14558972127503418, -0.27342193149590279, 0.22600806691862916, -0.16357189547948455,
+              0.10260431193109914, -0.054802327933758053, 0.024143225386125098, -0.0082206054422915212,
+              0.0018029584565446919, -2.5637068619924166e-5, -0.00015250999416158754, 4.821961683958336e-5,
+              3.9328843830364618e-6, -6.5275932410923742e-6, 4.6369548235224724e-8, 4.5862380184860657e-7});
   return x < 0.0 ? 2.0 - value : value;
 }
 
 /// erf⁻¹(x) = x·P(w), w = −log(1 − x²), in pieces; relative error 1e-8. [Giles]
 inline double erf_inv(double x) {
   const double w = -log1p(-x * x);
-  const double central = polynomial(w - 2.5, {1.5014093592822391, 0.24664028615543541, -0.0041773867800897581,
-                                              -0.0012527418843939859, 0.00021834443890414835, -4.963344182628454e-6,
-                                              -3.4627046909491695e-6, 4.661698497095925e-7, 2.3232643236626127e-8,
-                                              -8.7909968697093303e-9});
-  const double tail = polynomial(__builtin_sqrt(w) - 3.0, {2.8329768012422283, 1.0016749670258402, 0.0094452864658120877,
-                                                           -0.0076372890518978917, 0.0056869737073959115,
-                                                           -0.0035974050645781787, 0.0014850917246564087,
-                                                           -5.6776824995453543e-5, -0.00030957233567567752,
-                                                           0.00011570378896058953});
+  const double central = polynomial(
+      w - 2.5, {1.5014093592822391, 0.24664028615543541, -0.0041773867800897581, -0.0012527418843939859,
+                0.00021834443890414835, -4.963344182628454e-6, -3.4627046909491695e-6, 4.661698497095925e-7,
+                2.3232643236626127e-8, -8.7909968697093303e-9});
+  const double tail =
+      polynomial(__builtin_sqrt(w) - 3.0,
+                 {2.8329768012422283, 1.0016749670258402, 0.0094452864658120877, -0.0076372890518978917,
+                  0.0056869737073959115, -0.0035974050645781787, 0.0014850917246564087,
+                  -5.6776824995453543e-5, -0.00030957233567567752, 0.00011570378896058953});
   const double value = x * (w < 5.0 ? central : tail);
   return magnitude(x) == 1.0 ? x * kInfinity : value;
 }

@@ -8,27 +8,39 @@ namespace {
 
 struct Sum {
   template <class T>
-  static void combine(T& accumulator, const T& x) { accumulator += x; }
+  static void combine(T& accumulator, const T& x) {
+    accumulator += x;
+  }
 };
 struct Product {
   template <class T>
-  static void combine(T& accumulator, const T& x) { accumulator *= x; }
+  static void combine(T& accumulator, const T& x) {
+    accumulator *= x;
+  }
 };
 struct Maximum {  // a NaN, once in, stays
   template <class T>
-  static void combine(T& accumulator, const T& x) { accumulator = (x > accumulator) | (x != x) ? x : accumulator; }
+  static void combine(T& accumulator, const T& x) {
+    accumulator = (x > accumulator) | (x != x) ? x : accumulator;
+  }
 };
 struct Minimum {
   template <class T>
-  static void combine(T& accumulator, const T& x) { accumulator = (x < accumulator) | (x != x) ? x : accumulator; }
+  static void combine(T& accumulator, const T& x) {
+    accumulator = (x < accumulator) | (x != x) ? x : accumulator;
+  }
 };
 struct BitOr {
   template <class T>
-  static void combine(T& accumulator, const T& x) { accumulator |= x; }
+  static void combine(T& accumulator, const T& x) {
+    accumulator |= x;
+  }
 };
 struct BitAnd {
   template <class T>
-  static void combine(T& accumulator, const T& x) { accumulator &= x; }
+  static void combine(T& accumulator, const T& x) {
+    accumulator &= x;
+  }
 };
 
 /// 64 bytes of T in one arithmetic type, loadable from any address of a T.
@@ -48,7 +60,8 @@ T reduce_row(const T* x, int64_t columns) {
   T result = x[0];
   int64_t i = 1;
   if (columns >= 2 * count) {
-    Vector first = *reinterpret_cast<const Unaligned*>(x), second = *reinterpret_cast<const Unaligned*>(x + count);
+    Vector first = *reinterpret_cast<const Unaligned*>(x),
+           second = *reinterpret_cast<const Unaligned*>(x + count);
     for (i = 2 * count; i + 2 * count <= columns; i += 2 * count) {
       const Vector u = *reinterpret_cast<const Unaligned*>(x + i);
       const Vector v = *reinterpret_cast<const Unaligned*>(x + i + count);
@@ -81,7 +94,8 @@ void rows_kernel(void* accumulators, const void* tile, int64_t rows, int64_t col
       for (int64_t column = 1; column < columns; ++column) {
         for (int64_t i = 0; i < group; ++i) Op::combine(sums[i], x[(row + i) * columns + column]);
       }
-      for (int64_t i = 0; i < group; ++i) Op::combine(accumulator[row + i], static_cast<Accumulator>(sums[i]));
+      for (int64_t i = 0; i < group; ++i)
+        Op::combine(accumulator[row + i], static_cast<Accumulator>(sums[i]));
     }
   }
   for (; row < rows; ++row) {

@@ -118,16 +118,11 @@ void BlockCopy::run(const void* source, void* destination) const {
     run_axes(0, static_cast<const Unit*>(source), static_cast<Unit*>(destination));
   };
   switch (itemsize_) {
-    case 1:
-      return run_as(TypeTag<uint8_t>{});
-    case 2:
-      return run_as(TypeTag<uint16_t>{});
-    case 4:
-      return run_as(TypeTag<uint32_t>{});
-    case 8:
-      return run_as(TypeTag<uint64_t>{});
-    default:
-      return run_as(TypeTag<Unit16>{});
+    case 1: return run_as(TypeTag<uint8_t>{});
+    case 2: return run_as(TypeTag<uint16_t>{});
+    case 4: return run_as(TypeTag<uint32_t>{});
+    case 8: return run_as(TypeTag<uint64_t>{});
+    default: return run_as(TypeTag<Unit16>{});
   }
 }
 

@@ -355,16 +355,11 @@ void scatter(const StepArguments& arguments) {
   dispatch(output.dtype, [&]<typename T>(TypeTag<T>) {
     const T* source = updates.as<const T>();
     switch (kind) {
-      case 0:
-        return scatter_windows<SetOperation>(map, window_strides, source, unique);
-      case 1:
-        return scatter_windows<AddOperation>(map, window_strides, source, unique);
-      case 2:
-        return scatter_windows<MulOperation>(map, window_strides, source, unique);
-      case 3:
-        return scatter_windows<MinOperation>(map, window_strides, source, unique);
-      default:
-        return scatter_windows<MaxOperation>(map, window_strides, source, unique);
+      case 0: return scatter_windows<SetOperation>(map, window_strides, source, unique);
+      case 1: return scatter_windows<AddOperation>(map, window_strides, source, unique);
+      case 2: return scatter_windows<MulOperation>(map, window_strides, source, unique);
+      case 3: return scatter_windows<MinOperation>(map, window_strides, source, unique);
+      default: return scatter_windows<MaxOperation>(map, window_strides, source, unique);
     }
   });
 }

@@ -187,14 +187,10 @@ void multiply_all_columns(const Product<T>& product, int64_t column_stride) {
   for (; column + 8 <= product.columns; column += 8) multiply_columns<8>(product, column, column_stride);
   for (; column + 4 <= product.columns; column += 4) multiply_columns<4>(product, column, column_stride);
   switch (product.columns - column) {
-    case 3:
-      return multiply_columns<3>(product, column, column_stride);
-    case 2:
-      return multiply_columns<2>(product, column, column_stride);
-    case 1:
-      return multiply_columns<1>(product, column, column_stride);
-    default:
-      return;
+    case 3: return multiply_columns<3>(product, column, column_stride);
+    case 2: return multiply_columns<2>(product, column, column_stride);
+    case 1: return multiply_columns<1>(product, column, column_stride);
+    default: return;
   }
 }
 

@@ -34,36 +34,21 @@ struct TypeTag {
 template <typename Function>
 void dispatch(Dtype dtype, Function&& function) {
   switch (dtype) {
-    case Dtype::Bool:
-      return function(TypeTag<bool>{});
-    case Dtype::Int8:
-      return function(TypeTag<int8_t>{});
-    case Dtype::Int16:
-      return function(TypeTag<int16_t>{});
-    case Dtype::Int32:
-      return function(TypeTag<int32_t>{});
-    case Dtype::Int64:
-      return function(TypeTag<int64_t>{});
-    case Dtype::UInt8:
-      return function(TypeTag<uint8_t>{});
-    case Dtype::UInt16:
-      return function(TypeTag<uint16_t>{});
-    case Dtype::UInt32:
-      return function(TypeTag<uint32_t>{});
-    case Dtype::UInt64:
-      return function(TypeTag<uint64_t>{});
-    case Dtype::Float16:
-      return function(TypeTag<Float16>{});
-    case Dtype::BFloat16:
-      return function(TypeTag<BFloat16>{});
-    case Dtype::Float32:
-      return function(TypeTag<float>{});
-    case Dtype::Float64:
-      return function(TypeTag<double>{});
-    case Dtype::Complex64:
-      return function(TypeTag<std::complex<float>>{});
-    case Dtype::Complex128:
-      return function(TypeTag<std::complex<double>>{});
+    case Dtype::Bool: return function(TypeTag<bool>{});
+    case Dtype::Int8: return function(TypeTag<int8_t>{});
+    case Dtype::Int16: return function(TypeTag<int16_t>{});
+    case Dtype::Int32: return function(TypeTag<int32_t>{});
+    case Dtype::Int64: return function(TypeTag<int64_t>{});
+    case Dtype::UInt8: return function(TypeTag<uint8_t>{});
+    case Dtype::UInt16: return function(TypeTag<uint16_t>{});
+    case Dtype::UInt32: return function(TypeTag<uint32_t>{});
+    case Dtype::UInt64: return function(TypeTag<uint64_t>{});
+    case Dtype::Float16: return function(TypeTag<Float16>{});
+    case Dtype::BFloat16: return function(TypeTag<BFloat16>{});
+    case Dtype::Float32: return function(TypeTag<float>{});
+    case Dtype::Float64: return function(TypeTag<double>{});
+    case Dtype::Complex64: return function(TypeTag<std::complex<float>>{});
+    case Dtype::Complex128: return function(TypeTag<std::complex<double>>{});
   }
 }
 

@@ -26,16 +26,13 @@ function(ftrans_add_kernel_set namespace name)
   # Optimised in every configuration. NaN, infinities and signed zeros keep their meaning (no -ffast-math); in-place
   # kernels read and write one memory as two types.
   target_compile_options(${target} PRIVATE -Wall -Wextra -O3 -fno-math-errno -fno-trapping-math -ffp-contract=fast
-                         -fno-strict-aliasing ${ARGN})
-  if(FTRANS_SANITIZE)
-    target_compile_options(${target} PRIVATE -fsanitize=${FTRANS_SANITIZE} -fno-omit-frame-pointer -g)
-  endif()
+                         -fno-strict-aliasing ${ARGN} ${FTRANS_SANITIZE_OPTIONS})
   # The user's own products and sums are rounded one by one, whether or not they run in one kernel.
   set_property(SOURCE ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/simd/arithmetic.cpp PROPERTY COMPILE_OPTIONS -ffp-contract=off)
   target_sources(ftrans_core PRIVATE $<TARGET_OBJECTS:${target}>)
 endfunction()
 
-if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64" AND NOT APPLE)
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64" AND NOT APPLE AND NOT FTRANS_BASELINE_ONLY)
   ftrans_add_kernel_set(baseline baseline -march=x86-64-v2)
   ftrans_add_kernel_set(v3 x86-64-v3 -march=x86-64-v3)
   ftrans_add_kernel_set(v4 x86-64-v4 -march=x86-64-v4 -mprefer-vector-width=512)
@@ -50,6 +47,7 @@ endif()
 if(FTRANS_NATIVE_TESTS)
   add_executable(ftrans_native_tests
     ${CMAKE_CURRENT_LIST_DIR}/../../tests/native/test_fused_executor.cpp
+    ${CMAKE_CURRENT_LIST_DIR}/../../tests/native/test_fused_integers.cpp
     ${CMAKE_CURRENT_LIST_DIR}/../../tests/native/test_fused_opcodes.cpp)
   target_link_libraries(ftrans_native_tests PRIVATE ftrans_core)
   target_compile_options(ftrans_native_tests PRIVATE -Wall -Wextra)

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -100,8 +101,5 @@ double ulps(T value, long double reference) {
   const long double unit = std::ldexp(1.0L, exponent - std::numeric_limits<T>::digits);
   return static_cast<double>(std::fabs(static_cast<long double>(value) - reference) / unit);
 }
-
-/// The tests of single operations (test_fused_opcodes.cpp).
-void test_opcodes();
 
 }  // namespace ftrans::testing

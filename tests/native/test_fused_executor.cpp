@@ -6,14 +6,12 @@
 #include <stdexcept>
 
 #include "core/thread_pool.h"
-#include "fused_testing.h"
+#include "fused_opcode_testing.h"
 
 namespace ftrans::testing {
 namespace {
 
 using Shape = std::vector<int64_t>;
-
-std::mt19937 generator{7};
 
 std::string text(const Shape& shape) {
   std::string result = "shape (";
@@ -408,7 +406,8 @@ int main() {
   test_reduction_specials();
   test_bool_reductions();
   test_errors_and_text();
-  test_opcodes();
+  test_float_opcodes();
+  test_integer_opcodes();
   std::printf("%d failures\n", failures);
   return failures == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

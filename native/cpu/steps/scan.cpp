@@ -11,91 +11,100 @@ constexpr int64_t kLanes = 8;  // independent chains of operations, to hide the 
 constexpr int64_t kLaneLength = 128;
 constexpr int64_t kBlock = kLanes * kLaneLength;
 
-/// A row, read and written forwards or backwards.
-template <typename T, bool reverse>
+/// A row, scanned forwards or backwards.
+template <typename T>
 struct Row {
   const T* input;
   T* output;
   int64_t length;
+  bool reverse;
 
-  int64_t position(int64_t index) const { return reverse ? length - 1 - index : index; }
+  /// Where the `count` elements lie that the scan comes to after `index` others.
+  int64_t position(int64_t index, int64_t count = 1) const {
+    return reverse ? length - index - count : index;
+  }
   ComputeType<T> operator[](int64_t index) const { return load(input[position(index)]); }
   void set(int64_t index, ComputeType<T> value) const { output[position(index)] = store<T>(value); }
 };
 
+template <typename T>
+FTRANS_MULTIVERSION void read_block(const T* input, ComputeType<T>* block) {
+  for (int64_t i = 0; i < kBlock; ++i) block[i] = load(input[i]);
+}
+
+template <typename T>
+FTRANS_MULTIVERSION void write_lane(const ComputeType<T>* lane, T* output) {
+  for (int64_t i = 0; i < kLaneLength; ++i) output[i] = store<T>(lane[i]);
+}
+
+/// Writes a scanned lane, combined with what comes before it.
+template <typename Operation, typename T>
+FTRANS_MULTIVERSION void write_combined_lane(const ComputeType<T>* lane, ComputeType<T> before, T* output) {
+  for (int64_t i = 0; i < kLaneLength; ++i) output[i] = store<T>(Operation::apply(before, lane[i]));
+}
+
 /// Scans a row in blocks of kBlock elements. The order of operations depends on the length alone (not on who
 /// scans which block), so results do not change with the number of threads.
-template <typename Operation, typename T, bool reverse>
+template <typename Operation, typename T>
 struct RowScan {
   using Compute = ComputeType<T>;
 
-  /// Reads the full block that starts at `begin`.
-  FTRANS_MULTIVERSION static void read(Row<T, reverse> row, int64_t begin, Compute* block) {
-    for (int64_t i = 0; i < kBlock; ++i) block[i] = row[begin + i];
-  }
+  /// A block in the order of memory, each of its lanes scanned for itself.
+  struct Block {
+    Compute elements[kBlock];
+    int64_t position;  ///< in the row
+    bool reverse;
 
-  /// Scans each lane of a block for itself.
-  static void scan_lanes(Compute* block) {
-    Compute running[kLanes];
-    for (int64_t lane = 0; lane < kLanes; ++lane) running[lane] = block[lane * kLaneLength];
-    for (int64_t i = 1; i < kLaneLength; ++i) {
-      for (int64_t lane = 0; lane < kLanes; ++lane) {
-        Compute& element = block[lane * kLaneLength + i];
-        running[lane] = element = Operation::apply(running[lane], element);
+    Block(Row<T> row, int64_t begin) : position(row.position(begin, kBlock)), reverse(row.reverse) {
+      read_block(row.input + position, elements);
+      Compute running[kLanes];
+      for (int64_t i = 0; i < kLanes; ++i)
+        running[i] = elements[i * kLaneLength + (reverse ? kLaneLength - 1 : 0)];
+      for (int64_t i = 1; i < kLaneLength; ++i) {
+        Compute* element = elements + (reverse ? kLaneLength - 1 - i : i);
+        for (int64_t lane = 0; lane < kLanes; ++lane, element += kLaneLength) {
+          running[lane] = *element = Operation::apply(running[lane], *element);
+        }
       }
     }
-  }
 
-  /// Writes a scanned lane, combined with all that comes before it (nullptr: nothing).
-  FTRANS_MULTIVERSION static void write(Row<T, reverse> row, int64_t begin, const Compute* lane,
-                                        const Compute* before) {
-    if (before == nullptr) {
-      for (int64_t i = 0; i < kLaneLength; ++i) row.set(begin + i, lane[i]);
-    } else {
-      const Compute offset = *before;
-      for (int64_t i = 0; i < kLaneLength; ++i) row.set(begin + i, Operation::apply(offset, lane[i]));
+    /// Where the lane begins that the scan comes to after `index` others.
+    int64_t lane(int64_t index) const { return (reverse ? kLanes - 1 - index : index) * kLaneLength; }
+    Compute lane_total(int64_t index) const {
+      return elements[lane(index) + (reverse ? 0 : kLaneLength - 1)];
     }
-  }
-
-  /// Combination of all elements of a block whose lanes are scanned.
-  static Compute total(const Compute* block) {
-    Compute result = block[kLaneLength - 1];
-    for (int64_t lane = 1; lane < kLanes; ++lane) {
-      result = Operation::apply(result, block[lane * kLaneLength + kLaneLength - 1]);
+    Compute total() const {
+      Compute result = lane_total(0);
+      for (int64_t i = 1; i < kLanes; ++i) result = Operation::apply(result, lane_total(i));
+      return result;
     }
-    return result;
-  }
-
-  /// Combination of all elements of the full block that starts at `begin`.
-  static Compute total(Row<T, reverse> row, int64_t begin) {
-    Compute block[kBlock];
-    read(row, begin, block);
-    scan_lanes(block);
-    return total(block);
-  }
+  };
 
   /// Scans the full block that starts at `begin`, after `*carry` (nullptr: nothing); returns its own total.
-  static Compute scan(Row<T, reverse> row, int64_t begin, const Compute* carry) {
-    Compute block[kBlock];
-    read(row, begin, block);
-    scan_lanes(block);
-    Compute within{}, before{};  // of the lanes so far, without and with the carry
-    for (int64_t lane = 0; lane < kLanes; ++lane) {
-      const Compute* scanned = block + lane * kLaneLength;
-      if (lane == 0) {
-        write(row, begin, scanned, carry);
-        within = scanned[kLaneLength - 1];
+  static Compute scan(Row<T> row, int64_t begin, const Compute* carry) {
+    const Block block(row, begin);
+    T* output = row.output + block.position;
+    Compute within{};  // of the lanes so far
+    for (int64_t i = 0; i < kLanes; ++i) {
+      const int64_t lane = block.lane(i);
+      if (i > 0) {
+        const Compute before = carry == nullptr ? within : Operation::apply(*carry, within);
+        write_combined_lane<Operation>(block.elements + lane, before, output + lane);
+        within = Operation::apply(within, block.lane_total(i));
       } else {
-        before = carry == nullptr ? within : Operation::apply(*carry, within);
-        write(row, begin + lane * kLaneLength, scanned, &before);
-        within = Operation::apply(within, scanned[kLaneLength - 1]);
+        within = block.lane_total(0);
+        if (carry == nullptr) {
+          write_lane(block.elements + lane, output + lane);
+        } else {
+          write_combined_lane<Operation>(block.elements + lane, *carry, output + lane);
+        }
       }
     }
     return within;
   }
 
   /// Scans what is left after the full blocks.
-  static void scan_rest(Row<T, reverse> row, int64_t begin, const Compute* carry) {
+  static void scan_rest(Row<T> row, int64_t begin, const Compute* carry) {
     if (begin == row.length) return;
     Compute running = carry == nullptr ? row[begin] : Operation::apply(*carry, row[begin]);
     row.set(begin, running);
@@ -105,7 +114,7 @@ struct RowScan {
     }
   }
 
-  static void serial(Row<T, reverse> row) {
+  static void serial(Row<T> row) {
     Compute carry{};
     const Compute* before = nullptr;
     int64_t begin = 0;
@@ -118,12 +127,12 @@ struct RowScan {
   }
 
   /// Two passes: the totals of all blocks, then the scan of each block after the sum of the earlier totals.
-  static void parallel(Row<T, reverse> row) {
+  static void parallel(Row<T> row) {
     ThreadPool& pool = ThreadPool::instance();
     const int64_t blocks = row.length / kBlock;
     const auto carries = std::make_unique_for_overwrite<Compute[]>(static_cast<size_t>(blocks));
     pool.parallel_for(blocks, kGrain / kBlock, [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) carries[i] = total(row, i * kBlock);
+      for (int64_t i = begin; i < end; ++i) carries[i] = Block(row, i * kBlock).total();
     });
     for (int64_t i = 1; i < blocks; ++i) carries[i] = Operation::apply(carries[i - 1], carries[i]);
     pool.parallel_for(blocks, kGrain / kBlock, [&](int64_t begin, int64_t end) {
@@ -151,16 +160,19 @@ FTRANS_MULTIVERSION void scan_columns(const T* input, T* output, int64_t length,
   }
 }
 
-template <typename Operation, typename T, bool reverse>
-void scan_rows(const T* input, T* output, int64_t rows, int64_t length) {
-  using Scan = RowScan<Operation, T, reverse>;
+template <typename Operation, typename T>
+void scan_rows(const T* input, T* output, int64_t rows, int64_t length, bool reverse) {
+  using Scan = RowScan<Operation, T>;
   ThreadPool& pool = ThreadPool::instance();
+  const auto row = [&](int64_t i) {
+    return Row<T>{input + i * length, output + i * length, length, reverse};
+  };
   if (rows < pool.size() && length > 4 * kGrain && pool.size() > 1) {
-    for (int64_t i = 0; i < rows; ++i) Scan::parallel({input + i * length, output + i * length, length});
+    for (int64_t i = 0; i < rows; ++i) Scan::parallel(row(i));
     return;
   }
   pool.parallel_for(rows, std::max<int64_t>(1, kGrain / length), [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) Scan::serial({input + i * length, output + i * length, length});
+    for (int64_t i = begin; i < end; ++i) Scan::serial(row(i));
   });
 }
 
@@ -174,14 +186,7 @@ void cumulative(const StepArguments& arguments) {
   dispatch(input.dtype, [&]<typename T>(TypeTag<T>) {
     const T* from = contiguous.as<T>();
     T* to = arguments.outputs[0].as<T>();
-    if (split.inner == 1) {
-      if (reverse) {
-        scan_rows<Operation, T, true>(from, to, split.outer, split.length);
-      } else {
-        scan_rows<Operation, T, false>(from, to, split.outer, split.length);
-      }
-      return;
-    }
+    if (split.inner == 1) return scan_rows<Operation>(from, to, split.outer, split.length, reverse);
     const int64_t width = std::min(split.inner, kBlock);
     const int64_t blocks = (split.inner + width - 1) / width;  // of columns, per outer index
     const int64_t grain = std::max<int64_t>(1, kGrain / (split.length * width));

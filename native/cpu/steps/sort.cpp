@@ -1,3 +1,4 @@
+#include <concepts>
 #include <cstring>
 #include <memory>
 #include <vector>
@@ -20,11 +21,24 @@ struct Entry {
   Key index;
 };
 
+/// The key of an item to sort: a bare key or an entry.
+struct KeyOf {
+  template <typename Key>
+  Key operator()(const Entry<Key>& entry) const {
+    return entry.key;
+  }
+  template <std::integral Key>
+  Key operator()(Key key) const {
+    return key;
+  }
+};
+constexpr KeyOf key_of;
+
 /// One pass of a radix sort that keeps the order of equal digits: each chunk of `source` counts its digits,
 /// then writes its items behind those with smaller digits and those of earlier chunks.
 /// False, and nothing written, if all digits are equal.
-template <int digit_bits, typename Item, typename KeyOf>
-bool radix_pass(const Item* source, Item* destination, int64_t length, int shift, int chunks, KeyOf key_of) {
+template <int digit_bits, typename Item>
+bool radix_pass(const Item* source, Item* destination, int64_t length, int shift, int chunks) {
   constexpr int64_t kBuckets = int64_t{1} << digit_bits;
   const auto digit = [&](const Item& item) { return static_cast<size_t>(key_of(item) >> shift) % kBuckets; };
   const auto chunk_begin = [&](int64_t chunk) { return length * chunk / chunks; };
@@ -56,33 +70,32 @@ bool radix_pass(const Item* source, Item* destination, int64_t length, int shift
   return true;
 }
 
-template <int digit_bits, typename Item, typename KeyOf>
-void radix_sort(Item* items, Item* scratch, int64_t length, int chunks, KeyOf key_of) {
+template <int digit_bits, typename Item>
+void radix_sort(Item* items, Item* scratch, int64_t length, int chunks) {
   constexpr int kKeyBits = 8 * sizeof(key_of(*items));
   Item* source = items;
   Item* destination = scratch;
   for (int shift = 0; shift < kKeyBits; shift += digit_bits) {
-    if (radix_pass<digit_bits>(source, destination, length, shift, chunks, key_of))
-      std::swap(source, destination);
+    if (radix_pass<digit_bits>(source, destination, length, shift, chunks)) std::swap(source, destination);
   }
   if (source != items) std::memcpy(items, source, static_cast<size_t>(length) * sizeof(Item));
 }
 
 /// Stable. `scratch` has room for `length` items.
-template <typename Item, typename KeyOf>
-void sort_items(Item* items, Item* scratch, int64_t length, KeyOf key_of) {
+template <typename Item>
+void sort_items(Item* items, Item* scratch, int64_t length) {
   ThreadPool& pool = ThreadPool::instance();
   if (length < kRadixLength) {
     if constexpr (std::is_integral_v<Item>) {
       std::sort(items, items + length);
     } else {
       std::stable_sort(items, items + length,
-                       [&](const Item& a, const Item& b) { return key_of(a) < key_of(b); });
+                       [](const Item& a, const Item& b) { return key_of(a) < key_of(b); });
     }
   } else if (length < kWideDigitLength) {
-    radix_sort<8>(items, scratch, length, 1, key_of);
+    radix_sort<8>(items, scratch, length, 1);
   } else {
-    radix_sort<11>(items, scratch, length, length < kParallelLength ? 1 : pool.size(), key_of);
+    radix_sort<11>(items, scratch, length, length < kParallelLength ? 1 : pool.size());
   }
 }
 
@@ -111,7 +124,7 @@ void restore_zeros(const T* original, int64_t length, T* sorted) {
 template <typename Key, typename T, typename Project>
 void sort_by(const T* keys, Entry<Key>* entries, Entry<Key>* scratch, int64_t length, Project project) {
   for (int64_t i = 0; i < length; ++i) entries[i].key = order_key(project(keys[entries[i].index]));
-  sort_items(entries, scratch, length, [](const Entry<Key>& entry) { return entry.key; });
+  sort_items(entries, scratch, length);
 }
 
 /// Sorts rows of equal length, without gaps, of several operands by the first `key_count` of them.
@@ -150,7 +163,7 @@ class RowSorter {
           const T* values = reinterpret_cast<const T*>(input) + row * length_;
           T* sorted = reinterpret_cast<T*>(output) + row * length_;
           to_keys(values, length_, keys);
-          sort_items(keys, keys + length_, length_, [](Key key) { return key; });
+          sort_items(keys, keys + length_, length_);
           from_keys(keys, length_, sorted);
           if constexpr (!std::is_integral_v<T>) restore_zeros(values, length_, sorted);
         }

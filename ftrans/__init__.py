@@ -50,12 +50,14 @@ from .core.jaxpr import ClosedJaxpr, Jaxpr
 from .core.pytree import register_dataclass, register_pytree_node, tree_map
 from .core.tracing import eval_jaxpr
 from .ops import *  # noqa: F403  (all the array functions, which ops.__all__ lists)
-from .runtime import async_eval, eval, stream
+from .runtime import async_eval, device_info, eval, is_available, stream
 from .transforms.autodiff import grad, jvp, linearize, stop_gradient, value_and_grad, vjp
 from .transforms.batching import vmap
 from .transforms.custom import custom_jvp, custom_vjp
 from .transforms.jacobian import hessian, jacfwd, jacrev
 from .transforms.jit import jit, make_jaxpr
+
+__version__ = "0.1.0"
 
 __all__ = [
     "Array",
@@ -78,6 +80,7 @@ __all__ = [
     "custom_vjp",
     "default_device",
     "default_stream",
+    "device_info",
     "eval",
     "eval_jaxpr",
     "float16",
@@ -94,6 +97,7 @@ __all__ = [
     "int32",
     "int64",
     "int8",
+    "is_available",
     "jacfwd",
     "jacrev",
     "jit",

@@ -1,4 +1,4 @@
-"""`python -m ftrans`: a guided tour of about ten seconds.
+"""`python -m ftrans`: a guided tour of a few seconds.
 
 It shows the devices, the quick start with its outputs and a jaxpr; then it fits a
 classifier of handwritten digits.
@@ -56,6 +56,10 @@ Operations have a stream, arrays have none: `d` waits for `c` without being told
 >>> d = ft.add(a, c, stream=s2)
 >>> np.allclose(np.array(d), 2 * np.array(a) + np.array(b))
 True
+>>> print(ft.default_device())
+Device(cpu, 0)
+>>> print(ft.default_stream(ft.default_device()))
+Stream(Device(cpu, 0), 0)
 """
 
 HIDDEN = 128
@@ -80,11 +84,15 @@ def show_devices() -> None:
     """Prints the versions and what the operations run on."""
     heading("Where this runs")
     device = ft.default_device()
-    version = getattr(ft, "__version__", "from its source tree")
-    print(f"ftrans {version}, NumPy {np.__version__}, Python {platform.python_version()}")
+    print(f"ftrans {ft.__version__}, NumPy {np.__version__}, Python {platform.python_version()}")
     print(f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}")
-    print(f"default device: {device}")
-    print(f"default stream: {ft.default_stream(device)}")
+    for available in (ft.cpu, ft.gpu):
+        if ft.is_available(available):
+            facts = ", ".join(f"{name}: {fact}" for name, fact in ft.device_info(available).items())
+            print(f"{available}: {facts}")
+        else:
+            print(f"{available}: no backend in this build")
+    print(f"default device: {device}, default stream: {ft.default_stream(device)}")
 
 
 def run_quick_start() -> None:
@@ -97,6 +105,27 @@ def run_quick_start() -> None:
             exec(compile(part.source, "<quick start>", "single"), namespace)
         elif part.strip():
             print(f"\n# {part.strip()}")
+
+
+def two_devices(a: ft.Array, b: ft.Array, d1: ft.Device, d2: ft.Device) -> tuple[ft.Array, ft.Array]:
+    """A large product on one device, and many small dependent steps on another."""
+    x = ft.matmul(a, b, stream=d1)
+    for _ in range(500):
+        b = ft.exp(b, stream=d2)
+    return x, b
+
+
+def time_laziness() -> None:
+    """Prints what recording operations takes, and what running them takes."""
+    heading("Lazy, then forced: a product on one device, 500 dependent steps on another")
+    a, b = ft.random.uniform(shape=(4096, 512)), ft.random.uniform(shape=(512, 4))
+    ft.eval(a, b)
+    start = time.perf_counter()
+    outcome = two_devices(a, b, ft.cpu, ft.cpu)
+    recorded = time.perf_counter()
+    ft.eval(outcome)
+    evaluated = time.perf_counter()
+    print(f"recording {1e3 * (recorded - start):.2f} ms, evaluating {1e3 * (evaluated - recorded):.2f} ms")
 
 
 def show_jaxpr() -> None:
@@ -195,6 +224,7 @@ def main() -> int:
     """Runs the tour; the exit status is 1 if the classifier does not reach its accuracy."""
     show_devices()
     run_quick_start()
+    time_laziness()
     show_jaxpr()
     held_out = fit_digits()
     passed = held_out >= ACCURACY

@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 import operator
 import secrets
-import sys
 import threading
 from typing import Any
 
@@ -18,7 +17,7 @@ import numpy as np
 
 from . import primitives as p
 from ._native import Array, Dtype, bfloat16, uint8, uint16, uint32, uint64
-from .core.tracing import trace_to_jaxpr
+from .core.tracing import is_tracing_abstractly
 from .interop import asarray
 from .ops import creation, elementwise, manipulation, pointwise, sorting
 from .ops.indexing import take
@@ -94,16 +93,6 @@ def _words(number: Array) -> tuple[Array, Array]:
     return convert(p.shift_right_p.bind(convert(number, uint64), asarray(32, dtype=uint64)), uint32), low
 
 
-def _is_tracing() -> bool:
-    """Whether this thread is inside of an abstract trace, such as that of `jit`."""
-    frame = sys._getframe(1)
-    while frame is not None:
-        if frame.f_code is trace_to_jaxpr.__code__:
-            return True
-        frame = frame.f_back  # type: ignore[assignment]
-    return False
-
-
 class _GlobalKey:
     """The key that is split whenever a function is called without one."""
 
@@ -116,7 +105,7 @@ class _GlobalKey:
             self._key = value
 
     def next(self, function: str) -> Array:
-        if _is_tracing():
+        if is_tracing_abstractly():
             raise ValueError(
                 f"random.{function}: give key= inside of jit, vmap and make_jaxpr: a key drawn from the "
                 "global state would become a constant of the traced function, and every call would return "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import importlib.util
 import sys
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from . import _native
 from ._native import Array, Device, Stream
 from .core.pytree import flatten
 
-__all__ = ["async_eval", "eval", "stream"]
+__all__ = ["async_eval", "device_info", "eval", "is_available", "stream"]
 
 
 def eval(*trees: Any) -> None:
@@ -81,6 +82,36 @@ def stream(where: Stream | Device) -> Iterator[Stream]:
         _native.set_current_stream(previous)
 
 
+def is_available(device: Device) -> bool:
+    """Whether a device has a backend in this build.
+
+    >>> ft.is_available(ft.cpu)
+    True
+    """
+    return device.type in _native.backends()
+
+
+def device_info(device: Device | None = None) -> dict[str, Any]:
+    """What is known of a device: its threads, SIMD instruction set, BLAS library and memory limit.
+
+    Args:
+        device: `ftrans.cpu` or `ftrans.gpu`; the default device if not given.
+
+    Raises:
+        RuntimeError: the device has no backend in this build.
+
+    >>> ft.device_info(ft.cpu)["threads"] >= 1
+    True
+    """
+    _native.default_stream(_native.default_device() if device is None else device)  # raises where there is no backend
+    return {
+        "threads": _native.thread_count(),
+        "instruction set": _native.instruction_set(),
+        "BLAS": _native.blas_description(),
+        "memory limit": _native.get_memory_limit(),
+    }
+
+
 def _find_blas() -> str:
     """The path of the OpenBLAS library that the wheel scipy-openblas32 installed; empty where Accelerate serves."""
     if sys.platform == "darwin":
@@ -95,3 +126,6 @@ def _find_blas() -> str:
 
 
 _native.set_blas_path(_find_blas())
+
+# A stream's thread may need the interpreter to let go of foreign memory: let them finish while there is one.
+atexit.register(_native.synchronize)

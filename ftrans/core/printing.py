@@ -43,7 +43,7 @@ class _Names:
 
 
 def _literal(value: Any) -> str:
-    item = value.item()
+    item = value._immediate
     return str(item)
 
 

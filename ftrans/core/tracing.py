@@ -10,6 +10,8 @@ confused.
 
 from __future__ import annotations
 
+import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from itertools import count, repeat
 from typing import Any
@@ -17,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from .. import _native
-from .._native import Array, current_stream, make_tracer
+from .._native import Array, Stream, current_stream, make_tracer
 from .avals import ShapedArray
 from .errors import ConcretizationError, LeakedTracerError
 from .jaxpr import Atom, ClosedJaxpr, Equation, Jaxpr, Literal, Var
@@ -30,25 +32,30 @@ _levels = count()
 class Step:
     """An operation recorded by a linked trace: its derivative rule, and the values the rule needs.
 
-    `inputs[i]` is the operand's variable, or None where it is a constant of the trace.
+    `inputs[i]` is the operand's variable, or None where it is a constant of the trace; `needed[i]` says
+    which it is. `outputs[i]` is None for an integer result, which has no derivative.
     """
 
-    __slots__ = ("rule", "multiple_results", "inputs", "outputs", "primals", "outs", "parameters", "stream")
+    __slots__ = (
+        "rule", "multiple_results", "inputs", "needed", "outputs", "primals", "outs", "parameters", "stream",
+    )  # fmt: skip
 
     def __init__(
         self,
         rule: Callable,
         multiple_results: bool,
         inputs: list[Var | None],
-        outputs: list[Var | None],
+        needed: list[bool],
+        outputs: Sequence[Var | None],
         primals: list[Array],
         outs: Any,
         parameters: dict[str, Any],
-        stream: Any,
+        stream: Stream | None,
     ):
         self.rule = rule
         self.multiple_results = multiple_results
         self.inputs = inputs
+        self.needed = needed
         self.outputs = outputs
         self.primals = primals
         self.outs = outs
@@ -56,41 +63,44 @@ class Step:
         self.stream = stream
 
 
-class Trace:
-    """One run of a function under a transformation.
+class Trace(ABC):
+    """One run of a function under a transformation, `transformation` being the user's name of it."""
 
-    Args:
-        transformation: the user's name of it, for messages.
-        mode: "jvp" or "vjp" for a linked trace, None for an abstract one.
-    """
+    __slots__ = ("level", "transformation", "active", "__weakref__")
+    is_abstract: bool
 
-    __slots__ = ("level", "transformation", "mode", "active", "equations", "_consts", "__weakref__")
-
-    def __init__(self, transformation: str, mode: str | None = None):
+    def __init__(self, transformation: str):
         self.level = next(_levels)
         self.transformation = transformation
-        self.mode = mode
         self.active = True
-        self.equations: list[Any] = []
-        self._consts: dict[Any, tuple[Var, Array]] = {}
 
-    def input(
-        self, aval: ShapedArray, linked: Array | None = None, source: ArgumentSource | None = None
-    ) -> Array:
-        """A traced array that stands for an input of the function."""
-        return make_tracer(self, Var(aval, source), aval, linked)
-
+    @abstractmethod
     def record(self, primitive: Primitive, operands: Sequence[Array], parameters: dict[str, Any]) -> Any:
         """Apply `primitive`, at least one of whose operands belongs to this trace."""
-        if not self.active:
-            raise leaked_tracer_error(next(x for x in operands if x._trace is self))
-        if self.mode is None:
-            return self._record_equation(primitive, operands, parameters)
-        return self._record_step(primitive, operands, parameters)
 
-    def _record_equation(
-        self, primitive: Primitive, operands: Sequence[Array], parameters: dict[str, Any]
-    ) -> Any:
+    def end(self) -> None:
+        """Using an array of this trace raises from now on."""
+        self.active = False
+
+
+class AbstractTrace(Trace):
+    """A trace whose arrays have no values; it records the equations of a jaxpr."""
+
+    __slots__ = ("equations", "_consts")
+    is_abstract = True
+
+    def __init__(self, transformation: str):
+        super().__init__(transformation)
+        self.equations: list[Equation] = []
+        self._consts: dict[Any, tuple[Var, Array]] = {}
+
+    def input(self, aval: ShapedArray, source: ArgumentSource | None = None) -> Array:
+        """A traced array that stands for an input of the function."""
+        return make_tracer(self, Var(aval, source), aval, None)
+
+    def record(self, primitive: Primitive, operands: Sequence[Array], parameters: dict[str, Any]) -> Any:
+        if not self.active:
+            raise _leaked_operand_error(self, operands)
         inputs = [x._variable if x._trace is self else self.constant(x) for x in operands]
         avals = primitive.abstract(tuple([v.aval for v in inputs]), parameters)
         source = user_source()
@@ -98,22 +108,75 @@ class Trace:
             outputs = [Var(aval, source) for aval in avals]
             result: Any = [make_tracer(self, v, v.aval, None) for v in outputs]
         else:
-            outputs = [Var(avals, source)]
-            result = make_tracer(self, outputs[0], avals, None)
+            var = Var(avals, source)
+            outputs = [var]
+            result = make_tracer(self, var, avals, None)
         self.equations.append(Equation(primitive, inputs, outputs, parameters, source, current_stream()))
         return result
 
-    def _record_step(
-        self, primitive: Primitive, operands: Sequence[Array], parameters: dict[str, Any]
-    ) -> Any:
+    def constant(self, x: Array) -> Atom:
+        """The atom for an array from outside of this trace."""
+        if x._trace is None:
+            if x._immediate is not None:
+                return Literal(x._snapshot(), x.aval)
+            key: Any = (x._value_id, x.aval)
+        else:
+            if not x._trace.active:
+                raise leaked_tracer_error(x)
+            key = x._variable
+        entry = self._consts.get(key)
+        if entry is None:
+            # The snapshot keeps the value alive, so that its id stays its own, and out of reach of
+            # `x[i] = …`.
+            entry = self._consts[key] = (Var(x.aval), x._snapshot())
+        return entry[0]
+
+    def close(self, inputs: Sequence[Array], outputs: Sequence[Array]) -> ClosedJaxpr:
+        """The jaxpr that this trace has recorded."""
+        outvars = [x._variable if x._trace is self else self.constant(x) for x in outputs]
+        constvars = [v for v, _ in self._consts.values()]
+        consts = [x for _, x in self._consts.values()]
+        return ClosedJaxpr(Jaxpr(constvars, [x._variable for x in inputs], self.equations, outvars), consts)
+
+    def end(self) -> None:
+        super().end()
+        self.equations = []
+        self._consts = {}
+
+
+class LinkedTrace(Trace):
+    """A trace whose arrays carry a value one level down; it records steps for the derivative interpreters.
+
+    `mode` is "jvp" or "vjp": which of the derivative rules the steps hold.
+    """
+
+    __slots__ = ("mode", "steps")
+    is_abstract = False
+
+    def __init__(self, transformation: str, mode: str):
+        super().__init__(transformation)
+        self.mode = mode
+        self.steps: list[Step] = []
+
+    def input(self, linked: Array, source: ArgumentSource | None = None) -> Array:
+        """A traced array that stands for an input of the function, whose value is `linked`."""
+        aval = linked.aval
+        return make_tracer(self, Var(aval, source), aval, linked)
+
+    def record(self, primitive: Primitive, operands: Sequence[Array], parameters: dict[str, Any]) -> Any:
+        if not self.active:
+            raise _leaked_operand_error(self, operands)
         inputs: list[Var | None] = []
-        primals = []
+        needed = []
+        primals: list[Array] = []
         for x in operands:
             if x._trace is self:
                 inputs.append(x._variable)
-                primals.append(x._linked)
+                needed.append(True)
+                primals.append(x._linked)  # type: ignore[arg-type]  # an array of a linked trace has one
             else:
                 inputs.append(None)
+                needed.append(False)
                 primals.append(x._snapshot())
         if primitive.has_zero_derivative:
             return primitive.bind(*primals, **parameters)
@@ -121,7 +184,6 @@ class Trace:
             outs = primitive.bind(*primals, **parameters)
             rule = primitive.vjp if self.mode == "vjp" else primitive.jvp
         else:
-            needed = [v is not None for v in inputs]
             outs, rule = primitive.linked_forward(self.mode, primals, needed, **parameters)
             if any(out._trace is self for out in outs):
                 raise TypeError(
@@ -129,8 +191,9 @@ class Trace:
                     f"{self.transformation} is differentiating (at {format_source(user_source())}); "
                     "pass the array as an argument"
                 )
-        source = user_source()
+        outputs: list[Var | None]
         if primitive.multiple_results:
+            source = user_source()
             # An integer result has no derivative: it stays what it is one level down.
             outputs = [Var(out.aval, source) if out.aval.is_inexact else None for out in outs]
             result: Any = [
@@ -141,44 +204,32 @@ class Trace:
             aval = outs.aval
             if not aval.is_inexact:
                 return outs
-            outputs = [Var(aval, source)]
-            result = make_tracer(self, outputs[0], aval, outs)
-        self.equations.append(
+            var = Var(aval, user_source())
+            outputs = [var]
+            result = make_tracer(self, var, aval, outs)
+        self.steps.append(
             Step(
-                rule, primitive.multiple_results, inputs, outputs, primals, outs, parameters, current_stream()
-            )
+                rule, primitive.multiple_results, inputs, needed, outputs, primals, outs, parameters,
+                current_stream(),
+            )  # fmt: skip
         )
         return result
 
-    def constant(self, x: Array) -> Atom:
-        """The atom for an array from outside of this (abstract) trace."""
-        if x._trace is None:
-            if x._is_immediate:
-                return Literal(x._snapshot(), x.aval)
-            key: Any = (x._value_id, x.aval)
-        else:
-            if not x._trace.active:
-                raise leaked_tracer_error(x)
-            key = x._variable
-        entry = self._consts.get(key)
-        if entry is None:
-            # The snapshot keeps the value alive, so that its id stays its own, and out of reach of `x[i] =
-            # …`.
-            entry = self._consts[key] = (Var(x.aval), x._snapshot())
-        return entry[0]
-
-    def close(self, inputs: Sequence[Array], outputs: Sequence[Array]) -> ClosedJaxpr:
-        """The jaxpr that this (abstract) trace has recorded."""
-        outvars = [x._variable if x._trace is self else self.constant(x) for x in outputs]
-        constvars = [v for v, _ in self._consts.values()]
-        consts = [x for _, x in self._consts.values()]
-        return ClosedJaxpr(Jaxpr(constvars, [x._variable for x in inputs], self.equations, outvars), consts)
-
     def end(self) -> None:
-        """Let go of what was recorded: using an array of this trace raises from now on."""
-        self.active = False
-        self.equations = []
-        self._consts = {}
+        super().end()
+        self.steps = []
+
+
+class _ThisThread(threading.local):
+    abstract_traces = 0
+
+
+_this_thread = _ThisThread()
+
+
+def is_tracing_abstractly() -> bool:
+    """Whether this thread is inside of a function that an abstract trace runs, such as that of `jit`."""
+    return _this_thread.abstract_traces > 0
 
 
 def trace_to_jaxpr(
@@ -188,16 +239,18 @@ def trace_to_jaxpr(
     sources: Iterable[ArgumentSource | None] = repeat(None),
 ) -> ClosedJaxpr:
     """Run `fun`, from arrays to a list of arrays, on abstract values. Closed-over arrays become constants."""
-    trace = Trace(transformation)
+    trace = AbstractTrace(transformation)
+    _this_thread.abstract_traces += 1
     try:
-        inputs = [trace.input(aval, None, source) for aval, source in zip(in_avals, sources, strict=False)]
+        inputs = [trace.input(aval, source) for aval, source in zip(in_avals, sources, strict=False)]
         variables = [x._snapshot() for x in inputs]  # `fun` may assign to the items of its arguments
         return trace.close(variables, fun(*inputs))
     finally:
+        _this_thread.abstract_traces -= 1
         trace.end()
 
 
-def run_on(stream: Any, function: Callable, *args: Any, **parameters: Any) -> Any:
+def run_on(stream: Stream | None, function: Callable, *args: Any, **parameters: Any) -> Any:
     """Call a function on the stream that an equation recorded (None: the current one)."""
     if stream is None:
         return function(*args, **parameters)
@@ -216,14 +269,18 @@ def eval_jaxpr(
 
     >>> closed = ft.make_jaxpr(ft.sin)(1.0)
     >>> eval_jaxpr(closed.jaxpr, closed.consts, ft.array(0.0))
-    [array(0., dtype=float32)]
+    [array(0, dtype=float32)]
     """
-    env = dict(zip(jaxpr.constvars, consts, strict=True))
+    env: dict[Atom, Array] = dict(zip(jaxpr.constvars, consts, strict=True))
     env.update(zip(jaxpr.invars, args, strict=True))
     for equation in jaxpr.equations:
+        primitive = equation.primitive
         operands = [v.value if v.is_literal else env[v] for v in equation.inputs]
-        result = run_on(equation.stream, bind, equation.primitive, *operands, **equation.parameters)
-        if equation.primitive.multiple_results:
+        if equation.stream is None:
+            result = bind(primitive, *operands, **equation.parameters)
+        else:
+            result = run_on(equation.stream, bind, primitive, *operands, **equation.parameters)
+        if primitive.multiple_results:
             env.update(zip(equation.outputs, result, strict=True))
         else:
             env[equation.outputs[0]] = result
@@ -233,7 +290,7 @@ def eval_jaxpr(
 def eval_reference(closed: ClosedJaxpr, *args: np.ndarray) -> list[np.ndarray]:
     """Apply a jaxpr to NumPy arrays with the primitives' reference implementations."""
     jaxpr = closed.jaxpr
-    env = dict(zip(jaxpr.constvars, map(np.asarray, closed.consts), strict=True))
+    env: dict[Atom, np.ndarray] = dict(zip(jaxpr.constvars, map(np.asarray, closed.consts), strict=True))
     env.update(zip(jaxpr.invars, args, strict=True))
     for equation in jaxpr.equations:
         operands = [np.asarray(v.value) if v.is_literal else env[v] for v in equation.inputs]
@@ -242,6 +299,10 @@ def eval_reference(closed: ClosedJaxpr, *args: np.ndarray) -> list[np.ndarray]:
             zip(equation.outputs, result if equation.primitive.multiple_results else [result], strict=True)
         )
     return [np.asarray(v.value) if v.is_literal else env[v] for v in jaxpr.outvars]
+
+
+def _leaked_operand_error(trace: Trace, operands: Sequence[Array]) -> LeakedTracerError:
+    return leaked_tracer_error(next(x for x in operands if x._trace is trace))
 
 
 def leaked_tracer_error(x: Array) -> LeakedTracerError:
@@ -277,7 +338,7 @@ def _join(arguments: list[Var]) -> str:
     return ", ".join(format_source(v.source) for v in arguments) or "no argument"
 
 
-def _arguments_behind(trace: Trace, var: Var) -> list[Var]:
+def _arguments_behind(trace: AbstractTrace, var: Var) -> list[Var]:
     """The inputs of the trace on which `var` depends."""
     defining = {v: equation for equation in trace.equations for v in equation.outputs}
     found, pending, seen = [], [var], {var}

@@ -110,7 +110,9 @@ def elementwise(
 
 def scale(tangent: Array, derivative: Array) -> Array:
     """The product of a (co)tangent with a local derivative; a zero (co)tangent annihilates inf and NaN."""
-    return derivative if is_one(tangent) else safe_mul_p.bind(tangent, derivative)
+    if is_one(tangent) and tangent.shape == derivative.shape:
+        return derivative
+    return safe_mul_p.bind(tangent, derivative)
 
 
 def _scaled_by(derivative: Callable[..., Array]) -> Partial:

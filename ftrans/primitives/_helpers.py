@@ -112,7 +112,7 @@ def constant_like(x: Array, value: complex) -> Array:
 
 def is_one(x: Array) -> bool:
     """Whether `x` is known to be the constant one without being evaluated."""
-    return x._is_immediate and x.item() == 1
+    return x._immediate == 1
 
 
 def without(axes: Sequence[int], ndim: int) -> tuple[int, ...]:

@@ -222,7 +222,7 @@ class _CustomFunction:
         traces = [x._trace for x in arrays if x._trace is not None]
         if not traces:
             outs = call.primal(*arrays)
-        elif max(traces, key=lambda t: t.level).mode is None:
+        elif max(traces, key=lambda t: t.level).is_abstract:
             sources = argument_sources(self._fun, structure)
             traced = trace_to_jaxpr(call.primal, [x.aval for x in arrays], self._transformation, sources)
             closed, captured = hoist_tracers(traced)

@@ -10,7 +10,7 @@ from .._native import Array
 from ..core.jaxpr import Var
 from ..core.pytree import tree_map
 from ..core.source import ArgumentSource
-from ..core.tracing import Step, Trace, run_on
+from ..core.tracing import LinkedTrace, Step, run_on
 from ..primitives.elementwise import add_p
 from ..primitives.layout import zeros_like
 
@@ -55,13 +55,15 @@ class Recording:
                 if all(c is None for c in incoming):
                     continue
             else:
-                incoming = env.pop(step.outputs[0], None)
+                incoming = env.pop(step.outputs[0], None)  # type: ignore[arg-type]
                 if incoming is None:
                     continue
-            needed = [v is not None for v in step.inputs]
-            result = run_on(
-                step.stream, step.rule, incoming, step.primals, step.outs, needed, **step.parameters
-            )
+            if step.stream is None:
+                result = step.rule(incoming, step.primals, step.outs, step.needed, **step.parameters)
+            else:
+                result = run_on(
+                    step.stream, step.rule, incoming, step.primals, step.outs, step.needed, **step.parameters
+                )
             if result is not None:
                 _accumulate(env, step.inputs, result)
         return [_result(env, v) for v in self.invars]
@@ -79,7 +81,7 @@ def record(
 
     Inputs that are not `needed`, or not of an inexact dtype, are constants.
     """
-    trace = Trace(transformation, mode)
+    trace = LinkedTrace(transformation, mode)
 
     def lowered(x: Any) -> Any:
         """What `fun` returned, one level down; a new handle, out of reach of assignments to items."""
@@ -89,13 +91,13 @@ def record(
 
     try:
         inputs = [
-            trace.input(x.aval, x._snapshot(), source) if need and x.aval.is_inexact else x._snapshot()
+            trace.input(x._snapshot(), source) if need and x.aval.is_inexact else x._snapshot()
             for x, source, need in zip(primals, sources, needed, strict=False)
         ]
         invars = [x._variable if x._trace is trace else None for x in inputs]
         outs, aux = fun(*inputs)
         outvars = [x._variable if x._trace is trace else None for x in outs]
-        recording = Recording(trace.equations, invars, outvars)
+        recording = Recording(trace.steps, invars, outvars)
         return [lowered(x) for x in outs], None if aux is None else tree_map(lowered, aux), recording
     finally:
         trace.end()
@@ -115,13 +117,14 @@ def _result(env: dict[Var, Array], var: Var | None) -> Array | None:
 def _accumulate(
     env: dict[Var, Array], variables: Sequence[Var | None], cotangents: Sequence[Array | None]
 ) -> None:
-    for var, cotangent in _present(variables, cotangents):
-        previous = env.get(var)
-        env[var] = cotangent if previous is None else add_p.bind(previous, cotangent)
+    for var, cotangent in zip(variables, cotangents, strict=True):
+        if var is not None and cotangent is not None:
+            previous = env.get(var)
+            env[var] = cotangent if previous is None else add_p.bind(previous, cotangent)
 
 
 def _present(
-    variables: Sequence[Var | None], derivatives: Sequence[Array | None]
+    variables: Iterable[Var | None], derivatives: Iterable[Array | None]
 ) -> Iterable[tuple[Var, Array]]:
     for var, derivative in zip(variables, derivatives, strict=True):
         if var is not None and derivative is not None:

@@ -108,10 +108,12 @@ PyObject* new_array(Ref<Value> value) {
   Array* array = new (nb::inst_ptr<Array>(instance)) Array;
   nb::inst_mark_ready(instance);
   array->value = std::move(value);
+  PyObject_GC_UnTrack(instance.ptr());  // only a tracer can be part of a cycle
   return instance.release().ptr();
 }
 
 Ref<Value> concrete_value(PyObject* object, const char* what) {
+  if (!is_array(object)) throw nb::type_error((std::string(what) + ": self is not an Array").c_str());
   PyObject* current = object;
   while (array_of(current).is_traced()) {
     PyObject* linked = array_of(current).linked;
@@ -446,7 +448,13 @@ PyType_Slot array_slots[] = {
 
 nb::object or_none(PyObject* object) { return object ? nb::borrow(object) : nb::none(); }
 
-void copy_handle(Array& target, const Array& source) {
+/// Tells the garbage collector of a handle that has become traced.
+void track(PyObject* handle) {
+  if (array_of(handle).is_traced() && !PyObject_GC_IsTracked(handle)) PyObject_GC_Track(handle);
+}
+
+void copy_handle(PyObject* handle, const Array& source) {
+  Array& target = array_of(handle);
   Ref<Value> value = source.value;
   PyObject* fields[4] = {Py_XNewRef(source.trace), Py_XNewRef(source.variable), Py_XNewRef(source.linked),
                          Py_XNewRef(source.aval)};
@@ -456,6 +464,7 @@ void copy_handle(Array& target, const Array& source) {
   target.variable = fields[1];
   target.linked = fields[2];
   target.aval = fields[3];
+  track(handle);
 }
 
 nb::object make_tracer(nb::handle trace, nb::handle variable, nb::handle aval, nb::handle linked) {
@@ -467,6 +476,7 @@ nb::object make_tracer(nb::handle trace, nb::handle variable, nb::handle aval, n
   array.aval = Py_NewRef(aval.ptr());
   if (!linked.is_none()) array.linked = Py_NewRef(linked.ptr());
   aval_info(aval.ptr());
+  track(result.ptr());
   return result;
 }
 
@@ -503,9 +513,10 @@ void bind_array(nb::module_& module) {
       .def_prop_ro("_trace", [](const Array& self) { return or_none(self.trace); })
       .def_prop_ro("_variable", [](const Array& self) { return or_none(self.variable); })
       .def_prop_ro("_linked", [](const Array& self) { return or_none(self.linked); })
-      .def_prop_ro("_is_immediate",
+      .def_prop_ro("_immediate",
                    [](const Array& self) {
-                     return self.value && self.value->is_immediate && self.value->shape.empty();
+                     if (!self.value || !self.value->is_immediate) return nb::object(nb::none());
+                     return element_object(self.value->dtype, self.value->immediate.bytes);
                    })
       .def_prop_ro("_value_id",
                    [](const Array& self) { return reinterpret_cast<uintptr_t>(self.value.get()); })
@@ -513,10 +524,14 @@ void bind_array(nb::module_& module) {
       .def("_snapshot",
            [](const Array& self) {
              nb::object result = nb::steal(new_array(nullptr));
-             copy_handle(array_of(result.ptr()), self);
+             copy_handle(result.ptr(), self);
              return result;
            })
-      .def("_rebind", [](Array& self, const Array& other) { copy_handle(self, other); })
+      .def("_rebind",
+           [](nb::handle self, const Array& other) {
+             if (!is_array(self.ptr())) throw nb::type_error("_rebind: self is not an Array");
+             copy_handle(self.ptr(), other);
+           })
       .def(
           "item", [](nb::handle self) { return single_element(self.ptr(), "item()"); },
           "The single element as a Python number. ValueError if there are more.")

@@ -89,5 +89,6 @@ void bind_interop(nb::module_& module);
 void bind_runtime(nb::module_& module);
 void bind_program(nb::module_& module);
 void bind_dispatch(nb::module_& module);
+void bind_source(nb::module_& module);
 
 }  // namespace ftrans::bindings

@@ -19,4 +19,5 @@ NB_MODULE(_native, module) {
   bind_runtime(module);
   bind_program(module);
   bind_dispatch(module);
+  bind_source(module);
 }

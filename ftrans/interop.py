@@ -116,7 +116,10 @@ def _from_numpy(source: np.ndarray, dtype: Dtype | None, copy: bool | None, func
         source = source.astype(source.dtype.newbyteorder("="))
     if copy is False and dtype is not None and dtype.name != source.dtype.name:
         raise ValueError(f"{function}: copy=False, but converting {source.dtype} to {dtype} needs a copy")
-    result = _native.from_numpy(source, copy is not False)
+    if source.ndim == 0 and copy is not False:
+        result = _native.scalar(source.item(), DTYPES[source.dtype.name], False)
+    else:
+        result = _native.from_numpy(source, copy is not False)
     return result if dtype is None or dtype is result.dtype else convert_p.bind(result, dtype=dtype)
 
 

@@ -36,4 +36,4 @@ def _bind_inline(primitive: Primitive, *operands: Array, **parameters: Any) -> A
     """Calls are inlined: a program sees one flat graph to optimise."""
     if isinstance(primitive, CallPrimitive):
         return _evaluate(parameters["jaxpr"], operands)
-    return primitive.bind(*operands, **parameters)
+    return primitive.execute(operands, parameters)

@@ -11,6 +11,8 @@ import math
 import operator
 import secrets
 import threading
+from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -37,6 +39,7 @@ from .ops.promotion import DEFAULT_FLOAT, DEFAULT_INT, FLOAT_FORMATS, as_dtype, 
 from .ops.searching import argmax, searchsorted
 from .ops.streams import streamed
 from .primitives.random import threefry2x32
+from .transforms.jit import jit
 
 __all__ = [
     "bernoulli",
@@ -112,9 +115,8 @@ class _GlobalKey:
                 "the same numbers"
             )
         with self._lock:
-            pair = split(key(secrets.randbits(64)) if self._key is None else self._key)
-            self._key = pair[0]
-            return pair[1]
+            self._key, drawn = _next_keys(key(secrets.randbits(64)) if self._key is None else self._key)
+            return drawn
 
 
 _global_key = _GlobalKey()
@@ -140,9 +142,27 @@ def _key_for(function: str, given: Any) -> Array:
     return given
 
 
-def _threefry(key: Array, counter: tuple[Array, Array]) -> tuple[Array, Array]:
-    """Both random words for each counter; `random_bits` gives their exclusive or."""
-    return threefry2x32((key[0], key[1]), counter)  # type: ignore[arg-type]
+@lru_cache
+def _threefry(shape: tuple[int, ...]) -> Callable[[Array], tuple[Array, Array]]:
+    """From a key to both random words for the number of each element; `random_bits` gives their xor."""
+
+    @jit
+    def threefry(key: Array) -> tuple[Array, Array]:
+        return threefry2x32((key[0], key[1]), _counters(shape))
+
+    return threefry
+
+
+@jit
+def _next_keys(key: Array) -> tuple[Array, Array]:
+    pair = split(key)
+    return pair[0], pair[1]
+
+
+@jit
+def _folded(key: Array, low: Array) -> Array:
+    """The key that Threefry makes of a counter whose high word is 0."""
+    return manipulation.stack(threefry2x32((key[0], key[1]), (constant_like(low, 0), low)))
 
 
 @streamed
@@ -158,8 +178,7 @@ def split(key: Any, num: int | tuple[int, ...] = 2, *, stream: Any = None) -> Ar
     """
     key = _key_for("split", key)
     shape = normalize_shape("random.split", num)
-    words = _threefry(key, _counters(shape))
-    return manipulation.stack(words, axis=-1)
+    return manipulation.stack(_threefry(shape)(key), axis=-1)
 
 
 @streamed
@@ -175,8 +194,7 @@ def fold_in(key: Any, data: Any, *, stream: Any = None) -> Array:
         raise TypeError(
             f"random.fold_in: data must be an integer, got dtype {data.dtype}, shape {data.shape}"
         )
-    low = convert(data, uint32)
-    return manipulation.stack(_threefry(key, (constant_like(low, 0), low)))
+    return _folded(key, convert(data, uint32))
 
 
 def _counters(shape: tuple[int, ...]) -> tuple[Array, Array]:
@@ -212,7 +230,7 @@ def bits(shape: Any = (), width: int = 4, *, key: Any = None, stream: Any = None
 def _bits(key: Array, shape: tuple[int, ...], width: int) -> Array:
     if width < 8:
         return convert(p.random_bits_p.bind(key, shape=shape), _UNSIGNED[width])
-    high, low = (convert(word, uint64) for word in _threefry(key, _counters(shape)))
+    high, low = (convert(word, uint64) for word in _threefry(shape)(key))
     return p.or_p.bind(p.shift_left_p.bind(high, constant_like(high, 32)), low)
 
 

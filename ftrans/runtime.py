@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import atexit
 import importlib.util
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from . import _native
@@ -119,10 +119,11 @@ def _find_blas() -> str:
     spec = importlib.util.find_spec("scipy_openblas32")
     if spec is None or spec.origin is None:
         raise ImportError("ftrans needs the package scipy-openblas32 for linear algebra: pip install scipy-openblas32")
-    libraries = sorted((Path(spec.origin).parent / "lib").glob("libscipy_openblas*.so*"))
+    folder = os.path.join(os.path.dirname(spec.origin), "lib")
+    libraries = sorted(name for name in os.listdir(folder) if name.startswith("libscipy_openblas"))
     if not libraries:
-        raise ImportError(f"no OpenBLAS library is in {spec.origin}'s folder: reinstall scipy-openblas32")
-    return str(libraries[0])
+        raise ImportError(f"no OpenBLAS library is in {folder}: reinstall scipy-openblas32")
+    return os.path.join(folder, libraries[0])
 
 
 _native.set_blas_path(_find_blas())

@@ -19,6 +19,11 @@ def short_dtype_name(dtype: Dtype) -> str:
     return f"{_PREFIXES[dtype.kind]}{8 * dtype.itemsize}"
 
 
+#: What native code can count.
+MOST_BYTES = 2**62
+MOST_AXES = 64
+
+
 class ShapedArray:
     """The shape, dtype and weak type of an array. Interned by `shaped_array`: equal means identical."""
 
@@ -32,6 +37,11 @@ class ShapedArray:
         size = 1
         for extent in shape:
             size *= extent
+        if size * dtype.itemsize > MOST_BYTES or self.ndim > MOST_AXES:
+            raise ValueError(
+                f"an array of shape {shape} and dtype {dtype.name} is too large: at most {MOST_AXES} axes and "
+                f"{MOST_BYTES} bytes are possible"
+            )
         self.size = size
         #: Whether derivatives with respect to it exist: a real or complex floating-point dtype.
         self.is_inexact = dtype.kind in "fc"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import typing
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ class Var:
     """
 
     __slots__ = ("aval", "source")
-    is_literal = False
+    is_literal: typing.Literal[False] = False
 
     def __init__(self, aval: ShapedArray, source: Source | ArgumentSource = None):
         self.aval = aval
@@ -32,7 +33,7 @@ class Literal:
     """A scalar constant written inline in an equation."""
 
     __slots__ = ("value", "aval")
-    is_literal = True
+    is_literal: typing.Literal[True] = True
 
     def __init__(self, value: Array, aval: ShapedArray):
         self.value = value

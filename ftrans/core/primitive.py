@@ -102,11 +102,11 @@ class Primitive:
         if name in primitives:
             raise ValueError(f"a primitive named '{name}' is already registered")
         self.name = name
-        self.abstract_eval = abstract_eval
-        self.impl = impl
-        self.jvp = NoDerivative(jvp.reason, name) if isinstance(jvp, NoDerivative) else jvp
-        self.vjp = NoDerivative(vjp.reason, name) if isinstance(vjp, NoDerivative) else vjp
-        self.batch = batch
+        self.abstract_eval: Any = abstract_eval
+        self.impl: Any = impl
+        self.jvp: Any = NoDerivative(jvp.reason, name) if isinstance(jvp, NoDerivative) else jvp
+        self.vjp: Any = NoDerivative(vjp.reason, name) if isinstance(vjp, NoDerivative) else vjp
+        self.batch: Any = batch
         self.lower = lower
         self.multiple_results = multiple_results
         self.samples = samples
@@ -135,7 +135,10 @@ class Primitive:
         """Make the native node of this operation on concrete arrays."""
         in_avals = tuple([x.aval for x in operands])
         key = (in_avals, tuple(parameters.items())) if parameters else in_avals
-        operation = self._operations.get(key)
+        try:
+            operation = self._operations.get(key)
+        except TypeError:
+            raise self._unhashable(parameters) from None
         if operation is None:
             operation = self._operations[key] = self._operation(in_avals, parameters)
         return operation(*operands)
@@ -153,7 +156,10 @@ class Primitive:
         try:
             result = self._memo.get(key)
         except TypeError:
-            raise TypeError(f"{self.name}: parameters must be hashable, got {parameters!r}") from None
+            raise self._unhashable(parameters) from None
         if result is None:
             result = self._memo[key] = self.abstract_eval(*avals, **parameters)
         return result
+
+    def _unhashable(self, parameters: dict[str, Any]) -> TypeError:
+        return TypeError(f"{self.name}: parameters must be hashable, got {parameters!r}")

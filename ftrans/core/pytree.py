@@ -50,7 +50,12 @@ def register_pytree_node(
         flatten: instance → (children, hashable auxiliary data).
         unflatten: (auxiliary data, children) → instance.
 
+    >>> class Point:
+    ...     def __init__(self, x, y):
+    ...         self.x, self.y = x, y
     >>> ft.register_pytree_node(Point, lambda p: ((p.x, p.y), None), lambda _, xy: Point(*xy))
+    >>> ft.grad(lambda p: p.x * p.y)(Point(2.0, 3.0)).x
+    array(3, dtype=float32)
     """
     optree.register_pytree_node(cls, flatten, unflatten, namespace=_NAMESPACE)
 
@@ -67,10 +72,12 @@ def register_dataclass(cls: type | None = None, *, meta_fields: Sequence[str] = 
         ValueError: a meta field is not among its fields.
 
     >>> @ft.register_dataclass
-    ... @dataclass
+    ... @dataclasses.dataclass
     ... class Layer:
     ...     weight: ft.Array
     ...     bias: ft.Array
+    >>> ft.tree_map(lambda x: x.shape, Layer(ft.ones((2, 3)), ft.ones(3)))
+    Layer(weight=(2, 3), bias=(3,))
     """
     if cls is None:
         return lambda c: register_dataclass(c, meta_fields=meta_fields)
@@ -91,9 +98,8 @@ def register_dataclass(cls: type | None = None, *, meta_fields: Sequence[str] = 
     def from_children(meta: tuple, children: Iterable[Any]) -> Any:
         return cls(**dict(zip(data, children, strict=True)), **dict(zip(meta_fields, meta, strict=True)))
 
-    optree.register_pytree_node(
-        cls, to_children, from_children, path_entry_type=optree.DataclassEntry, namespace=_NAMESPACE
-    )
+    register: Any = optree.register_pytree_node  # its annotations ask for a Collection
+    register(cls, to_children, from_children, path_entry_type=optree.DataclassEntry, namespace=_NAMESPACE)
     return cls
 
 
@@ -103,6 +109,8 @@ def broadcast_prefix(prefix: Any, structure: PyTreeSpec, what: str) -> list[Any]
     Raises:
         ValueError: `prefix` is not a prefix of the structure; `what` names it in the message.
     """
+    if prefix is None or isinstance(prefix, int):
+        return [prefix] * structure.num_leaves
     tree = unflatten(structure, [True] * structure.num_leaves)
     try:
         entries = optree.broadcast_prefix(prefix, tree, none_is_leaf=True, namespace=_NAMESPACE)

@@ -4,32 +4,18 @@ from __future__ import annotations
 
 import inspect
 import os
-import sys
 from collections.abc import Callable
 from types import CodeType
 
 from optree import PyTreeSpec
 
+from .. import _native
+
 #: (code object, offset of the last instruction), or None.
 Source = tuple[CodeType, int] | None
 
-_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
-_is_internal: dict[str, bool] = {}
-
-
-def user_source() -> Source:
-    """The innermost frame outside of the package."""
-    frame = sys._getframe(1)
-    while frame is not None:
-        code = frame.f_code
-        filename = code.co_filename
-        internal = _is_internal.get(filename)
-        if internal is None:
-            internal = _is_internal[filename] = filename.startswith(_PACKAGE)
-        if not internal:
-            return code, frame.f_lasti
-        frame = frame.f_back
-    return None
+# `user_source()` gives the source of the innermost frame outside of this folder.
+_native.set_package_path(os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep)
 
 
 def format_source(source: Source | ArgumentSource) -> str:

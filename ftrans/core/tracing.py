@@ -19,12 +19,12 @@ from typing import Any
 import numpy as np
 
 from .. import _native
-from .._native import Array, Stream, current_stream, make_tracer
+from .._native import Array, Stream, current_stream, make_tracer, user_source
 from .avals import ShapedArray
 from .errors import ConcretizationError, LeakedTracerError
 from .jaxpr import Atom, ClosedJaxpr, Equation, Jaxpr, Literal, Var
 from .primitive import Primitive
-from .source import ArgumentSource, format_source, user_source
+from .source import ArgumentSource, format_source
 
 _levels = count()
 
@@ -209,9 +209,16 @@ class LinkedTrace(Trace):
             result = make_tracer(self, var, aval, outs)
         self.steps.append(
             Step(
-                rule, primitive.multiple_results, inputs, needed, outputs, primals, outs, parameters,
+                rule,
+                primitive.multiple_results,
+                inputs,
+                needed,
+                outputs,
+                primals,
+                outs,
+                parameters,
                 current_stream(),
-            )  # fmt: skip
+            )
         )
         return result
 

@@ -2,6 +2,7 @@
 
 # fmt: off
 # isort: off
+from .._native import bool_ as bool
 from .constants import (
     e, inf, nan, newaxis, pi,
 )
@@ -27,6 +28,9 @@ from .elementwise import (
     log10, log1p, log2, logaddexp, maximum, minimum, mod, multiply, negative, nextafter, not_equal,
     remainder, right_shift, rint, rsqrt, sigmoid, sign, sin, sinh, sqrt, square, subtract, tan, tanh,
     true_divide, trunc,
+)
+from .info import (
+    __array_api_version__, __array_namespace_info__,
 )
 from .indexing import (
     put_along_axis, take, take_along_axis,
@@ -65,32 +69,32 @@ from .utility import (
 from .methods import install
 
 __all__ = [
-    "abs", "absolute", "acos", "acosh", "add", "addmm", "all", "allclose", "angle", "any", "arange",
-    "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh", "argmax", "argmin",
-    "argsort", "argwhere", "around", "array", "array_equal", "asarray", "asin", "asinh", "astype", "atan",
-    "atan2", "atanh", "atleast_1d", "atleast_2d", "atleast_3d", "average", "bitwise_and", "bitwise_count",
-    "bitwise_invert", "bitwise_left_shift", "bitwise_not", "bitwise_or", "bitwise_right_shift",
-    "bitwise_xor", "broadcast_arrays", "broadcast_shapes", "broadcast_to", "can_cast", "cbrt", "ceil",
-    "clip", "concat", "concatenate", "conj", "conjugate", "copysign", "cos", "cosh", "count_nonzero",
-    "cross", "cummax", "cummin", "cumprod", "cumsum", "cumulative_prod", "cumulative_sum", "deg2rad",
-    "degrees", "diag", "diagonal", "diff", "digamma", "divide", "divmod", "dot", "e", "einsum", "empty",
-    "empty_like", "equal", "erf", "erfc", "erfinv", "exp", "exp2", "expand_dims", "expm1", "eye", "fabs",
-    "finfo", "flatnonzero", "flatten", "flip", "fliplr", "flipud", "floor", "floor_divide", "fmod",
-    "from_dlpack", "full", "full_like", "greater", "greater_equal", "heaviside", "hstack", "hypot",
-    "identity", "iinfo", "imag", "inf", "inner", "invert", "isclose", "isdtype", "isfinite", "isin",
-    "isinf", "isnan", "kron", "left_shift", "less", "less_equal", "lexsort", "lgamma", "linspace", "log",
-    "log10", "log1p", "log2", "log_softmax", "logaddexp", "logcumsumexp", "logical_and", "logical_not",
-    "logical_or", "logical_xor", "logspace", "logsumexp", "matmul", "matrix_transpose", "max", "maximum",
-    "mean", "median", "meshgrid", "min", "minimum", "mod", "moveaxis", "multiply", "nan", "nan_to_num",
-    "negative", "newaxis", "nextafter", "nonzero", "not_equal", "one_hot", "ones", "ones_like", "outer",
-    "pad", "permute_dims", "pi", "positive", "pow", "power", "prod", "promote_types", "ptp",
-    "put_along_axis", "rad2deg", "radians", "ravel", "real", "reciprocal", "remainder", "repeat",
-    "reshape", "result_type", "right_shift", "rint", "roll", "rot90", "round", "rsqrt", "searchsorted",
-    "sigmoid", "sign", "signbit", "sin", "sinc", "sinh", "softmax", "sort", "split", "sqrt", "square",
-    "squeeze", "stack", "std", "subtract", "sum", "swapaxes", "take", "take_along_axis", "tan", "tanh",
-    "tensordot", "tile", "topk", "trace", "transpose", "tri", "tril", "triu", "true_divide", "trunc",
-    "unflatten", "unique_all", "unique_counts", "unique_inverse", "unique_values", "unstack", "var",
-    "vdot", "vecdot", "view", "vstack", "where", "zeros", "zeros_like",
+    "__array_api_version__", "__array_namespace_info__", "abs", "absolute", "acos", "acosh", "add", "addmm",
+    "all", "allclose", "angle", "any", "arange", "arccos", "arccosh", "arcsin", "arcsinh", "arctan",
+    "arctan2", "arctanh", "argmax", "argmin", "argsort", "argwhere", "around", "array", "array_equal",
+    "asarray", "asin", "asinh", "astype", "atan", "atan2", "atanh", "atleast_1d", "atleast_2d", "atleast_3d",
+    "average", "bitwise_and", "bitwise_count", "bitwise_invert", "bitwise_left_shift", "bitwise_not",
+    "bitwise_or", "bitwise_right_shift", "bitwise_xor", "bool", "broadcast_arrays", "broadcast_shapes",
+    "broadcast_to", "can_cast", "cbrt", "ceil", "clip", "concat", "concatenate", "conj", "conjugate",
+    "copysign", "cos", "cosh", "count_nonzero", "cross", "cummax", "cummin", "cumprod", "cumsum",
+    "cumulative_prod", "cumulative_sum", "deg2rad", "degrees", "diag", "diagonal", "diff", "digamma",
+    "divide", "divmod", "dot", "e", "einsum", "empty", "empty_like", "equal", "erf", "erfc", "erfinv", "exp",
+    "exp2", "expand_dims", "expm1", "eye", "fabs", "finfo", "flatnonzero", "flatten", "flip", "fliplr",
+    "flipud", "floor", "floor_divide", "fmod", "from_dlpack", "full", "full_like", "greater", "greater_equal",
+    "heaviside", "hstack", "hypot", "identity", "iinfo", "imag", "inf", "inner", "invert", "isclose",
+    "isdtype", "isfinite", "isin", "isinf", "isnan", "kron", "left_shift", "less", "less_equal", "lexsort",
+    "lgamma", "linspace", "log", "log10", "log1p", "log2", "log_softmax", "logaddexp", "logcumsumexp",
+    "logical_and", "logical_not", "logical_or", "logical_xor", "logspace", "logsumexp", "matmul",
+    "matrix_transpose", "max", "maximum", "mean", "median", "meshgrid", "min", "minimum", "mod", "moveaxis",
+    "multiply", "nan", "nan_to_num", "negative", "newaxis", "nextafter", "nonzero", "not_equal", "one_hot",
+    "ones", "ones_like", "outer", "pad", "permute_dims", "pi", "positive", "pow", "power", "prod",
+    "promote_types", "ptp", "put_along_axis", "rad2deg", "radians", "ravel", "real", "reciprocal",
+    "remainder", "repeat", "reshape", "result_type", "right_shift", "rint", "roll", "rot90", "round", "rsqrt",
+    "searchsorted", "sigmoid", "sign", "signbit", "sin", "sinc", "sinh", "softmax", "sort", "split", "sqrt",
+    "square", "squeeze", "stack", "std", "subtract", "sum", "swapaxes", "take", "take_along_axis", "tan",
+    "tanh", "tensordot", "tile", "topk", "trace", "transpose", "tri", "tril", "triu", "true_divide", "trunc",
+    "unflatten", "unique_all", "unique_counts", "unique_inverse", "unique_values", "unstack", "var", "vdot",
+    "vecdot", "view", "vstack", "where", "zeros", "zeros_like",
 ]
 # fmt: on
 

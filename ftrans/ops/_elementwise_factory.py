@@ -16,7 +16,8 @@ from .streams import run_on
 #: name → (primitive, user function). The native fast path of each is the primitive on operands of one dtype.
 ELEMENTWISE: dict[str, tuple[Primitive, Callable[..., Array]]] = {}
 
-#: primitive name → (primitive, kinds of dtypes that it takes as they are, number of operands), for the native fast path.
+#: primitive name → (primitive, kinds of dtypes that it takes as they are, number of operands): for the native
+#: fast path.
 _FAST: dict[str, tuple[Primitive, str, int]] = {}
 
 _REAL_SCALARS = frozenset({int, float})
@@ -183,8 +184,10 @@ def _register(
 
 
 def _fast_result(primitive_name: str, dtype: Dtype) -> Dtype | None:
-    """The result's dtype where operands of `dtype` go to the primitive as they are; None where Python has to look."""
-    primitive, kinds, arity = _FAST.get(primitive_name, (None, "", 0))
+    """The result's dtype where operands of `dtype` go to the primitive as they are, or None."""
+    if primitive_name not in _FAST:
+        return None
+    primitive, kinds, arity = _FAST[primitive_name]
     if dtype.kind not in kinds:
         return None
     return primitive.abstract((shaped_array((), dtype),) * arity, {}).dtype

@@ -8,6 +8,7 @@ from .. import primitives as p
 from .._native import Array, int32, int64
 from ..interop import asarray
 from .operands import broadcast, constant_like, convert, reshape_to
+from .promotion import scalar
 
 #: What happens to an index out of range; the numbers are the primitives'.
 MODES = {"fill": 0, "drop": 0, "clip": 1, "promise_in_bounds": 2}
@@ -18,6 +19,17 @@ def mode_number(mode: str, function: str) -> int:
     if mode not in MODES:
         raise ValueError(f"{function}: mode must be one of {', '.join(MODES)}; got {mode!r}")
     return MODES[mode]
+
+
+def check_not_empty(extent: int, indices: Array | np.ndarray, axis: int) -> None:
+    """Raise IndexError if there are indices along an axis that has no elements."""
+    if extent == 0 and indices.size:
+        raise IndexError(f"indices of shape {indices.shape} are out of range for axis {axis} with extent 0")
+
+
+def nothing(x: Array, shape: tuple[int, ...]) -> Array:
+    """What indices select if there are none: an array of a shape without elements."""
+    return broadcast(scalar(0, x.dtype, x.weak_type), shape)
 
 
 def wrap_negative(indices: Array, extent: int) -> Array:
@@ -33,6 +45,10 @@ def wrap_negative(indices: Array, extent: int) -> Array:
 def take_along(x: Array, indices: Array, axis: int, mode: str) -> Array:
     """The slices of `x` at non-negative `indices` along one axis, whose place the axes of `indices` take."""
     k = indices.ndim
+    check_not_empty(x.shape[axis], indices, axis)
+    shape = (*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :])
+    if 0 in shape:
+        return nothing(x, shape)
     return p.gather_p.bind(
         x,
         reshape_to(indices, (*indices.shape, 1)),

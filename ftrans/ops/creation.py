@@ -13,6 +13,7 @@ from ..primitives import add_p, div_p, eq_p, ge_p, iota_p, mul_p, pow_p, select_
 from .operands import (
     as_array,
     as_arrays,
+    as_dtype_array,
     broadcast,
     broadcast_shapes_of,
     constant_like,
@@ -24,6 +25,7 @@ from .operands import (
 from .promotion import (
     DEFAULT_FLOAT,
     DEFAULT_INT,
+    PROMOTION,
     as_dtype,
     check_integer_fits,
     inexact_dtype,
@@ -262,8 +264,9 @@ def linspace(
         raise ValueError(f"linspace: num must not be negative, got {num}")
     promoted = inexact_dtype(promoted_dtype("linspace", start, stop))
     result_dtype = _dtype_or(dtype, promoted, "linspace")
-    first = convert(as_array(start, "linspace", "start"), promoted)
-    last = convert(as_array(stop, "linspace", "stop"), promoted)
+    work = PROMOTION[promoted, result_dtype]  # not below the result's precision
+    first = as_dtype_array(start, work, "linspace", "start")
+    last = as_dtype_array(stop, work, "linspace", "stop")
     if first.ndim or last.ndim:
         raise ValueError(
             f"linspace: start and stop must be scalars, got shapes {first.shape} and {last.shape}"
@@ -271,7 +274,7 @@ def linspace(
     intervals = num - 1 if endpoint else num
     if num == 0:
         return zeros(0, dtype=result_dtype)
-    position = convert(iota(num, real_dtype(promoted)), promoted)
+    position = convert(iota(num, real_dtype(work)), work)
     fraction = div_p.bind(position, constant_like(first, max(intervals, 1)))
     # Both ends are exact: each is weighted by 1 and 0 there.
     rising = mul_p.bind(fraction, last)
@@ -340,7 +343,8 @@ def tri(
 
 
 def _row_and_column(shape: tuple[int, ...], k: int) -> tuple[Array, Array]:
-    """For each element of a matrix, its row + k and its column."""
+    """For each element of a matrix, its row + k and its column. k is cut to just beyond the matrix."""
+    k = max(-shape[-2], min(k, shape[-1]))
     row = iota_p.bind(shape=shape, dtype=DEFAULT_INT, dimension=len(shape) - 2)
     column = iota_p.bind(shape=shape, dtype=DEFAULT_INT, dimension=len(shape) - 1)
     return (add_p.bind(row, constant_like(row, k)) if k else row), column
@@ -416,7 +420,8 @@ def from_dlpack(x: Any, /, *, device: Any = None, copy: bool | None = None, stre
         An array of x's shape and dtype.
 
     Raises:
-        TypeError: `x` has no ``__dlpack__``, or has another dtype or device.
+        TypeError: `x` has no ``__dlpack__``.
+        BufferError: `x` has a dtype that ftrans does not have, or is not in the CPU's memory.
 
     >>> import numpy as np
     >>> ft.from_dlpack(np.ones(2, "float32"))
@@ -429,7 +434,7 @@ def from_dlpack(x: Any, /, *, device: Any = None, copy: bool | None = None, stre
     try:
         return _native.from_dlpack(x, copy is True)
     except TypeError:
-        raise TypeError(
+        raise BufferError(
             f"from_dlpack: the memory of the {type(x).__name__} could not be taken over: "
             "it must be on the CPU and of a dtype of ftrans"
         ) from None

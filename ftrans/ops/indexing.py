@@ -20,8 +20,10 @@ from . import elementwise, pointwise
 from ._gather import (
     MODES,
     along_axis,
+    check_not_empty,
     gather_points,
     mode_number,
+    nothing,
     scatter_points,
     take_along,
     wrap_negative,
@@ -168,6 +170,8 @@ class _Selection:
         region = self.read_region(x)
         if not self.axes:
             return region
+        if 0 in self.shape:
+            return nothing(x, self.shape)
         if not self.indices[0].ndim and mode == "clip":
             start, sizes = self._window(region)
             return reshape_to(p.dynamic_slice_p.bind(region, start, slice_sizes=sizes), self.shape)
@@ -186,6 +190,8 @@ class _Selection:
     ) -> Array:
         """`x` with `values` (which broadcast to `shape`) combined into the selected elements."""
         values = self.broadcast_values(values, function)
+        if not values.size:
+            return x
         if self.axes:
             region = self.read_region(x)
             changed = scatter_points(
@@ -219,6 +225,7 @@ class _Index:
     def along(self, axis: int, extent: int) -> Array:
         """The values as an Array, negative ones counted from the end."""
         values = self.values
+        check_not_empty(extent, values, axis)
         if isinstance(values, Array):
             return wrap_negative(values, extent)
         if values.size:
@@ -309,12 +316,14 @@ def _expand_array(shape: tuple[int, ...], item: Any, axis: int) -> list[Any]:
 def _expand_mask(shape: tuple[int, ...], mask: np.ndarray, axis: int) -> list[Any]:
     if mask.ndim == 0:
         return [_Index(np.zeros(int(mask), np.int32), of_new_axis=True)]
-    masked = shape[axis : axis + mask.ndim]
-    if masked != mask.shape:
-        raise IndexError(
-            f"a mask of shape {mask.shape} does not fit the axes of shape {masked} that it indexes"
-        )
+    _check_mask(mask.shape, shape[axis:], "indexing")
     return [_Index(indices) for indices in np.nonzero(mask)]
+
+
+def _check_mask(shape: tuple[int, ...], axes: tuple[int, ...], function: str) -> None:
+    """Raise IndexError unless a mask has the extents of the first axes of those it indexes, or extents 0."""
+    if len(shape) > len(axes) or any(m not in (n, 0) for m, n in zip(shape, axes, strict=False)):
+        raise IndexError(f"{function}: a mask of shape {shape} does not fit axes of extents {axes}")
 
 
 _COMBINE: dict[str, Callable[[Array, Array], Array]] = {
@@ -368,13 +377,14 @@ def _is_mask(key: Any) -> bool:
 def _update_where(x: Array, mask: Any, values: Array, kind: str, function: str) -> Array:
     """A mask with values that do not depend on how many elements it selects: no need to know its values."""
     mask = asarray(mask)
-    if x.shape[: mask.ndim] != mask.shape:
-        raise IndexError(f"{function}: a mask of shape {mask.shape} does not fit an array of shape {x.shape}")
+    _check_mask(mask.shape, x.shape, function)
     trailing = x.shape[mask.ndim :]
     if broadcast_shapes_of(function, values.shape, trailing) != trailing:
         raise ValueError(
             f"{function}: values of shape {values.shape} do not broadcast to {trailing} at each element"
         )
+    if 0 in mask.shape:
+        return x
     mask = reshape_to(mask, mask.shape + (1,) * len(trailing))
     changed = _COMBINE[kind](*broadcast_operands(function, x, values))
     return p.select_p.bind(broadcast(mask, x.shape), broadcast(changed, x.shape), x)
@@ -512,6 +522,7 @@ def _along(function: str, x: Any, indices: Any, axis: int) -> tuple[Array, Array
             f"{function}: indices must have the {x.ndim} dimensions of x, got shape {indices.shape}"
         )
     axis = normalize_axis(function, axis, x.ndim)
+    check_not_empty(x.shape[axis], indices, axis)
     if any(
         a != b and 1 not in (a, b)
         for i, (a, b) in enumerate(zip(x.shape, indices.shape, strict=True))
@@ -537,6 +548,8 @@ def take_along_axis(
     """
     mode_number(mode, "take_along_axis")
     x, vectors, batching, axis = _along("take_along_axis", x, indices, axis)
+    if not vectors.size:
+        return nothing(x, vectors.shape[:-1])
     return p.gather_p.bind(
         x,
         vectors,
@@ -566,6 +579,8 @@ def put_along_axis(x: Any, indices: Any, values: Any, /, axis: int = -1, *, stre
     values = as_dtype_array(values, x.dtype, "put_along_axis", "values")
     if broadcast_shapes_of("put_along_axis", values.shape, points) != points:
         raise ValueError(f"put_along_axis: values of shape {values.shape} do not broadcast to {points}")
+    if not vectors.size:
+        return x
     return p.scatter_p.bind(
         x,
         vectors,

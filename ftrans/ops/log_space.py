@@ -23,8 +23,11 @@ __all__ = ["log_softmax", "logsumexp", "softmax"]
 
 
 def _shift(x: Array, axes: tuple[int, ...]) -> Array:
-    """What to subtract before exp: the maximum over `axes`, and 0 where it is not finite."""
-    top = p.reduce_max_p.bind(x, axes=axes)
+    """What to subtract before exp: the maximum over `axes`, and 0 where it is not finite.
+
+    The results do not depend on it, so it is a constant for differentiation.
+    """
+    top = p.reduce_max_p.bind(p.stop_gradient_p.bind(x), axes=axes)
     return p.select_p.bind(p.is_finite_p.bind(top), top, constant_like(top, 0))
 
 

@@ -23,6 +23,8 @@ from . import (
     sorting,
     statistical,
 )
+from .info import __array_api_version__
+from .streams import stream_of
 
 _OPERANDS = frozenset({Array, bool, int, float, complex})
 
@@ -93,8 +95,19 @@ _COMPARISONS: dict[str, Callable[..., Any]] = {
 }
 
 
+_API_VERSIONS = ("2021.12", "2022.12", "2023.12", __array_api_version__)
+
+
 def _array_namespace(self: Array, /, *, api_version: str | None = None) -> Any:
-    """The module with the array API standard's functions."""
+    """The module with the array API standard's functions.
+
+    Raises:
+        ValueError: `api_version` is a version of the standard that the module does not follow.
+    """
+    if api_version is not None and api_version not in _API_VERSIONS:
+        raise ValueError(
+            f"__array_namespace__: api_version must be one of {', '.join(_API_VERSIONS)}; got {api_version!r}"
+        )
     return sys.modules[__package__.partition(".")[0]]
 
 
@@ -103,7 +116,13 @@ def _contains(self: Array, value: Any) -> bool:
 
 
 def _to_device(self: Array, device: Any, /, *, stream: Any = None) -> Array:
-    """`self`: memory is unified."""
+    """`self`: memory is unified, a device can be asked for but there is nothing to move.
+
+    Raises:
+        TypeError: `device` is neither a Device nor a Stream.
+        RuntimeError: the device has no backend in this build.
+    """
+    stream_of(device, "to_device: device")
     return self
 
 
@@ -186,6 +205,7 @@ METHODS: dict[str, Any] = {
     "to_device": _to_device,
     "__array_namespace__": _array_namespace,
     "__array_priority__": 100,  # NumPy arrays leave mixed operators to this type
+    "device": property(lambda x: _native.default_device(), doc="The default device: memory is unified."),
     "at": property(indexing.IndexUpdate, doc="`x.at[key].set(v)` and the like: changed copies of x."),
     "T": property(lambda x: manipulation.permute_dims(x), doc="x with its axes reversed."),
     "mT": property(lambda x: linear_algebra.matrix_transpose(x), doc="The matrices of x transposed."),

@@ -51,7 +51,7 @@ from .operands import (
     require_kinds,
     to_inexact,
 )
-from .promotion import inexact_dtype, largest_finite
+from .promotion import inexact_dtype, largest_finite, scalar
 from .streams import run_on, streamed
 
 _MOST_MULTIPLICATIONS = 16  # the greatest |exponent| that is multiplied out
@@ -86,7 +86,7 @@ def power(x1: Any, x2: Any, /, *, stream: Any = None) -> Array:
 def _integer_power(x: Array, exponent: int) -> Array:
     """`x` to an integer power by repeated squaring."""
     if exponent == 0:
-        return broadcast(constant_like(x, 1), x.shape)
+        return broadcast(scalar(1, x.dtype, x.weak_type), x.shape)
     if exponent < 0:
         return div_p.bind(constant_like(x, 1), _integer_power(x, -exponent))
     if exponent == 1:
@@ -266,7 +266,7 @@ def imag(x: Any, /, *, stream: Any = None) -> Array:
     array([2], dtype=float32)
     """
     x = as_array(x, "imag")
-    return imag_p.bind(x) if x.dtype.kind == "c" else broadcast(constant_like(x, 0), x.shape)
+    return imag_p.bind(x) if x.dtype.kind == "c" else broadcast(scalar(0, x.dtype, x.weak_type), x.shape)
 
 
 @streamed

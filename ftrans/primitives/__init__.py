@@ -95,6 +95,7 @@ from .reduction import (
 from .scan_ops import cummax_p, cummin_p, cumprod_p, cumsum_p
 from .shape import concatenate_p, iota_p, pad_p, rev_p, slice_p
 from .sort import sort_p
+from .stop_gradient import stop_gradient_p
 
 __all__ = [
     "abs_p",
@@ -194,6 +195,7 @@ __all__ = [
     "sort_p",
     "sqrt_p",
     "square_p",
+    "stop_gradient_p",
     "sub_p",
     "tan_p",
     "tanh_p",

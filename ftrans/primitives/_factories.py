@@ -36,6 +36,8 @@ def elementwise_shape(name: str, avals: Sequence[ShapedArray]) -> tuple[int, ...
 
 def elementwise_batch(primitive: Primitive, args, dims, size, **parameters):
     """Batch any elementwise primitive: bring all operands that aren't plain scalars to one batched shape."""
+    if dims.count(dims[0]) == len(dims) and len({x.ndim for x in args}) == 1:
+        return primitive.bind(*args, **parameters), dims[0]
     ranks = [x.ndim - (d is not None) for x, d in zip(args, dims, strict=True)]
     if max(ranks) == 0:
         return primitive.bind(*args, **parameters), 0
@@ -72,6 +74,12 @@ def _jvp_from(partials: Sequence[Partial | None]) -> Callable:
 
 
 def _vjp_from(partials: Sequence[Partial | None]) -> Callable:
+    if len(partials) == 1 and partials[0] is not None:
+        partial_of_one = partials[0]
+        return lambda ct, primals, out, needed, **parameters: (
+            partial_of_one(ct, primals[0], out, **parameters),
+        )
+
     def vjp(ct, primals, out, needed, **parameters):
         cotangents = []
         for partial, primal, need in zip(partials, primals, needed, strict=True):

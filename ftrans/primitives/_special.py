@@ -29,7 +29,10 @@ lgamma = _scalarwise(_lgamma_scalar)
 
 
 def digamma(x: np.ndarray) -> np.ndarray:
-    """Derivative of lgamma: reflected to x ≥ 1/2, shifted to x ≥ 10, then asymptotic. NaN at the poles."""
+    """Derivative of lgamma: reflected to x ≥ 1/2, shifted to x ≥ 10, then asymptotic.
+
+    At the poles it is NaN, but for the signed infinity that it has on either side of zero.
+    """
     z = x.astype(np.float64)
     reflect = z < 0.5
     pole = (z <= 0) & (z == np.floor(z))
@@ -47,7 +50,8 @@ def digamma(x: np.ndarray) -> np.ndarray:
     )
     total += np.log(z) - 0.5 / z - series
     total = np.where(reflect, total - reflection, total)
-    return np.where(pole, np.nan, total).astype(x.dtype)
+    at_pole = np.where(x == 0, np.copysign(np.inf, -x), np.nan)
+    return np.where(pole, at_pole, total).astype(x.dtype)
 
 
 def erf_inv(y: np.ndarray) -> np.ndarray:

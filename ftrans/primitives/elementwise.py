@@ -550,8 +550,16 @@ clamp_p = elementwise(
 
 def _convert_impl(x, *, dtype):
     target = numpy_dtype(dtype)
+    x = x.real if np.iscomplexobj(x) and dtype.kind not in "bc" else x
     with np.errstate(all="ignore"):
-        return (x.real if np.iscomplexobj(x) and dtype.kind not in "bc" else x).astype(target)
+        converted = x.astype(target)
+        if dtype.kind in INTEGER and x.dtype.kind not in "biu":
+            bounds = np.iinfo(target)
+            wide = x.astype(np.float64)
+            converted[wide <= bounds.min] = bounds.min
+            converted[wide >= bounds.max] = bounds.max
+            converted[np.isnan(wide)] = 0
+        return converted
 
 
 def _convert_jvp(primals, tangents, out, *, dtype):
@@ -562,8 +570,8 @@ def _convert_vjp(ct, primals, out, needed, *, dtype):
     return [convert(ct, primals[0].dtype) if dtype.kind in FLOATING_OR_COMPLEX else None]
 
 
-#: Floats become integers by truncation (undefined out of range), complex numbers reals by losing their
-#: imaginary part.
+#: Floats become integers by truncation, the nearest one where they are out of range, 0 where they are NaN;
+#: integers wrap around; complex numbers become reals by losing their imaginary part.
 convert_p = Primitive(
     "convert",
     abstract_eval=lambda x, *, dtype: shaped_array(x.shape, dtype),
@@ -579,6 +587,8 @@ convert_p = Primitive(
         Sample(_columns([-1.75, 0.0, 2.5]), {"dtype": bool_}),
         Sample(_columns([True, False]), {"dtype": float32}),
         Sample(_columns([-1, 300]), {"dtype": uint8}),
+        Sample(_columns([-3.5, 300.0, 1e30, np.inf, -np.inf, np.nan]), {"dtype": uint8}),
+        Sample(_columns([-3e9, 3e9, 1e30, -np.inf, np.nan]), {"dtype": int32}),
     ],
 )
 

@@ -5,6 +5,8 @@ J. K. Salmon, M. A. Moraes, R. O. Dror, D. E. Shaw: Parallel random numbers: as 
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from .._native import uint32
@@ -17,8 +19,8 @@ _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 _PARITY = np.uint32(0x1BD11BDA)
 
 
-def threefry2x32(key: tuple[np.ndarray, np.ndarray], counter: tuple[np.ndarray, np.ndarray]):
-    """Threefry-2x32-20: two words from two of key and two of counter; uint32 arrays that broadcast."""
+def threefry2x32(key: tuple[Any, Any], counter: tuple[Any, Any]) -> tuple[Any, Any]:
+    """Threefry-2x32-20: two words from two of key and two of counter; uint32 arrays, NumPy's or ours."""
     schedule = (key[0], key[1], key[0] ^ key[1] ^ _PARITY)
     x0, x1 = counter[0] + schedule[0], counter[1] + schedule[1]
     for block in range(5):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from optree import PyTreeSpec
@@ -22,12 +23,11 @@ def argument_arrays(
     Raises:
         TypeError: a leaf is not an array, naming transformation and argument.
     """
-    return [
-        as_array(x, lambda i=i: f"{transformation}: {ArgumentSource(fun, structure, i)}")
-        if type(x) is not Array
-        else x
-        for i, x in enumerate(leaves)
-    ]
+
+    def name(i: int) -> str:
+        return f"{transformation}: {ArgumentSource(fun, structure, i)}"
+
+    return [x if type(x) is Array else as_array(x, partial(name, i)) for i, x in enumerate(leaves)]
 
 
 def output_arrays(transformation: str, fun: Callable, outs: list[Any], result: Any) -> list[Array]:
@@ -40,7 +40,35 @@ def output_arrays(transformation: str, fun: Callable, outs: list[Any], result: A
     def name(i: int) -> str:
         return f"{transformation}: {leaf_names(result, 'output')[i]} of {function_name(fun)}"
 
-    return [x if type(x) is Array else as_array(x, lambda i=i: name(i)) for i, x in enumerate(outs)]
+    return [x if type(x) is Array else as_array(x, partial(name, i)) for i, x in enumerate(outs)]
+
+
+class FlatFunction:
+    """`fun` as a function of flat arrays, remembering the structure of its output.
+
+    `fill` gives the positional and keyword arguments for the leaves.
+    """
+
+    def __init__(
+        self,
+        transformation: str,
+        fun: Callable,
+        fill: Callable[[Sequence[Any]], Any],
+    ):
+        self.transformation = transformation
+        self.fun = fun
+        self.fill = fill
+        self.structure: PyTreeSpec
+
+    def __call__(self, *leaves: Array) -> list[Array]:
+        """The leaves of the output."""
+        args, kwargs = self.fill(leaves)
+        return self.outputs(self.fun(*args, **kwargs))
+
+    def outputs(self, result: Any) -> list[Array]:
+        """The leaves of an output, whose structure is remembered."""
+        leaves, self.structure = flatten(result)
+        return output_arrays(self.transformation, self.fun, leaves, result)
 
 
 def argument_sources(fun: Callable, structure: PyTreeSpec) -> list[ArgumentSource]:
@@ -76,7 +104,11 @@ class Selection:
         self.transformation = transformation
         self.fun = fun
         self.single = isinstance(argnums, (int, str))
-        chosen = (argnums,) if self.single else tuple(argnums) if isinstance(argnums, Sequence) else ()
+        chosen: tuple[Any, ...] = ()
+        if isinstance(argnums, (int, str)):
+            chosen = (argnums,)
+        elif isinstance(argnums, Sequence):
+            chosen = tuple(argnums)
         if not chosen or not all(isinstance(a, (int, str)) and not isinstance(a, bool) for a in chosen):
             raise TypeError(
                 f"{transformation}: argnums must be an int, the name of a parameter, or a non-empty sequence "

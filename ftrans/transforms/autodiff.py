@@ -6,44 +6,38 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from optree import PyTreeSpec
-
 from .. import _native
 from .._native import Array
-from ..core.primitive import Primitive, Sample, zero_derivative
 from ..core.pytree import as_array, flatten, leaf_names, tree_map, unflatten
 from ..core.source import ArgumentSource, function_name
 from ..primitives.layout import full
+from ..primitives.stop_gradient import stop_gradient_p
 from .arguments import (
     Argnums,
+    FlatFunction,
     Selection,
     argument_arrays,
     argument_sources,
     check_callable,
-    output_arrays,
     split_aux,
 )
 from .derivative import instantiate, record
 
 
-class FlatFunction:
-    """`fun` as a function of flat arrays, remembering the structure of its output."""
+class DifferentiatedFunction(FlatFunction):
+    """A flat function that returns its auxiliary output too."""
 
     def __init__(self, transformation: str, fun: Callable, fill: Callable, has_aux: bool):
-        self.transformation = transformation
-        self.fun = fun
-        self.fill = fill
+        super().__init__(transformation, fun, fill)
         self.has_aux = has_aux
-        self.structure: PyTreeSpec
 
-    def __call__(self, *leaves: Array) -> tuple[list[Array], Any]:
+    def __call__(self, *leaves: Array) -> tuple[list[Array], Any]:  # type: ignore[override]
         """The leaves of the output, and the auxiliary tree."""
         args, kwargs = self.fill(leaves)
         result, aux = self.fun(*args, **kwargs), None
         if self.has_aux:
             result, aux = split_aux(self.transformation, self.fun, result)
-        outs, self.structure = flatten(result)
-        return output_arrays(self.transformation, self.fun, outs, result), aux
+        return self.outputs(result), aux
 
 
 def jvp(fun: Callable, primals: Any, tangents: Any, has_aux: bool = False) -> tuple:
@@ -64,7 +58,7 @@ def jvp(fun: Callable, primals: Any, tangents: Any, has_aux: bool = False) -> tu
         ValueError: a tangent's shape is not its primal's.
 
     >>> ft.jvp(ft.sin, (0.0,), (2.0,))
-    (array(0., dtype=float32), array(2., dtype=float32))
+    (array(0, dtype=float32), array(2, dtype=float32))
     """
     outs, aux, push = _linearized("jvp", fun, primals, has_aux)
     tangent = push(tangents)
@@ -88,7 +82,7 @@ def linearize(fun: Callable, *primals: Any, has_aux: bool = False) -> tuple:
 
     >>> y, f_jvp = ft.linearize(ft.sin, 0.0)
     >>> f_jvp(3.0)
-    array(3., dtype=float32)
+    array(3, dtype=float32)
     """
     outs, aux, push = _linearized("linearize", fun, primals, has_aux)
 
@@ -107,7 +101,7 @@ def _linearized(transformation: str, fun: Callable, primals: Any, has_aux: bool)
         )
     leaves, structure = flatten((tuple(primals), {}))
     arrays = argument_arrays(transformation, fun, leaves, structure)
-    function = FlatFunction(transformation, fun, structure.unflatten, has_aux)
+    function = DifferentiatedFunction(transformation, fun, structure.unflatten, has_aux)
     sources = argument_sources(fun, structure)
     outs, aux, recording = record("jvp", transformation, function, arrays, sources)
 
@@ -163,12 +157,12 @@ def vjp(fun: Callable, *primals: Any, has_aux: bool = False) -> tuple:
 
     >>> y, pullback = ft.vjp(lambda x, y: x * y, 2.0, 3.0)
     >>> pullback(1.0)
-    (array(3., dtype=float32), array(2., dtype=float32))
+    (array(3, dtype=float32), array(2, dtype=float32))
     """
     check_callable("vjp", fun)
     leaves, structure = flatten((primals, {}))
     arrays = argument_arrays("vjp", fun, leaves, structure)
-    function = FlatFunction("vjp", fun, structure.unflatten, has_aux)
+    function = DifferentiatedFunction("vjp", fun, structure.unflatten, has_aux)
     outs, aux, recording = record("vjp", "vjp", function, arrays, argument_sources(fun, structure))
     out_avals = [x.aval for x in outs]
     in_avals = [x.aval for x in arrays]
@@ -187,7 +181,7 @@ def vjp(fun: Callable, *primals: Any, has_aux: bool = False) -> tuple:
             full(aval.shape, 0, aval.dtype) if g is None else g
             for g, aval in zip(gradients, in_avals, strict=True)
         ]
-        return structure.unflatten(filled)[0]
+        return unflatten(structure, filled)[0]
 
     out = unflatten(function.structure, outs)
     return (out, pullback, aux) if has_aux else (out, pullback)
@@ -230,7 +224,7 @@ def value_and_grad(
         ValueError: `argnums` names an argument that was not given.
 
     >>> ft.value_and_grad(lambda x: x * x)(3.0)
-    (array(9., dtype=float32), array(6., dtype=float32))
+    (array(9, dtype=float32), array(6, dtype=float32))
     """
     return _value_and_grad("value_and_grad", fun, argnums, has_aux, holomorphic, allow_int)
 
@@ -250,7 +244,7 @@ def grad(
         A function of the same arguments that returns the gradient, or ``(gradient, aux)`` with `has_aux`.
 
     >>> ft.grad(ft.sin)(0.0)
-    array(1., dtype=float32)
+    array(1, dtype=float32)
     """
     with_value = _value_and_grad("grad", fun, argnums, has_aux, holomorphic, allow_int)
 
@@ -274,7 +268,7 @@ def _value_and_grad(
         sources = argument_sources(fun, chosen.structure)
         for x, source in zip(arrays, sources, strict=True):
             check_differentiable_input(transformation, x, source, holomorphic, allow_int)
-        function = FlatFunction(transformation, fun, chosen.fill, has_aux)
+        function = DifferentiatedFunction(transformation, fun, chosen.fill, has_aux)
         outs, aux, recording = record("vjp", transformation, function, arrays, sources)
         if function.structure.num_leaves != 1 or not function.structure.is_leaf() or outs[0].shape != ():
             found = (
@@ -322,26 +316,6 @@ def check_differentiable_output(transformation: str, x: Array, fun: Callable, ho
         )
 
 
-class _StopGradient(Primitive):
-    """The identity, with no native operation behind it."""
-
-    __slots__ = ()
-
-    def execute(self, operands: Any, parameters: dict[str, Any]) -> Array:
-        return operands[0]._snapshot()
-
-
-stop_gradient_p = _StopGradient(
-    "stop_gradient",
-    abstract_eval=lambda x: x,
-    impl=lambda x: x,
-    jvp=zero_derivative,
-    vjp=zero_derivative,
-    batch=lambda args, dims, size: (stop_gradient_p.bind(*args), dims[0]),
-    samples=(Sample((1.5,)),),
-)
-
-
 def stop_gradient(x: Any) -> Any:
     """The same arrays, as constants for differentiation.
 
@@ -352,7 +326,7 @@ def stop_gradient(x: Any) -> Any:
         A tree like `x`.
 
     >>> ft.grad(lambda x: ft.stop_gradient(x) * x)(3.0)
-    array(3., dtype=float32)
+    array(3, dtype=float32)
     """
 
     def stop(leaf: Any) -> Array:

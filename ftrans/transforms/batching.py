@@ -8,12 +8,12 @@ from typing import Any
 
 from .._native import Array
 from ..core.avals import ShapedArray, shaped_array
-from ..core.jaxpr import ClosedJaxpr, Equation, Jaxpr, Var
+from ..core.jaxpr import Atom, ClosedJaxpr, Equation, Jaxpr
 from ..core.pytree import broadcast_prefix, flatten, unflatten
 from ..core.source import ArgumentSource, function_name
 from ..core.tracing import run_on, trace_to_jaxpr
 from ..primitives.layout import broadcast_in_dim_p, move_axis
-from .arguments import argument_arrays, argument_sources, check_callable, output_arrays
+from .arguments import FlatFunction, argument_arrays, argument_sources, check_callable
 
 #: Where the batch axis of an array is; None for an array that is the same for the whole batch.
 Dim = int | None
@@ -23,26 +23,26 @@ def eval_batched(
     jaxpr: Jaxpr, consts: Sequence[Array], args: Sequence[Array], dims: Sequence[Dim], size: int
 ) -> tuple[list[Array], list[Dim]]:
     """Apply a jaxpr to arrays some of which have a batch axis."""
-    env: dict[Var, tuple[Array, Dim]] = {v: (c, None) for v, c in zip(jaxpr.constvars, consts, strict=True)}
+    env: dict[Atom, tuple[Array, Dim]] = {v: (c, None) for v, c in zip(jaxpr.constvars, consts, strict=True)}
     env.update(zip(jaxpr.invars, zip(args, dims, strict=True), strict=True))
     for equation in jaxpr.equations:
         operands = [(v.value, None) if v.is_literal else env[v] for v in equation.inputs]
-        outs, out_dims = _batch_equation(equation, [x for x, _ in operands], [d for _, d in operands], size)
-        env.update(zip(equation.outputs, zip(outs, out_dims, strict=True), strict=True))
+        result = _batch_equation(equation, [x for x, _ in operands], [d for _, d in operands], size)
+        if equation.primitive.multiple_results:
+            env.update(zip(equation.outputs, zip(*result, strict=True), strict=True))
+        else:
+            env[equation.outputs[0]] = result
     results = [(v.value, None) if v.is_literal else env[v] for v in jaxpr.outvars]
     return [x for x, _ in results], [d for _, d in results]
 
 
-def _batch_equation(
-    equation: Equation, operands: list[Array], dims: list[Dim], size: int
-) -> tuple[Sequence[Array], Sequence[Dim]]:
+def _batch_equation(equation: Equation, operands: list[Array], dims: list[Dim], size: int) -> Any:
+    """The result and its batch axis; the list of results and that of their axes, where there are several."""
     primitive = equation.primitive
-    if all(d is None for d in dims):
-        result = run_on(equation.stream, primitive.bind, *operands, **equation.parameters)
-        outs = result if primitive.multiple_results else [result]
-        return outs, [None] * len(outs)
-    outs, out_dims = run_on(equation.stream, primitive.batch, operands, dims, size, **equation.parameters)
-    return (outs, out_dims) if primitive.multiple_results else ([outs], [out_dims])
+    if dims.count(None) < len(dims):
+        return run_on(equation.stream, primitive.batch, operands, dims, size, **equation.parameters)
+    result = run_on(equation.stream, primitive.bind, *operands, **equation.parameters)
+    return result, [None] * len(result) if primitive.multiple_results else None
 
 
 def batch_jaxpr(closed: ClosedJaxpr, dims: Sequence[Dim], size: int) -> tuple[ClosedJaxpr, list[Dim]]:
@@ -93,7 +93,7 @@ def vmap(fun: Callable, in_axes: Any = 0, out_axes: Any = 0, axis_size: int | No
             `out_axes` does not match the tree, or an output with ``out_axes=None`` depends on the batch.
 
     >>> ft.vmap(lambda x, y: x * y, in_axes=(0, None))(ft.array([1.0, 2.0]), 3.0)
-    array([3., 6.], dtype=float32)
+    array([3, 6], dtype=float32)
     """
     check_callable("vmap", fun)
     if isinstance(in_axes, list):
@@ -113,31 +113,24 @@ def vmap(fun: Callable, in_axes: Any = 0, out_axes: Any = 0, axis_size: int | No
         leaves, structure = flatten((args, kwargs))
         arrays = argument_arrays("vmap", fun, leaves, structure)
         sources = argument_sources(fun, structure)
+        args_structure, kwargs_structure = structure.children()
         axes = [
-            *broadcast_prefix(in_axes, flatten(args)[1], f"vmap: in_axes of {function_name(fun)}"),
-            *([0] * flatten(kwargs)[1].num_leaves),
+            *broadcast_prefix(in_axes, args_structure, f"vmap: in_axes of {function_name(fun)}"),
+            *([0] * kwargs_structure.num_leaves),
         ]
         dims = [_checked_axis(a, x, s) for a, x, s in zip(axes, arrays, sources, strict=True)]
         size = _batch_size(arrays, dims, sources, axis_size, fun)
         avals = [x.aval if d is None else removed_axis(x.aval, d) for x, d in zip(arrays, dims, strict=True)]
 
-        out_structure = None
-
-        def flat_fun(*inputs: Array) -> list[Array]:
-            nonlocal out_structure
-            inner_args, inner_kwargs = structure.unflatten(inputs)
-            result = fun(*inner_args, **inner_kwargs)
-            outs, out_structure = flatten(result)
-            return output_arrays("vmap", fun, outs, result)
-
-        closed = trace_to_jaxpr(flat_fun, avals, "vmap", sources)
+        function = FlatFunction("vmap", fun, structure.unflatten)
+        closed = trace_to_jaxpr(function, avals, "vmap", sources)
         outs, out_dims = eval_batched(closed.jaxpr, closed.consts, arrays, dims, size)
-        targets = broadcast_prefix(out_axes, out_structure, f"vmap: out_axes of {function_name(fun)}")
+        targets = broadcast_prefix(out_axes, function.structure, f"vmap: out_axes of {function_name(fun)}")
         placed = [
             _place(x, d, target, size, fun)._snapshot()
             for x, d, target in zip(outs, out_dims, targets, strict=True)
         ]
-        return unflatten(out_structure, placed)
+        return unflatten(function.structure, placed)
 
     return batched_fun
 

@@ -30,21 +30,99 @@ from .jit import hoist_tracers
 Flat = Sequence[Array]
 
 
-class _Rules(NamedTuple):
-    """A function on flat arrays and its derivative rule: `jvp`, or `fwd` and `bwd`.
+class _JvpRules(NamedTuple):
+    """A function on flat arrays and its forward-mode rule.
 
-    primal(*inputs) → outputs; jvp(inputs, tangents) → (outputs, tangents);
-    fwd(*inputs) → (outputs, residuals); bwd(residuals, cotangents) → cotangents, None for zero.
+    primal(*inputs) → outputs; jvp(inputs, tangents) → (outputs, tangents).
     """
 
     name: str
     primal: Callable[..., list[Array]]
-    jvp: Callable[[Flat, Flat], tuple[list[Array], list[Array]]] | None = None
-    fwd: Callable[..., tuple[list[Array], list[Array]]] | None = None
-    bwd: Callable[[Flat, Flat], list[Array | None]] | None = None
+    jvp: Callable[[Flat, Flat], tuple[list[Array], list[Array]]]
 
     def __repr__(self) -> str:
         return self.name
+
+    def batched(self, dims: Sequence[Dim], size: int) -> _JvpRules:
+        """The rules of the function vectorised over `dims` of its inputs and 0 of its outputs."""
+
+        def primal(*args: Array) -> list[Array]:
+            return _batched(self.primal, args, dims, size)
+
+        def jvp(primals: Flat, tangents: Flat) -> tuple[list[Array], list[Array]]:
+            def flat(*args: Array) -> list[Array]:
+                outs, out_tangents = self.jvp(args[: len(dims)], args[len(dims) :])
+                return [*outs, *out_tangents]
+
+            results = _batched(flat, [*primals, *tangents], [*dims, *dims], size)
+            half = len(results) // 2
+            return results[:half], results[half:]
+
+        return _JvpRules(self.name, primal, jvp)
+
+
+class _VjpRules(NamedTuple):
+    """A function on flat arrays and its reverse-mode rule.
+
+    primal(*inputs) → outputs; fwd(*inputs) → (outputs, residuals); bwd(residuals, cotangents) → cotangents,
+    None for zero.
+    """
+
+    name: str
+    primal: Callable[..., list[Array]]
+    fwd: Callable[..., tuple[list[Array], list[Array]]]
+    bwd: Callable[[Flat, Flat], list[Array | None]]
+
+    def __repr__(self) -> str:
+        return self.name
+
+    def batched(self, dims: Sequence[Dim], size: int) -> _VjpRules:
+        """The rules of the function vectorised over `dims` of its inputs and 0 of its outputs."""
+
+        def primal(*args: Array) -> list[Array]:
+            return _batched(self.primal, args, dims, size)
+
+        def fwd(*args: Array) -> tuple[list[Array], list[Array]]:
+            n_out = 0
+
+            def flat(*args: Array) -> list[Array]:
+                nonlocal n_out
+                outs, residuals = self.fwd(*args)
+                n_out = len(outs)
+                return [*outs, *residuals]
+
+            results = _batched(flat, args, dims, size)
+            return results[:n_out], results[n_out:]
+
+        def bwd(residuals: Flat, cotangents: Flat) -> list[Array | None]:
+            present: list[bool] = []
+
+            def flat(*args: Array) -> list[Array]:
+                gradients = self.bwd(args[: len(residuals)], args[len(residuals) :])
+                present[:] = [g is not None for g in gradients]
+                return [g for g in gradients if g is not None]
+
+            args = [*residuals, *cotangents]
+            gradients = iter(_batched(flat, args, [0] * len(args), size))
+            return [
+                _unbatched_gradient(next(gradients), d) if p else None
+                for p, d in zip(present, dims, strict=True)
+            ]
+
+        return _VjpRules(self.name, primal, fwd, bwd)
+
+
+def _batched(fun: Callable[..., list[Array]], args: Flat, dims: Sequence[Dim], size: int) -> list[Array]:
+    """Apply `fun` to a batch; the results all have the batch axis in front."""
+    avals = [x.aval if d is None else removed_axis(x.aval, d) for x, d in zip(args, dims, strict=True)]
+    closed = trace_to_jaxpr(fun, avals, "vmap")
+    outs, out_dims = eval_batched(closed.jaxpr, closed.consts, args, dims, size)
+    return [batch_first(x, d, size) for x, d in zip(outs, out_dims, strict=True)]
+
+
+def _unbatched_gradient(gradient: Array, dim: Dim) -> Array:
+    # An input that is the same for the whole batch collects the cotangents of all of it.
+    return reduce_sum(gradient, (0,)) if dim is None else move_axis(gradient, 0, dim)
 
 
 def _custom_jvp_linked_forward(
@@ -53,7 +131,7 @@ def _custom_jvp_linked_forward(
     needed: Sequence[bool],
     *,
     jaxpr: ClosedJaxpr | None,
-    rules: _Rules,
+    rules: _JvpRules,
     captured: int,
 ) -> tuple[list[Array], Callable]:
     _check_captured(rules, needed, captured)
@@ -78,7 +156,7 @@ def _custom_vjp_linked_forward(
     needed: Sequence[bool],
     *,
     jaxpr: ClosedJaxpr | None,
-    rules: _Rules,
+    rules: _VjpRules,
     captured: int,
 ) -> tuple[list[Array], Callable]:
     _check_captured(rules, needed, captured)
@@ -102,7 +180,7 @@ def _custom_vjp_linked_forward(
     return outs, vjp_rule
 
 
-def _check_captured(rules: _Rules, needed: Sequence[bool], captured: int) -> None:
+def _check_captured(rules: _JvpRules | _VjpRules, needed: Sequence[bool], captured: int) -> None:
     if any(needed[:captured]):
         raise TypeError(
             f"{rules.name} closes over an array that is being differentiated, "
@@ -110,88 +188,33 @@ def _check_captured(rules: _Rules, needed: Sequence[bool], captured: int) -> Non
         )
 
 
-def _batched(
-    fun: Callable[..., list[Array]], args: Flat, dims: Sequence[Dim], size: int, transformation: str
-) -> list[Array]:
-    """Apply `fun` to a batch; the results all have the batch axis in front."""
-    avals = [x.aval if d is None else removed_axis(x.aval, d) for x, d in zip(args, dims, strict=True)]
-    closed = trace_to_jaxpr(fun, avals, transformation)
-    outs, out_dims = eval_batched(closed.jaxpr, closed.consts, args, dims, size)
-    return [batch_first(x, d, size) for x, d in zip(outs, out_dims, strict=True)]
-
-
-def _batched_rules(rules: _Rules, dims: Sequence[Dim], size: int) -> _Rules:
-    """The rules of the function vectorised over `dims` of its inputs and 0 of its outputs."""
-    n = len(dims)
-
-    def primal(*args: Array) -> list[Array]:
-        return _batched(rules.primal, args, dims, size, "vmap")
-
-    def jvp(primals: Flat, tangents: Flat) -> tuple[list[Array], list[Array]]:
-        def flat(*args: Array) -> list[Array]:
-            outs, out_tangents = rules.jvp(args[:n], args[n:])
-            return [*outs, *out_tangents]
-
-        results = _batched(flat, [*primals, *tangents], [*dims, *dims], size, "vmap")
-        half = len(results) // 2
-        return results[:half], results[half:]
-
-    def fwd(*args: Array) -> tuple[list[Array], list[Array]]:
-        n_out = 0
-
-        def flat(*args: Array) -> list[Array]:
-            nonlocal n_out
-            outs, residuals = rules.fwd(*args)
-            n_out = len(outs)
-            return [*outs, *residuals]
-
-        results = _batched(flat, args, dims, size, "vmap")
-        return results[:n_out], results[n_out:]
-
-    def bwd(residuals: Flat, cotangents: Flat) -> list[Array | None]:
-        present: list[bool] = []
-
-        def flat(*args: Array) -> list[Array]:
-            gradients = rules.bwd(args[: len(residuals)], args[len(residuals) :])
-            present[:] = [g is not None for g in gradients]
-            return [g for g in gradients if g is not None]
-
-        args = [*residuals, *cotangents]
-        gradients = iter(_batched(flat, args, [0] * len(args), size, "vmap"))
-        return [
-            _unbatched_gradient(next(gradients), d) if p else None for p, d in zip(present, dims, strict=True)
-        ]
-
-    return _Rules(
-        rules.name, primal, jvp if rules.jvp else None, fwd if rules.fwd else None, bwd if rules.bwd else None
-    )
-
-
-def _unbatched_gradient(gradient: Array, dim: Dim) -> Array:
-    # An input that is the same for the whole batch collects the cotangents of all of it.
-    return reduce_sum(gradient, (0,)) if dim is None else move_axis(gradient, 0, dim)
-
-
 def _make_batch(primitive: Callable[[], CallPrimitive]) -> Callable:
     def batch(
-        args: Flat, dims: Sequence[Dim], size: int, *, jaxpr: ClosedJaxpr, rules: _Rules, captured: int
+        args: Flat,
+        dims: Sequence[Dim],
+        size: int,
+        *,
+        jaxpr: ClosedJaxpr,
+        rules: _JvpRules | _VjpRules,
+        captured: int,
     ) -> tuple[list[Array], list[Dim]]:
         def batched_primal(*args: Array) -> list[Array]:
             outs, out_dims = eval_batched(jaxpr.jaxpr, jaxpr.consts, args, dims, size)
             return [batch_first(x, d, size) for x, d in zip(outs, out_dims, strict=True)]
 
         batched = trace_to_jaxpr(batched_primal, [x.aval for x in args], "vmap")
-        batched_rules = _batched_rules(rules, dims[captured:], size)
-        outs = primitive().bind(*args, jaxpr=batched, rules=batched_rules, captured=captured)
+        outs = primitive().bind(
+            *args, jaxpr=batched, rules=rules.batched(dims[captured:], size), captured=captured
+        )
         return outs, [0] * len(outs)
 
     return batch
 
 
-custom_jvp_p = CallPrimitive(
+custom_jvp_p: CallPrimitive = CallPrimitive(
     "custom_jvp", batch=_make_batch(lambda: custom_jvp_p), linked_forward=_custom_jvp_linked_forward
 )
-custom_vjp_p = CallPrimitive(
+custom_vjp_p: CallPrimitive = CallPrimitive(
     "custom_vjp", batch=_make_batch(lambda: custom_vjp_p), linked_forward=_custom_vjp_linked_forward
 )
 
@@ -200,7 +223,10 @@ class _CustomFunction:
     """What `custom_jvp` and `custom_vjp` share: taking the arguments apart, and binding the primitive."""
 
     _transformation: str
+    _definition: str
     _primitive: CallPrimitive
+    #: The user's rule, once `_definition` has set it.
+    _rule: Any = None
 
     def __init__(self, fun: Callable, nondiff_argnums: int | Sequence[int] = ()):
         check_callable(self._transformation, fun)
@@ -212,7 +238,11 @@ class _CustomFunction:
         return self if instance is None else partial(self, instance)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        self._check_defined()
+        if self._rule is None:
+            raise TypeError(
+                f"{self._transformation}: {function_name(self._fun)} has no rule yet; "
+                f"give it with {self._definition}"
+            )
         if kwargs or self._nondiff:
             args = self._positional(args, kwargs)
         nondiff = {i % len(args) for i in self._nondiff}
@@ -243,10 +273,7 @@ class _CustomFunction:
             )
         return bound.args
 
-    def _check_defined(self) -> None:
-        raise NotImplementedError
-
-    def _rules(self, call: _Call) -> _Rules:
+    def _rules(self, call: _Call) -> _JvpRules | _VjpRules:
         raise NotImplementedError
 
 
@@ -266,7 +293,7 @@ class _Call:
         """The arguments that are passed to the rules as they are."""
         return [self.args[i] for i in sorted(self.nondiff)]
 
-    def diff_args(self, leaves: Flat) -> tuple:
+    def diff_args(self, leaves: Sequence[Any]) -> tuple:
         """The other arguments, with these leaves."""
         args, _ = self.structure.unflatten(leaves)
         return tuple(x for i, x in enumerate(args) if i not in self.nondiff)
@@ -308,28 +335,21 @@ class custom_jvp(_CustomFunction):
     ...     (x,), (t,) = primals, tangents
     ...     return log1pexp(x), (1.0 - 1.0 / (1.0 + ft.exp(x))) * t
     >>> ft.grad(log1pexp)(100.0)
-    array(1., dtype=float32)
+    array(1, dtype=float32)
     """
 
     _transformation = "custom_jvp"
+    _definition = "defjvp"
     _primitive = custom_jvp_p
-
-    def __init__(self, fun: Callable, nondiff_argnums: int | Sequence[int] = ()):
-        super().__init__(fun, nondiff_argnums)
-        self._jvp: Callable | None = None
 
     def defjvp(self, jvp: Callable) -> Callable:
         """Set the rule, ``jvp(*nondiff, primals, tangents) -> (output, output_tangent)``; a decorator."""
-        self._jvp = jvp
+        self._rule = jvp
         return jvp
 
-    def _check_defined(self) -> None:
-        if self._jvp is None:
-            raise TypeError(f"custom_jvp: {function_name(self._fun)} has no rule yet; give it with defjvp")
-
-    def _rules(self, call: _Call) -> _Rules:
+    def _rules(self, call: _Call) -> _JvpRules:
         def jvp(primals: Flat, tangents: Flat) -> tuple[list[Array], list[Array]]:
-            result = self._jvp(*call.nondiff_args, call.diff_args(primals), call.diff_args(tangents))
+            result = self._rule(*call.nondiff_args, call.diff_args(primals), call.diff_args(tangents))
             if not (isinstance(result, (tuple, list)) and len(result) == 2):
                 raise TypeError(
                     f"custom_jvp: the rule of {function_name(self._fun)} must return a pair "
@@ -342,13 +362,13 @@ class custom_jvp(_CustomFunction):
                     f"custom_jvp: the rule of {function_name(self._fun)} must return a tangent with the "
                     f"structure of the output, {call.out_structure}, got {structure}"
                 )
-            out_tangents = output_arrays("custom_jvp", self._jvp, leaves, result[1])
+            out_tangents = output_arrays("custom_jvp", self._rule, leaves, result[1])
             names = leaf_names(result[1], "output_tangent")
             for t, y, name in zip(out_tangents, outs, names, strict=True):
                 _check_like("custom_jvp", f"{name} of the rule of {function_name(self._fun)}", t, y.aval)
             return outs, out_tangents
 
-        return _Rules(function_name(self._fun), call.primal, jvp=jvp)
+        return _JvpRules(function_name(self._fun), call.primal, jvp)
 
 
 class custom_vjp(_CustomFunction):
@@ -370,16 +390,12 @@ class custom_vjp(_CustomFunction):
     ...     return x
     >>> clip_gradient.defvjp(lambda x: (x, None), lambda _, g: (ft.clip(g, -1.0, 1.0),))
     >>> ft.grad(lambda x: 5.0 * clip_gradient(x))(2.0)
-    array(1., dtype=float32)
+    array(1, dtype=float32)
     """
 
     _transformation = "custom_vjp"
+    _definition = "defvjp"
     _primitive = custom_vjp_p
-
-    def __init__(self, fun: Callable, nondiff_argnums: int | Sequence[int] = ()):
-        super().__init__(fun, nondiff_argnums)
-        self._fwd: Callable | None = None
-        self._bwd: Callable | None = None
 
     def defvjp(self, fwd: Callable, bwd: Callable) -> None:
         """Set the rule.
@@ -389,15 +405,12 @@ class custom_vjp(_CustomFunction):
             bwd: ``(*nondiff, residuals, cotangent)`` → a tuple with a cotangent for each differentiated
                 argument, or None.
         """
-        self._fwd, self._bwd = fwd, bwd
+        self._rule = fwd, bwd
 
-    def _check_defined(self) -> None:
-        if self._fwd is None:
-            raise TypeError(f"custom_vjp: {function_name(self._fun)} has no rule yet; give it with defvjp")
-
-    def _rules(self, call: _Call) -> _Rules:
+    def _rules(self, call: _Call) -> _VjpRules:
         name = function_name(self._fun)
-        residual_structure: PyTreeSpec | None = None
+        user_fwd, user_bwd = self._rule
+        residual_structure: PyTreeSpec
         in_avals: list[ShapedArray] = []
 
         def fwd(*leaves: Array) -> tuple[list[Array], list[Array]]:
@@ -408,24 +421,24 @@ class custom_vjp(_CustomFunction):
                 old if i in call.nondiff else x
                 for i, (x, old) in enumerate(zip(args, call.args, strict=True))
             ]
-            result = self._fwd(*given)
+            result = user_fwd(*given)
             if not (isinstance(result, (tuple, list)) and len(result) == 2):
                 raise TypeError(
                     f"custom_vjp: fwd of {name} must return a pair (output, residuals), "
                     f"got {type(result).__name__}"
                 )
             residuals, residual_structure = flatten(result[1])
-            return call.outputs(result[0]), output_arrays("custom_vjp", self._fwd, residuals, result[1])
+            return call.outputs(result[0]), output_arrays("custom_vjp", user_fwd, residuals, result[1])
 
         def bwd(residuals: Flat, cotangents: Flat) -> list[Array | None]:
-            result = self._bwd(
+            result = user_bwd(
                 *call.nondiff_args,
                 unflatten(residual_structure, residuals),
                 unflatten(call.out_structure, cotangents),
             )
             return self._gradients(call, result, in_avals)
 
-        return _Rules(name, call.primal, fwd=fwd, bwd=bwd)
+        return _VjpRules(name, call.primal, fwd, bwd)
 
     def _gradients(self, call: _Call, result: Any, in_avals: Sequence[ShapedArray]) -> list[Array | None]:
         name = function_name(self._fun)
@@ -444,7 +457,7 @@ class custom_vjp(_CustomFunction):
             if g is None or not aval.is_inexact:
                 gradients.append(None)
                 continue
-            (array,) = output_arrays("custom_vjp", self._bwd, [g], g)
+            (array,) = output_arrays("custom_vjp", self._rule[1], [g], g)
             _check_like("custom_vjp", f"cotangent {i} of bwd of {name}", array, aval)
             gradients.append(array)
         return gradients

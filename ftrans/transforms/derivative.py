@@ -87,7 +87,9 @@ def record(
         """What `fun` returned, one level down; a new handle, out of reach of assignments to items."""
         if not isinstance(x, Array):
             return x
-        return (x._linked if x._trace is trace else x)._snapshot()
+        below = x._linked if x._trace is trace else x
+        assert below is not None  # the array of a linked trace has one
+        return below._snapshot()
 
     try:
         inputs = [

@@ -15,7 +15,7 @@ from ..core.source import ArgumentSource, function_name
 from ..primitives.elementwise import convert
 from ..primitives.layout import move_axis, reshape
 from .arguments import Argnums, Chosen, Selection, argument_arrays, argument_sources
-from .autodiff import FlatFunction, check_differentiable_input, check_differentiable_output
+from .autodiff import DifferentiatedFunction, check_differentiable_input, check_differentiable_output
 from .batching import vmap
 from .derivative import Recording, instantiate, record
 
@@ -41,8 +41,8 @@ def jacfwd(fun: Callable, argnums: Argnums = 0, has_aux: bool = False, holomorph
         ValueError: `argnums` names an argument that was not given.
 
     >>> ft.jacfwd(lambda x: x * x)(ft.array([1.0, 2.0]))
-    array([[2., 0.],
-           [0., 4.]], dtype=float32)
+    array([[2, 0],
+           [0, 4]], dtype=float32)
     """
     selection = Selection("jacfwd", fun, argnums)
 
@@ -102,8 +102,8 @@ def jacrev(
         ValueError: `argnums` names an argument that was not given.
 
     >>> ft.jacrev(lambda x: x * x)(ft.array([1.0, 2.0]))
-    array([[2., 0.],
-           [0., 4.]], dtype=float32)
+    array([[2, 0],
+           [0, 4]], dtype=float32)
     """
     selection = Selection("jacrev", fun, argnums)
 
@@ -145,8 +145,8 @@ def hessian(
         input.shape``.
 
     >>> ft.hessian(lambda x: (x * x).sum())(ft.array([1.0, 2.0]))
-    array([[2., 0.],
-           [0., 2.]], dtype=float32)
+    array([[2, 0],
+           [0, 2]], dtype=float32)
     """
     return jacfwd(jacrev(fun, argnums, has_aux, holomorphic), argnums, has_aux, holomorphic)
 
@@ -166,8 +166,8 @@ def _record(
     arrays: Sequence[Array],
     sources: Sequence[ArgumentSource],
     has_aux: bool,
-) -> tuple[FlatFunction, list[Array], Any, Recording]:
-    function = FlatFunction(selection.transformation, selection.fun, chosen.fill, has_aux)
+) -> tuple[DifferentiatedFunction, list[Array], Any, Recording]:
+    function = DifferentiatedFunction(selection.transformation, selection.fun, chosen.fill, has_aux)
     return function, *record(mode, selection.transformation, function, arrays, sources)
 
 

@@ -17,7 +17,7 @@ from ..core.pytree import flatten, unflatten
 from ..core.source import function_name, parameter_names
 from ..core.tracing import trace_to_jaxpr
 from ..lowering import compiled
-from .arguments import argument_arrays, argument_sources, check_callable, output_arrays
+from .arguments import FlatFunction, argument_arrays, argument_sources, check_callable
 from .batching import Dim, batch_jaxpr
 from .partition import call_linked_forward
 
@@ -123,19 +123,11 @@ def _trace(
     transformation: str, fun: Callable, arrays: list[Array], structure: PyTreeSpec, fill: Callable
 ) -> tuple[ClosedJaxpr, PyTreeSpec]:
     """The jaxpr of `fun`, and the structure of its output."""
-    out_structure = None
-
-    def flat_fun(*inputs: Array) -> list[Array]:
-        nonlocal out_structure
-        args, kwargs = fill(inputs)
-        result = fun(*args, **kwargs)
-        outs, out_structure = flatten(result)
-        return output_arrays(transformation, fun, outs, result)
-
+    function = FlatFunction(transformation, fun, fill)
     closed = trace_to_jaxpr(
-        flat_fun, [x.aval for x in arrays], transformation, argument_sources(fun, structure)
+        function, [x.aval for x in arrays], transformation, argument_sources(fun, structure)
     )
-    return closed, out_structure
+    return closed, function.structure
 
 
 def hoist_tracers(closed: ClosedJaxpr) -> tuple[ClosedJaxpr, list[Array]]:
@@ -161,7 +153,7 @@ class _Traced(NamedTuple):
 
 
 class Jitted:
-    """A function that `jit` compiles: what its native front `function` does not know how to dispatch comes here."""
+    """A function that `jit` compiles: the calls that its native front `function` cannot dispatch."""
 
     def __init__(self, fun: Callable, static_argnums: Any, static_argnames: Any):
         self._static = _StaticArguments("jit", fun, static_argnums, static_argnames)
@@ -248,7 +240,7 @@ def jit(
 
     >>> square = ft.jit(lambda x: x * x)
     >>> square(3.0)
-    array(9., dtype=float32)
+    array(9, dtype=float32)
     """
     if fun is None:
         return partial(jit, static_argnums=static_argnums, static_argnames=static_argnames)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from .._native import Array
 from ..core.avals import ShapedArray
-from ..core.jaxpr import ClosedJaxpr, Jaxpr, Var, live_equations
+from ..core.jaxpr import Atom, ClosedJaxpr, Jaxpr, Var, live_equations
 from ..core.tracing import eval_jaxpr, trace_to_jaxpr
 from ..primitives.layout import full
 from .derivative import record
@@ -59,9 +59,10 @@ def partition(closed: ClosedJaxpr, unknown_in: Sequence[bool], unknown_out: Sequ
 
     defined = set(unknown_invars) | set(jaxpr.constvars)
     residuals: dict[Var, None] = {}
-    for inputs, outputs in [*((e.inputs, e.outputs) for e in unknown_side), (unknown_outs, ())]:
-        residuals.update((v, None) for v in inputs if not v.is_literal and v not in defined)
-        defined.update(outputs)
+    for equation in unknown_side:
+        _add_residuals(residuals, equation.inputs, defined)
+        defined.update(equation.outputs)
+    _add_residuals(residuals, unknown_outs, defined)
     position = {v: i for i, v in enumerate(known_invars)}
     from_inputs = [v for v in residuals if v in position]
     computed = [v for v in residuals if v not in position]
@@ -78,6 +79,10 @@ def partition(closed: ClosedJaxpr, unknown_in: Sequence[bool], unknown_out: Sequ
         ),
         [position[v] for v in from_inputs],
     )
+
+
+def _add_residuals(residuals: dict[Var, None], atoms: Sequence[Atom], defined: set[Var]) -> None:
+    residuals.update((v, None) for v in atoms if not v.is_literal and v not in defined)
 
 
 class Joint(NamedTuple):

@@ -24,11 +24,13 @@ bool is_contiguous(const Dims& shape, const Dims& strides) {
 bool broadcast_shapes(const Dims& left, const Dims& right, Dims& result) {
   const int ndim = std::max(left.size(), right.size());
   result.resize(ndim);
+  int64_t count = 1;
   for (int i = 1; i <= ndim; ++i) {
     const int64_t l = i <= left.size() ? left[left.size() - i] : 1;
     const int64_t r = i <= right.size() ? right[right.size() - i] : 1;
     if (l != r && l != 1 && r != 1) return false;
     result[ndim - i] = l == 1 ? r : l;
+    if (__builtin_mul_overflow(count, result[ndim - i], &count) || count > kMostElements) return false;
   }
   return true;
 }

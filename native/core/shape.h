@@ -17,7 +17,10 @@ Dims contiguous_strides(const Dims& shape);
 
 bool is_contiguous(const Dims& shape, const Dims& strides);
 
-/// NumPy's broadcasting of two shapes; false where they don't fit.
+/// No array can have more: sixteen bytes each must be countable.
+inline constexpr int64_t kMostElements = int64_t{1} << 58;
+
+/// NumPy's broadcasting of two shapes; false where they don't fit, or the result would be too large.
 bool broadcast_shapes(const Dims& left, const Dims& right, Dims& result);
 
 /// Strides with which an array of `shape` and `strides` can be read as `new_shape`; false if it has to be

@@ -16,6 +16,7 @@ function(ftrans_add_kernel_set namespace name)
   set(target ftrans_kernels_${namespace})
   add_library(${target} OBJECT
     ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/simd/arithmetic.cpp
+    ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/simd/chain.cpp
     ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/simd/comparison.cpp
     ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/simd/convert.cpp
     ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/simd/kernel_set.cpp
@@ -28,7 +29,8 @@ function(ftrans_add_kernel_set namespace name)
   target_compile_options(${target} PRIVATE -Wall -Wextra -O3 -fno-math-errno -fno-trapping-math -ffp-contract=fast
                          -fno-strict-aliasing ${ARGN} ${FTRANS_SANITIZE_OPTIONS})
   # The user's own products and sums are rounded one by one, whether or not they run in one kernel.
-  set_property(SOURCE ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/simd/arithmetic.cpp PROPERTY COMPILE_OPTIONS -ffp-contract=off)
+  set_property(SOURCE ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/simd/arithmetic.cpp
+               ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/simd/chain.cpp PROPERTY COMPILE_OPTIONS -ffp-contract=off)
   target_sources(ftrans_core PRIVATE $<TARGET_OBJECTS:${target}>)
 endfunction()
 

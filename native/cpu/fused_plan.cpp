@@ -112,8 +112,8 @@ class Planner {
   void assign_registers() {
     const int end = static_cast<int>(plan_.steps.size());
     for (int step = 0; step < end; ++step) {
-      for (int i = 0; i < plan_.steps[step].operand_count; ++i)
-        value(plan_.steps[step].operands[i]).last_use = step;
+      value(plan_.steps[step].result).definition = step;
+      plan_.steps[step].for_each_operand([&](int operand) { value(operand).last_use = step; });
     }
     for (const PlanStore& store : plan_.stores) value(store.value).last_use = end;
     for (const PlanReduction& reduction : plan_.reductions) value(reduction.value).last_use = end;
@@ -139,7 +139,7 @@ class Planner {
     constexpr int64_t kRegisterBytes = 4096, kPassingBytes = 4 * kRegisterBytes, kCacheBytes = 48 * 1024,
                       kSmallestTile = 256;
     const bool computes = std::any_of(plan_.steps.begin(), plan_.steps.end(),
-                                      [](const PlanStep& s) { return s.operand_count > 0; });
+                                      [](const PlanStep& s) { return !s.is_load(); });
     plan_.tile = (computes ? kRegisterBytes : kPassingBytes) / width;
     while (plan_.tile > kSmallestTile && plan_.slot_count * plan_.tile * width > kCacheBytes) plan_.tile /= 2;
     plan_.slot_bytes = plan_.tile * width;
@@ -150,13 +150,12 @@ class Planner {
 
   template <class Predicate>
   void release_operands(const PlanStep& step, int index, std::vector<int>& free, Predicate predicate) {
-    for (int i = 0; i < step.operand_count; ++i) {
-      const PlanValue& operand = value(step.operands[i]);
-      const bool repeated =
-          std::find(step.operands, step.operands + i, step.operands[i]) != step.operands + i;
-      if (!repeated && operand.slot >= 0 && operand.last_use == index && predicate(operand))
-        free.push_back(operand.slot);
-    }
+    step.for_each_operand([&](int i) {
+      PlanValue& operand = value(i);
+      if (operand.released || operand.slot < 0 || operand.last_use != index || !predicate(operand)) return;
+      operand.released = true;
+      free.push_back(operand.slot);
+    });
   }
 
   bool is_apply(int index, Opcode opcode) const {
@@ -208,7 +207,6 @@ class Planner {
     const int result = new_value(dtype);
     PlanStep step{.kernels = kernels, .result = result};
     for (const int operand : operands) step.operands[step.operand_count++] = operand;
-    value(result).definition = static_cast<int>(plan_.steps.size());
     plan_.steps.push_back(step);
     plan_.cost += kernels.cost;
     return result;

@@ -35,11 +35,33 @@ struct PlanSource {
   Kernel load = nullptr;  ///< conversion to the register's dtype, where it differs
 };
 
+/// A link of a chain, over values: see ChainLink.
+struct PlanLink {
+  ChainOperation operation;
+  bool reversed = false;
+  int operands[2] = {-1, -1};
+};
+
 struct PlanStep {
-  KernelVariants kernels;  ///< none: loads the source of `result`
+  KernelVariants kernels;  ///< none: loads the source of `result`, or runs a chain
   int operands[3] = {-1, -1, -1};
   int operand_count = 0;
   int result;
+  ChainOperation operation = ChainOperation::Start;  ///< as part of a chain; Start if it cannot be one
+  ChainKernel chain = nullptr;
+  std::vector<PlanLink> links;  ///< of a chain, which has no other operands
+
+  bool is_load() const { return operand_count == 0 && !chain; }
+
+  template <class F>
+  void for_each_operand(F&& f) const {
+    for (int i = 0; i < operand_count; ++i) f(operands[i]);
+    for (const PlanLink& link : links) {
+      for (const int operand : link.operands) {
+        if (operand >= 0) f(operand);
+      }
+    }
+  }
 };
 
 struct PlanStore {
@@ -70,6 +92,7 @@ struct Plan {
   std::vector<PlanStore> stores;
   std::vector<PlanReduction> reductions;
   int slot_count = 0;
+  int64_t longest_chain = 0;  ///< in links
   int64_t tile = 0;  ///< elements of a register
   int64_t slot_bytes = 0;
   int64_t cost = 1;  ///< of an element, in additions

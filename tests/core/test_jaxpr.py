@@ -20,6 +20,27 @@ def test_literals_are_inline():
     assert str(ft.make_jaxpr(lambda x: x * 2.0)(np.float32(1))) == (
         "{ lambda ; a:f32[]. let b:f32[] = mul a 2.0:f32[] in (b,) }"
     )
+    assert str(ft.make_jaxpr(lambda x: x << np.uint32(3))(np.uint32(1))) == (
+        "{ lambda ; a:u32[]. let b:u32[] = shift_left a 3:u32[] in (b,) }"
+    )
+
+
+def test_transforms_leave_no_trace():
+    def f(x):
+        return ft.sum(ft.vmap(lambda y: ft.sin(y) * y)(x))
+
+    assert (
+        str(ft.make_jaxpr(ft.grad(f))(X))
+        == """\
+{ lambda ; a:f64[3]. let
+    b:f64[3] = sin a
+    c:f64[3] = mul b a
+    d:f64[] = reduce_sum[axes=(0,)] c
+    e:f64[3] = cos a
+    f:f64[3] = safe_mul a e
+    g:f64[3] = add b f
+  in (g,) }"""
+    )
 
 
 def test_nested_jaxprs_are_indented():

@@ -37,3 +37,12 @@ def test_no_derivative_raises_with_its_reason():
                 transformed(1.0)
     finally:
         del primitives["undifferentiable"]
+
+
+@pytest.mark.parametrize("transform", [lambda f: f, ft.jit, ft.vmap, ft.grad])
+def test_unhashable_parameters(transform):
+    def f(x):
+        return primitives["reduce_sum"].bind(x, axes=[0])
+
+    with pytest.raises(TypeError, match=r"reduce_sum: parameters must be hashable, got {'axes': \[0\]}"):
+        transform(f)(ft.ones((2, 3)))

@@ -2,12 +2,14 @@
 
 import gc
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
 import ftrans as ft
 from ftrans._native import from_numpy
+from ftrans.core.tracing import is_tracing_abstractly
 
 X = np.float64(0.7)
 
@@ -115,6 +117,25 @@ def chain(x, n):
     for _ in range(n):
         x = ft.sin(x)
     return x
+
+
+def test_whether_an_abstract_trace_is_active():
+    seen = []
+
+    def f(x):
+        seen.append(is_tracing_abstractly())
+        return x * x
+
+    ft.grad(f)(X)
+    ft.jit(f)(X)
+    ft.jit(ft.grad(f))(X)
+    ft.grad(lambda x: ft.jit(f)(x))(X)
+    with pytest.raises(TypeError):
+        ft.jit(lambda x: float(x))(X)
+    with ThreadPoolExecutor() as pool:
+        ft.jit(lambda x: f(x) + pool.submit(is_tracing_abstractly).result())(X)
+    assert seen == [False, True, True, True, True]
+    assert not is_tracing_abstractly()
 
 
 def test_long_traces():

@@ -86,6 +86,15 @@ def test_asarray_and_copies():
         ft.asarray(a, dtype=ft.int32, copy=False)
 
 
+@pytest.mark.parametrize("transform", [ft.grad, lambda f: ft.jit(ft.grad(f))])
+def test_lists_of_tracers(transform):
+    def f(x):
+        return ft.sum(ft.array([[x, 1.0], (np.float32(2), x * x)]))
+
+    assert transform(f)(3.0).item() == 7.0
+    assert ft.vmap(f)(ft.array([1.0, 2.0])).tolist() == [5.0, 9.0]
+
+
 @pytest.mark.parametrize("ragged", [[[1], [2, 3]], [1, [2]], [ft.array([1.0]), ft.array([1.0, 2.0])]])
 def test_ragged_lists(ragged):
     with pytest.raises(ValueError, match="array: the nested lists are ragged"):

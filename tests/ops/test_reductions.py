@@ -108,6 +108,19 @@ def test_log_space_at_infinity():
     _close(gradient, [0, 0.5, 0.5])
 
 
+@pytest.mark.parametrize(
+    "row", [[1.0, 2.0, 3.0], [1.0, 1.0, 1.0], [-np.inf, 1.0, 2.0], [1000.0, 1000.0, 0.0]]
+)
+def test_derivatives_of_logsumexp(row):
+    """The gradient is softmax, the Hessian diag(p) - p pᵀ; the shift by the maximum does not show."""
+    x, p = ft.array(np.array(row)), scipy.special.softmax(row)
+    _close(ft.grad(ft.logsumexp)(x), p)
+    _close(ft.hessian(ft.logsumexp)(x), np.diag(p) - np.outer(p, p))
+    _close(ft.jacrev(ft.softmax)(x), np.diag(p) - np.outer(p, p))
+    assert "reduce_max" in str(ft.make_jaxpr(ft.logsumexp)(x))
+    assert "eq" not in str(ft.make_jaxpr(ft.grad(ft.logsumexp))(x)).split()
+
+
 def test_softmax_derivative():
     x = X[0, 0]
     weights = X[0, 1]

@@ -162,7 +162,18 @@ def test_derivative_of_digamma_at_negative_numbers():
 def test_special_values():
     np.testing.assert_array_equal(apply("erf_inv", np.array([-1.0, 0.0, 1.0, 1.5])), [-INF, 0, INF, NAN])
     np.testing.assert_array_equal(apply("lgamma", np.array([0.0, -3.0, INF, -INF])), INF)
-    np.testing.assert_array_equal(apply("digamma", np.array([0.0, -3.0, INF])), [NAN, NAN, INF])
+    np.testing.assert_array_equal(
+        apply("digamma", np.array([0.0, -0.0, -3.0, INF])), special.digamma([0.0, -0.0, -3.0, INF])
+    )
+
+
+def test_floats_out_of_range_become_the_nearest_integer():
+    x = np.array([-3.5, 300.0, 1e30, INF, -INF, NAN])
+    np.testing.assert_array_equal(apply("convert", x, dtype=ft.uint8), [0, 255, 255, 255, 0, 0])
+    lowest, highest = -(2**31), 2**31 - 1
+    np.testing.assert_array_equal(
+        apply("convert", x * 1e10, dtype=ft.int32), [lowest, highest, highest, highest, lowest, 0]
+    )
 
 
 def test_complex_abs_has_a_right_second_derivative():

@@ -8,6 +8,7 @@ namespace ftrans::cpu::FTRANS_ISA_NAMESPACE {
 
 KernelVariants arithmetic_kernels(Opcode opcode, Dtype dtype);
 KernelVariants mul_add_kernels(MulAdd form, Dtype dtype);
+ChainKernel chain_kernel(Dtype dtype);
 KernelVariants comparison_kernels(Opcode opcode, Dtype dtype);
 KernelVariants transcendental_kernels(Opcode opcode, Dtype dtype);
 Kernel convert_kernel(Dtype from, Dtype to);

@@ -38,6 +38,39 @@ enum class MulAdd : uint8_t {
   SubtractProduct,  ///< c − a·b
 };
 
+/// An operation on the accumulators of a chain.
+enum class ChainOperation : uint8_t {
+  Start,  ///< the accumulators become the operand
+  Add,
+  Sub,
+  Mul,
+  Div,
+  SafeMul,
+  Max,
+  Min,
+  Neg,
+  Square,
+  AddProduct,           ///< accumulator + a·b
+  SubtractProduct,      ///< accumulator − a·b
+  SubtractFromProduct,  ///< a·b − accumulator
+};
+
+/// A step of a chain: accumulator = operation(accumulator, operands).
+struct ChainLink {
+  ChainOperation operation;
+  bool reversed;    ///< of a binary operation: the accumulator is its right operand
+  uint8_t uniform;  ///< bit i: operand i is one element, held here; else a tile
+  union {
+    const void* tile;
+    float float32;
+    double float64;
+  } operands[2];
+};
+
+/// Computes n elements of `out` through `count` links, the first of them a Start. `out` may be the very memory
+/// of a tile.
+using ChainKernel = void (*)(void* out, const ChainLink* links, int64_t count, int64_t n);
+
 /// What one instruction set offers. float16 and bfloat16 are storage only here: registers hold them as
 /// float32.
 struct KernelSet {
@@ -47,6 +80,8 @@ struct KernelSet {
   /// float32 and float64; empty for other dtypes. Operands 0 and 1 may be swapped: bit 0 is not provided
   /// alone.
   KernelVariants (*mul_add)(MulAdd form, Dtype dtype);
+  /// float32 and float64; null for other dtypes.
+  ChainKernel (*chain)(Dtype dtype);
   /// Conversions among bool, integers, float32 and float64; float32 to and from the 16-bit storage dtypes.
   Kernel (*convert)(Dtype from, Dtype to);
   /// Rounds float32 or float64 to a 16-bit dtype, kept as float32.

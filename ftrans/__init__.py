@@ -5,7 +5,6 @@ from pkgutil import extend_path
 # In a checkout this folder hides the installed package, which has the native module.
 __path__ = extend_path(__path__, __name__)
 
-# ruff: noqa: E402
 from . import nn, ops, random
 from ._native import (
     Array,

@@ -69,7 +69,7 @@ def to_array(obj: Any, dtype: Dtype | None, copy: bool | None, function: str) ->
             return obj._snapshot() if copy else obj
         if copy is False:
             raise ValueError(f"{function}: copy=False, but converting {obj.dtype} to {dtype} needs a copy")
-        return convert_p.bind(obj, dtype=dtype)
+        return _convert(obj, dtype, function)
     if kind in PYTHON_DTYPES:
         _forbid_copy_false(copy, kind.__name__, function)
         return _from_scalar(obj, dtype, function)
@@ -84,11 +84,20 @@ def _forbid_copy_false(copy: bool | None, kind: str, function: str) -> None:
         raise ValueError(f"{function}: copy=False, but making an array of a {kind} needs a copy")
 
 
+def _forbid_complex_to_real(source: Dtype, dtype: Dtype, function: str) -> None:
+    if source.kind == "c" and dtype.kind not in "cb":
+        raise TypeError(f"{function}: complex numbers cannot become {dtype.name}; take real(x) or imag(x)")
+
+
+def _convert(x: Array, dtype: Dtype, function: str) -> Array:
+    _forbid_complex_to_real(x.dtype, dtype, function)
+    return convert_p.bind(x, dtype=dtype)
+
+
 def _from_scalar(value: Any, dtype: Dtype | None, function: str) -> Array:
     if dtype is None:
         dtype = PYTHON_DTYPES[type(value)]
-    if type(value) is complex and dtype.kind not in "cb":
-        raise TypeError(f"{function}: cannot make a {dtype.name} array of the complex number {value}")
+    _forbid_complex_to_real(PYTHON_DTYPES[type(value)], dtype, function)
     if type(value) is int and dtype.kind in "iu":
         check_integer_fits(value, dtype, function)
     return scalar(value, dtype)
@@ -112,6 +121,10 @@ def _from_numpy(source: np.ndarray, dtype: Dtype | None, copy: bool | None, func
         raise TypeError(
             f"{function}: NumPy dtype {source.dtype} is not supported; use one of {', '.join(DTYPES)}"
         )
+    if copy is False and not (source.flags.aligned and source.dtype.isnative):
+        raise ValueError(
+            f"{function}: copy=False, but memory that is not aligned or not in native byte order needs a copy"
+        )
     if not source.dtype.isnative:
         source = source.astype(source.dtype.newbyteorder("="))
     if copy is False and dtype is not None and dtype.name != source.dtype.name:
@@ -120,7 +133,7 @@ def _from_numpy(source: np.ndarray, dtype: Dtype | None, copy: bool | None, func
         result = _native.scalar(source.item(), DTYPES[source.dtype.name], False)
     else:
         result = _native.from_numpy(source, copy is not False)
-    return result if dtype is None or dtype is result.dtype else convert_p.bind(result, dtype=dtype)
+    return result if dtype is None or dtype is result.dtype else _convert(result, dtype, function)
 
 
 def _from_nested(obj: list | tuple, dtype: Dtype | None, function: str) -> Array:
@@ -129,6 +142,8 @@ def _from_nested(obj: list | tuple, dtype: Dtype | None, function: str) -> Array
     holds_arrays = _collect_dtypes(obj, strong, weak, function)
     if dtype is None:
         dtype = promote_dtypes(strong, weak) if strong or weak else PYTHON_DTYPES[float]
+    for found in strong | weak:
+        _forbid_complex_to_real(found, dtype, function)
     if holds_arrays:
         return _stack(obj, dtype, function)
     try:

@@ -21,12 +21,12 @@ def eval(*trees: Any) -> None:
     """Run the pending operations that the given arrays depend on, and wait for them.
 
     Args:
-        *trees: arrays, or pytrees with arrays among their leaves; other leaves are ignored. A tracer of a linked trace
-            (`grad`, `jvp`) has its value evaluated; an abstract tracer is left alone.
+        *trees: arrays, or pytrees with arrays among their leaves; other leaves are ignored. A tracer of a
+            linked trace (`grad`, `jvp`) has its value evaluated; an abstract tracer is left alone.
 
     Raises:
-        MemoryError: the operations need more memory than `set_memory_limit` allows. Nothing is lost: the arrays are still
-            pending, and can be evaluated when there is room.
+        MemoryError: the operations need more memory than `set_memory_limit` allows. Nothing is lost: the
+            arrays are still pending, and can be evaluated when there is room.
         RuntimeError: an operation failed.
 
     >>> x = ft.array([1.0, 2.0]) * 2
@@ -103,7 +103,9 @@ def device_info(device: Device | None = None) -> dict[str, Any]:
     >>> ft.device_info(ft.cpu)["threads"] >= 1
     True
     """
-    _native.default_stream(_native.default_device() if device is None else device)  # raises where there is no backend
+    _native.default_stream(
+        _native.default_device() if device is None else device
+    )  # raises where there is no backend
     return {
         "threads": _native.thread_count(),
         "instruction set": _native.instruction_set(),
@@ -113,12 +115,14 @@ def device_info(device: Device | None = None) -> dict[str, Any]:
 
 
 def _find_blas() -> str:
-    """The path of the OpenBLAS library that the wheel scipy-openblas32 installed; empty where Accelerate serves."""
+    """The path of the OpenBLAS library of the wheel scipy-openblas32; empty where Accelerate serves."""
     if sys.platform == "darwin":
         return ""
     spec = importlib.util.find_spec("scipy_openblas32")
     if spec is None or spec.origin is None:
-        raise ImportError("ftrans needs the package scipy-openblas32 for linear algebra: pip install scipy-openblas32")
+        raise ImportError(
+            "ftrans needs the package scipy-openblas32 for linear algebra: pip install scipy-openblas32"
+        )
     folder = os.path.join(os.path.dirname(spec.origin), "lib")
     libraries = sorted(name for name in os.listdir(folder) if name.startswith("libscipy_openblas"))
     if not libraries:

@@ -39,8 +39,8 @@ class ShapedArray:
             size *= extent
         if size * dtype.itemsize > MOST_BYTES or self.ndim > MOST_AXES:
             raise ValueError(
-                f"an array of shape {shape} and dtype {dtype.name} is too large: at most {MOST_AXES} axes and "
-                f"{MOST_BYTES} bytes are possible"
+                f"an array of shape {shape} and dtype {dtype.name} is too large: "
+                f"at most {MOST_AXES} axes and {MOST_BYTES} bytes are possible"
             )
         self.size = size
         #: Whether derivatives with respect to it exist: a real or complex floating-point dtype.

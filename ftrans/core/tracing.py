@@ -19,12 +19,13 @@ from typing import Any
 import numpy as np
 
 from .. import _native
-from .._native import Array, Stream, current_stream, make_tracer, user_source
+from .._native import Array, Stream, current_stream, make_tracer, set_source, user_source
 from .avals import ShapedArray
+from .collection import defer_full_collections, resume_full_collections
 from .errors import ConcretizationError, LeakedTracerError
 from .jaxpr import Atom, ClosedJaxpr, Equation, Jaxpr, Literal, Var
 from .primitive import Primitive
-from .source import ArgumentSource, format_source
+from .source import ArgumentSource, Source, format_source
 
 _levels = count()
 
@@ -38,6 +39,7 @@ class Step:
 
     __slots__ = (
         "rule", "multiple_results", "inputs", "needed", "outputs", "primals", "outs", "parameters", "stream",
+        "source",
     )  # fmt: skip
 
     def __init__(
@@ -51,6 +53,7 @@ class Step:
         outs: Any,
         parameters: dict[str, Any],
         stream: Stream | None,
+        source: Source,
     ):
         self.rule = rule
         self.multiple_results = multiple_results
@@ -61,6 +64,7 @@ class Step:
         self.outs = outs
         self.parameters = parameters
         self.stream = stream
+        self.source = source
 
 
 class Trace(ABC):
@@ -192,8 +196,8 @@ class LinkedTrace(Trace):
                     "pass the array as an argument"
                 )
         outputs: list[Var | None]
+        source = user_source()
         if primitive.multiple_results:
-            source = user_source()
             # An integer result has no derivative: it stays what it is one level down.
             outputs = [Var(out.aval, source) if out.aval.is_inexact else None for out in outs]
             result: Any = [
@@ -204,7 +208,7 @@ class LinkedTrace(Trace):
             aval = outs.aval
             if not aval.is_inexact:
                 return outs
-            var = Var(aval, user_source())
+            var = Var(aval, source)
             outputs = [var]
             result = make_tracer(self, var, aval, outs)
         self.steps.append(
@@ -218,6 +222,7 @@ class LinkedTrace(Trace):
                 outs,
                 parameters,
                 current_stream(),
+                source,
             )
         )
         return result
@@ -251,10 +256,29 @@ def trace_to_jaxpr(
     try:
         inputs = [trace.input(aval, source) for aval, source in zip(in_avals, sources, strict=False)]
         variables = [x._snapshot() for x in inputs]  # `fun` may assign to the items of its arguments
-        return trace.close(variables, fun(*inputs))
+        with Interpreting():
+            outputs = fun(*inputs)
+        return trace.close(variables, outputs)
     finally:
         _this_thread.abstract_traces -= 1
         trace.end()
+
+
+class Interpreting:
+    """Around a run of a user's function, or a walk over equations that are made the source of what they do.
+
+    Inside, full garbage collections wait, and there is no source yet.
+    """
+
+    __slots__ = ("_source",)
+
+    def __enter__(self) -> None:
+        defer_full_collections()
+        self._source = set_source(None)
+
+    def __exit__(self, *_: object) -> None:
+        set_source(self._source)
+        resume_full_collections()
 
 
 def run_on(stream: Stream | None, function: Callable, *args: Any, **parameters: Any) -> Any:
@@ -280,17 +304,19 @@ def eval_jaxpr(
     """
     env: dict[Atom, Array] = dict(zip(jaxpr.constvars, consts, strict=True))
     env.update(zip(jaxpr.invars, args, strict=True))
-    for equation in jaxpr.equations:
-        primitive = equation.primitive
-        operands = [v.value if v.is_literal else env[v] for v in equation.inputs]
-        if equation.stream is None:
-            result = bind(primitive, *operands, **equation.parameters)
-        else:
-            result = run_on(equation.stream, bind, primitive, *operands, **equation.parameters)
-        if primitive.multiple_results:
-            env.update(zip(equation.outputs, result, strict=True))
-        else:
-            env[equation.outputs[0]] = result
+    with Interpreting():
+        for equation in jaxpr.equations:
+            primitive = equation.primitive
+            operands = [v.value if v.is_literal else env[v] for v in equation.inputs]
+            set_source(equation.source)
+            if equation.stream is None:
+                result = bind(primitive, *operands, **equation.parameters)
+            else:
+                result = run_on(equation.stream, bind, primitive, *operands, **equation.parameters)
+            if primitive.multiple_results:
+                env.update(zip(equation.outputs, result, strict=True))
+            else:
+                env[equation.outputs[0]] = result
     return [v.value if v.is_literal else env[v] for v in jaxpr.outvars]
 
 

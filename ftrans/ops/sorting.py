@@ -17,7 +17,7 @@ __all__ = ["argsort", "lexsort", "sort", "topk"]
 def _prepared(function: str, x: Any, axis: int | None) -> tuple[Array, int]:
     x = as_array(x, function)
     require_kinds(function, x, "biuf", "a real")
-    if axis is None or x.ndim == 0:
+    if axis is None:
         return reshape_to(x, (x.size,)), 0
     return x, normalize_axis(function, axis, x.ndim)
 

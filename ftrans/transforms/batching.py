@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any
 
-from .._native import Array
+from .._native import Array, set_source
 from ..core.avals import ShapedArray, shaped_array
 from ..core.jaxpr import Atom, ClosedJaxpr, Equation, Jaxpr
 from ..core.pytree import broadcast_prefix, flatten, unflatten
 from ..core.source import ArgumentSource, function_name
-from ..core.tracing import run_on, trace_to_jaxpr
+from ..core.tracing import Interpreting, run_on, trace_to_jaxpr
 from ..primitives.layout import broadcast_in_dim_p, move_axis
 from .arguments import FlatFunction, argument_arrays, argument_sources, check_callable
 
@@ -25,13 +25,15 @@ def eval_batched(
     """Apply a jaxpr to arrays some of which have a batch axis."""
     env: dict[Atom, tuple[Array, Dim]] = {v: (c, None) for v, c in zip(jaxpr.constvars, consts, strict=True)}
     env.update(zip(jaxpr.invars, zip(args, dims, strict=True), strict=True))
-    for equation in jaxpr.equations:
-        operands = [(v.value, None) if v.is_literal else env[v] for v in equation.inputs]
-        result = _batch_equation(equation, [x for x, _ in operands], [d for _, d in operands], size)
-        if equation.primitive.multiple_results:
-            env.update(zip(equation.outputs, zip(*result, strict=True), strict=True))
-        else:
-            env[equation.outputs[0]] = result
+    with Interpreting():
+        for equation in jaxpr.equations:
+            operands = [(v.value, None) if v.is_literal else env[v] for v in equation.inputs]
+            set_source(equation.source)
+            result = _batch_equation(equation, [x for x, _ in operands], [d for _, d in operands], size)
+            if equation.primitive.multiple_results:
+                env.update(zip(equation.outputs, zip(*result, strict=True), strict=True))
+            else:
+                env[equation.outputs[0]] = result
     results = [(v.value, None) if v.is_literal else env[v] for v in jaxpr.outvars]
     return [x for x, _ in results], [d for _, d in results]
 

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import repeat
 from typing import Any
 
-from .._native import Array
+from .._native import Array, set_source
 from ..core.jaxpr import Var
 from ..core.pytree import tree_map
 from ..core.source import ArgumentSource
-from ..core.tracing import LinkedTrace, Step, run_on
+from ..core.tracing import Interpreting, LinkedTrace, Step, run_on
 from ..primitives.elementwise import add_p
 from ..primitives.layout import zeros_like
 
@@ -32,14 +32,16 @@ class Recording:
     def push_forward(self, tangents: Sequence[Array | None]) -> list[Array | None]:
         """The tangents of the outputs for those of the inputs; None is a zero."""
         env = dict(_present(self.invars, tangents))
-        for step in self.steps:
-            operands = [None if v is None else env.get(v) for v in step.inputs]
-            if all(t is None for t in operands):
-                continue
-            result = run_on(step.stream, step.rule, step.primals, operands, step.outs, **step.parameters)
-            if result is None:
-                continue
-            env.update(_present(step.outputs, result if step.multiple_results else (result,)))
+        with Interpreting():
+            for step in self.steps:
+                operands = [None if v is None else env.get(v) for v in step.inputs]
+                if all(t is None for t in operands):
+                    continue
+                set_source(step.source)
+                result = run_on(step.stream, step.rule, step.primals, operands, step.outs, **step.parameters)
+                if result is None:
+                    continue
+                env.update(_present(step.outputs, result if step.multiple_results else (result,)))
         return [_result(env, v) for v in self.outvars]
 
     def pull_back(self, cotangents: Sequence[Array | None], consume: bool = False) -> list[Array | None]:
@@ -49,23 +51,31 @@ class Recording:
         """
         env: dict[Var, Array] = {}
         _accumulate(env, self.outvars, cotangents)
-        for step in _popped(self.steps) if consume else reversed(self.steps):
-            if step.multiple_results:
-                incoming: Any = [None if v is None else env.pop(v, None) for v in step.outputs]
-                if all(c is None for c in incoming):
-                    continue
-            else:
-                incoming = env.pop(step.outputs[0], None)  # type: ignore[arg-type]
-                if incoming is None:
-                    continue
-            if step.stream is None:
-                result = step.rule(incoming, step.primals, step.outs, step.needed, **step.parameters)
-            else:
-                result = run_on(
-                    step.stream, step.rule, incoming, step.primals, step.outs, step.needed, **step.parameters
-                )
-            if result is not None:
-                _accumulate(env, step.inputs, result)
+        with Interpreting():
+            for step in _popped(self.steps) if consume else reversed(self.steps):
+                if step.multiple_results:
+                    incoming: Any = [None if v is None else env.pop(v, None) for v in step.outputs]
+                    if all(c is None for c in incoming):
+                        continue
+                else:
+                    incoming = env.pop(step.outputs[0], None)  # type: ignore[arg-type]
+                    if incoming is None:
+                        continue
+                set_source(step.source)
+                if step.stream is None:
+                    result = step.rule(incoming, step.primals, step.outs, step.needed, **step.parameters)
+                else:
+                    result = run_on(
+                        step.stream,
+                        step.rule,
+                        incoming,
+                        step.primals,
+                        step.outs,
+                        step.needed,
+                        **step.parameters,
+                    )
+                if result is not None:
+                    _accumulate(env, step.inputs, result)
         return [_result(env, v) for v in self.invars]
 
 
@@ -97,7 +107,8 @@ def record(
             for x, source, need in zip(primals, sources, needed, strict=False)
         ]
         invars = [x._variable if x._trace is trace else None for x in inputs]
-        outs, aux = fun(*inputs)
+        with Interpreting():
+            outs, aux = fun(*inputs)
         outvars = [x._variable if x._trace is trace else None for x in outs]
         recording = Recording(trace.steps, invars, outvars)
         return [lowered(x) for x in outs], None if aux is None else tree_map(lowered, aux), recording

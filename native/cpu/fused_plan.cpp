@@ -4,6 +4,7 @@
 #include <complex>
 #include <cstring>
 #include <limits>
+#include <optional>
 #include <stdexcept>
 
 #include "cpu/scalar_kernels.h"
@@ -38,6 +39,30 @@ ReductionKernels find_reduction(Opcode opcode, Dtype dtype) {
   if (!kernels.rows) kernels = complex_reduction_kernels(opcode, dtype);
   if (!kernels.rows) no_kernel(opcode, dtype);
   return kernels;
+}
+
+/// Start if chains do not offer the operation.
+ChainOperation chain_operation(Opcode opcode) {
+  switch (opcode) {
+    case Opcode::Add: return ChainOperation::Add;
+    case Opcode::Sub: return ChainOperation::Sub;
+    case Opcode::Mul: return ChainOperation::Mul;
+    case Opcode::Div: return ChainOperation::Div;
+    case Opcode::SafeMul: return ChainOperation::SafeMul;
+    case Opcode::Max: return ChainOperation::Max;
+    case Opcode::Min: return ChainOperation::Min;
+    case Opcode::Neg: return ChainOperation::Neg;
+    case Opcode::Square: return ChainOperation::Square;
+    default: return ChainOperation::Start;
+  }
+}
+
+ChainOperation product_operation(MulAdd form) {
+  switch (form) {
+    case MulAdd::Add: return ChainOperation::AddProduct;
+    case MulAdd::Subtract: return ChainOperation::SubtractFromProduct;
+    default: return ChainOperation::SubtractProduct;
+  }
 }
 
 template <class T>
@@ -109,6 +134,31 @@ class Planner {
     for (size_t i = 0; i < kernel_.outputs.size(); ++i) add_output(static_cast<int>(i), kernel_.outputs[i]);
   }
 
+  /// Joins runs of arithmetic in which each step alone uses the result of the one before it.
+  void find_chains() {
+    constexpr int kMaxLoads = 8;  // that a run may bring forward: each holds a register
+    const std::vector<int> uses = count_uses();
+    std::vector<PlanStep> steps;
+    std::optional<PlanStep> run;
+    int loads = 0;
+    const auto finish = [&] {
+      if (run) steps.push_back(std::move(*run));
+      run.reset();
+      loads = 0;
+    };
+    for (PlanStep& step : plan_.steps) {
+      if (step.is_load()) {
+        if (++loads > kMaxLoads) finish();
+        steps.push_back(std::move(step));
+      } else if (!run || !join(*run, step, uses)) {
+        finish();
+        run = std::move(step);
+      }
+    }
+    finish();
+    plan_.steps = std::move(steps);
+  }
+
   void assign_registers() {
     const int end = static_cast<int>(plan_.steps.size());
     for (int step = 0; step < end; ++step) {
@@ -151,11 +201,71 @@ class Planner {
   template <class Predicate>
   void release_operands(const PlanStep& step, int index, std::vector<int>& free, Predicate predicate) {
     step.for_each_operand([&](int i) {
-      PlanValue& operand = value(i);
-      if (operand.released || operand.slot < 0 || operand.last_use != index || !predicate(operand)) return;
-      operand.released = true;
-      free.push_back(operand.slot);
+      const PlanValue& operand = value(i);
+      const bool repeated = std::find(free.begin(), free.end(), operand.slot) != free.end();
+      if (!repeated && operand.slot >= 0 && operand.last_use == index && predicate(operand))
+        free.push_back(operand.slot);
     });
+  }
+
+  /// Of each value, as an operand and as an output.
+  std::vector<int> count_uses() const {
+    std::vector<int> uses(plan_.values.size(), 0);
+    for (const PlanStep& step : plan_.steps) step.for_each_operand([&](int operand) { ++uses[operand]; });
+    for (const PlanStore& store : plan_.stores) ++uses[store.value];
+    for (const PlanReduction& reduction : plan_.reductions) ++uses[reduction.value];
+    return uses;
+  }
+
+  /// Makes `step` the end of the chain `run` (or of one that begins with the single step `run`) if it can be;
+  /// returns whether.
+  bool join(PlanStep& run, const PlanStep& step, const std::vector<int>& uses) {
+    if (run.operation == ChainOperation::Start || step.operation == ChainOperation::Start) return false;
+    const int* const end = step.operands + step.operand_count;
+    const int* const operand = std::find(step.operands, end, run.result);
+    if (operand == end) return false;
+    const int expected = multiplies(step) && step.operands[0] == step.operands[1] && operand == step.operands ? 2 : 1;
+    if (uses[run.result] != expected) return false;
+    if (!run.chain) begin_chain(run);
+    append_links(run.links, step, static_cast<int>(operand - step.operands));
+    run.result = step.result;
+    plan_.longest_chain = std::max(plan_.longest_chain, static_cast<int64_t>(run.links.size()));
+    return true;
+  }
+
+  void begin_chain(PlanStep& step) {
+    step.chain = kernel_set().chain(value(step.result).dtype);
+    // Better a tile than a constant.
+    const bool second = step.operand_count > 1 && value(step.operands[0]).constant >= 0;
+    step.links.push_back({.operation = ChainOperation::Start, .operands = {step.operands[second], -1}});
+    append_links(step.links, step, second);
+    step.operand_count = 0;
+  }
+
+  static bool multiplies(const PlanStep& step) {
+    return step.operation == ChainOperation::Mul || step.operation >= ChainOperation::AddProduct;
+  }
+
+  /// Adds the links of a step; the chain so far is its operand number `accumulator`.
+  static void append_links(std::vector<PlanLink>& links, const PlanStep& step, int accumulator) {
+    if (accumulator == 2) {
+      links.push_back({.operation = step.operation, .operands = {step.operands[0], step.operands[1]}});
+      return;
+    }
+    const int other = step.operand_count > 1 ? step.operands[1 - accumulator] : -1;
+    if (!multiplies(step)) {
+      links.push_back({.operation = step.operation, .reversed = accumulator == 1, .operands = {other, -1}});
+    } else if (step.operands[0] == step.operands[1]) {
+      links.push_back({.operation = ChainOperation::Square});
+    } else {
+      links.push_back({.operation = ChainOperation::Mul, .operands = {other, -1}});
+    }
+    if (step.operation >= ChainOperation::AddProduct) {
+      links.push_back({.operation = step.operation == ChainOperation::AddProduct ? ChainOperation::Add
+                                                                                 : ChainOperation::Sub,
+                       .reversed = step.operation == ChainOperation::SubtractProduct,
+                       .operands = {step.operands[2], -1}});
+    }
   }
 
   bool is_apply(int index, Opcode opcode) const {
@@ -194,7 +304,8 @@ class Planner {
     const Dtype dtype = register_dtype(sum.dtype);
     return apply(kernel_set().mul_add(form, dtype), dtype,
                  {value_of_[product.operands[0]], value_of_[product.operands[1]],
-                  value_of_[sum.operands[product_first ? 1 : 0]]});
+                  value_of_[sum.operands[product_first ? 1 : 0]]},
+                 product_operation(form));
   }
 
   int new_value(Dtype dtype) {
@@ -202,10 +313,12 @@ class Planner {
     return static_cast<int>(plan_.values.size()) - 1;
   }
 
-  int apply(const KernelVariants& kernels, Dtype dtype, std::initializer_list<int> operands) {
+  int apply(const KernelVariants& kernels, Dtype dtype, std::initializer_list<int> operands,
+            ChainOperation operation = ChainOperation::Start) {
     for (const int operand : operands) load(operand);
     const int result = new_value(dtype);
     PlanStep step{.kernels = kernels, .result = result};
+    if (kernel_set().chain(dtype)) step.operation = operation;
     for (const int operand : operands) step.operands[step.operand_count++] = operand;
     plan_.steps.push_back(step);
     plan_.cost += kernels.cost;
@@ -253,9 +366,10 @@ class Planner {
         register_dtype(is_select ? kernel_.body[instruction.operands[1]].dtype : from);
     const KernelVariants kernels = find_kernels(instruction.opcode, operand_dtype);
     if (!kernels) no_kernel(instruction.opcode, from);
+    const ChainOperation operation = chain_operation(instruction.opcode);
     switch (info(instruction.opcode).category) {
-      case OpcodeCategory::Unary: return apply(kernels, register_dtype(dtype), {operand(0)});
-      case OpcodeCategory::Binary: return apply(kernels, register_dtype(dtype), {operand(0), operand(1)});
+      case OpcodeCategory::Unary: return apply(kernels, register_dtype(dtype), {operand(0)}, operation);
+      case OpcodeCategory::Binary: return apply(kernels, register_dtype(dtype), {operand(0), operand(1)}, operation);
       default: return apply(kernels, register_dtype(dtype), {operand(0), operand(1), operand(2)});
     }
   }
@@ -370,6 +484,7 @@ class Planner {
 Plan::Plan(const FusedKernel& kernel) : ndim(kernel.ndim), reduced_axes(kernel.reduced_axes) {
   Planner planner(*this, kernel);
   planner.translate();
+  planner.find_chains();
   planner.assign_registers();
   planner.choose_tile();
 }

@@ -46,7 +46,8 @@ char* thread_scratch(int64_t bytes) {
 
 int64_t TileEvaluator::scratch_bytes(const Plan& plan) {
   return aligned(plan.register_bytes()) + aligned(plan.values.size() * sizeof(TileValue)) +
-         aligned(std::max(plan.ndim, 1) * sizeof(int64_t)) + aligned(plan.stores.size() * sizeof(bool));
+         aligned(std::max(plan.ndim, 1) * sizeof(int64_t)) + aligned(plan.stores.size() * sizeof(bool)) +
+         aligned(plan.longest_chain * sizeof(ChainLink));
 }
 
 TileEvaluator::TileEvaluator(const Plan& plan, const Layout& layout, const void* const* inputs,
@@ -58,6 +59,8 @@ TileEvaluator::TileEvaluator(const Plan& plan, const Layout& layout, const void*
   coordinates_ = reinterpret_cast<int64_t*>(next);
   next += aligned(std::max(plan.ndim, 1) * sizeof(int64_t));
   direct_ = reinterpret_cast<bool*>(next);
+  next += aligned(plan.stores.size() * sizeof(bool));
+  links_ = reinterpret_cast<ChainLink*>(next);
 
   for (size_t i = 0; i < plan.values.size(); ++i) {
     const int constant = plan.values[i].constant;
@@ -109,8 +112,10 @@ void TileEvaluator::run_block(const int64_t* coordinates, int row_axis, int64_t 
 
 void TileEvaluator::run_steps() {
   for (const PlanStep& step : plan_.steps) {
-    if (step.operand_count == 0) {
+    if (step.is_load()) {
       load(step);
+    } else if (step.chain) {
+      run_chain(step);
     } else {
       apply(step);
     }
@@ -267,6 +272,31 @@ void TileEvaluator::apply(const PlanStep& step) {
   char* out = destination(step.result);
   kernel(out, data[0], data[1], data[2], tile_.count);
   values_[step.result] = {out, false};
+}
+
+void TileEvaluator::run_chain(const PlanStep& step) {
+  ChainLink* next = links_;
+  bool all_uniform = true;
+  const int64_t width = itemsize(plan_.values[step.result].dtype);
+  for (const PlanLink& link : step.links) {
+    next->operation = link.operation;
+    next->reversed = link.reversed;
+    next->uniform = 0;
+    for (int i = 0; i < 2 && link.operands[i] >= 0; ++i) {
+      const TileValue& operand = values_[link.operands[i]];
+      if (operand.uniform) {
+        next->uniform |= 1 << i;
+        std::memcpy(&next->operands[i], operand.data, width);
+      } else {
+        next->operands[i].tile = operand.data;
+        all_uniform = false;
+      }
+    }
+    ++next;
+  }
+  char* out = all_uniform ? slot(plan_.values[step.result].slot) : destination(step.result);
+  step.chain(out, links_, next - links_, all_uniform ? 1 : tile_.count);
+  values_[step.result] = {out, all_uniform};
 }
 
 void TileEvaluator::store(const PlanStore& store, int operand) {

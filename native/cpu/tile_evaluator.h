@@ -53,6 +53,7 @@ class TileEvaluator {
   void load_coordinates(const PlanSource& source, int operand, char* out, TileValue& result);
   void gather(int operand, const char* base, int64_t itemsize, char* out);
   void apply(const PlanStep& step);
+  void run_chain(const PlanStep& step);
   void store(const PlanStore& store, int operand);
   bool lies_contiguous(int operand) const;
   int64_t offset(int operand) const;
@@ -72,6 +73,7 @@ class TileEvaluator {
   char* registers_;
   TileValue* values_;
   bool* direct_;          ///< per store: its value is computed in the output's memory
+  ChainLink* links_;      ///< of the chain being run
   int64_t* coordinates_;  ///< of the tile's first element
   bool streaming_;        ///< outputs far beyond the caches bypass them
   Tile tile_;

@@ -110,7 +110,7 @@ const T* elements(const ChainLink& link, int operand, int64_t begin) {
   return static_cast<const T*>(link.operands[operand].tile) + begin;
 }
 
-/// The accumulators as left operand; as the right one if the link is reversed.
+/// The accumulators are the left operand; the right one if the link is reversed.
 template <class T, class Block, class F>
 void binary_link(Block& block, const ChainLink& link, int64_t begin, F f) {
   const auto reversed = [f](auto accumulator, auto operand) { return f(operand, accumulator); };
@@ -121,6 +121,12 @@ void binary_link(Block& block, const ChainLink& link, int64_t begin, F f) {
     const T* x = elements<T>(link, 0, begin);
     link.reversed ? block.update(reversed, x) : block.update(f, x);
   }
+}
+
+/// A single element goes to the right, as in the separate kernels: zeros of both signs show the difference.
+template <class T, class Block, class F>
+void extremum_link(Block& block, const ChainLink& link, int64_t begin, F f) {
+  link.uniform ? block.update(f, element<T>(link, 0)) : binary_link<T>(block, link, begin, f);
 }
 
 template <class T, class Block, class F>
@@ -146,8 +152,8 @@ void run_links(Block& block, T* out, const ChainLink* link, int64_t count, int64
       case ChainOperation::Mul: binary_link<T>(block, *link, begin, kMul); break;
       case ChainOperation::Div: binary_link<T>(block, *link, begin, kDiv); break;
       case ChainOperation::SafeMul: binary_link<T>(block, *link, begin, kSafeMul); break;
-      case ChainOperation::Max: binary_link<T>(block, *link, begin, kMax); break;
-      case ChainOperation::Min: binary_link<T>(block, *link, begin, kMin); break;
+      case ChainOperation::Max: extremum_link<T>(block, *link, begin, kMax); break;
+      case ChainOperation::Min: extremum_link<T>(block, *link, begin, kMin); break;
       case ChainOperation::Neg: block.update(kNeg); break;
       case ChainOperation::Square: block.update(kSquare); break;
       case ChainOperation::AddProduct: product_link<T>(block, *link, begin, kAddProduct); break;

@@ -11,7 +11,7 @@
 namespace ftrans::bindings {
 namespace {
 
-std::string package_path;                                // with a separator at the end
+std::string package_path;                                      // with a separator at the end
 auto& is_internal = *new std::unordered_map<PyObject*, bool>;  // by code object, which is kept alive
 thread_local PyObject* source_of_thread = nullptr;
 
@@ -26,7 +26,8 @@ bool is_package_code(PyObject* code) {
   return internal;
 }
 
-/// (code object, offset of the last instruction) of the innermost frame outside of the package; None if there is none.
+/// (code object, offset of the last instruction) of the innermost frame outside of the package; None if there
+/// is none.
 PyObject* user_source(PyObject*, PyObject*) {
   return guarded(static_cast<PyObject*>(nullptr), [&]() -> PyObject* {
     if (source_of_thread) return Py_NewRef(source_of_thread);
@@ -57,8 +58,10 @@ PyObject* set_source(PyObject*, PyObject* source) {
 }
 
 PyMethodDef functions[] = {
-    {"user_source", user_source, METH_NOARGS, "Where in the user's program an operation comes from: (code, offset) or None."},
-    {"set_source", set_source, METH_O, "Sets what user_source gives in this thread; returns what was set before."},
+    {"user_source", user_source, METH_NOARGS,
+     "Where in the user's program an operation comes from: (code, offset) or None."},
+    {"set_source", set_source, METH_O,
+     "Sets what user_source gives in this thread; returns what was set before."},
     {nullptr, nullptr, 0, nullptr},
 };
 
@@ -66,8 +69,9 @@ PyMethodDef functions[] = {
 
 void bind_source(nb::module_& module) {
   if (PyModule_AddFunctions(module.ptr(), functions) != 0) throw nb::python_error();
-  module.def("set_package_path", [](const char* path) { package_path = path; }, nb::arg("path"),
-             "The folder, with a separator at its end, whose code user_source passes over.");
+  module.def(
+      "set_package_path", [](const char* path) { package_path = path; }, nb::arg("path"),
+      "The folder, with a separator at its end, whose code user_source passes over.");
 }
 
 }  // namespace ftrans::bindings

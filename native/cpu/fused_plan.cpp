@@ -188,8 +188,8 @@ class Planner {
     for (const PlanValue& v : plan_.values) width = std::max(width, itemsize(v.dtype));
     constexpr int64_t kRegisterBytes = 4096, kPassingBytes = 4 * kRegisterBytes, kCacheBytes = 48 * 1024,
                       kSmallestTile = 256;
-    const bool computes = std::any_of(plan_.steps.begin(), plan_.steps.end(),
-                                      [](const PlanStep& s) { return !s.is_load(); });
+    const bool computes =
+        std::any_of(plan_.steps.begin(), plan_.steps.end(), [](const PlanStep& s) { return !s.is_load(); });
     plan_.tile = (computes ? kRegisterBytes : kPassingBytes) / width;
     while (plan_.tile > kSmallestTile && plan_.slot_count * plan_.tile * width > kCacheBytes) plan_.tile /= 2;
     plan_.slot_bytes = plan_.tile * width;
@@ -224,7 +224,8 @@ class Planner {
     const int* const end = step.operands + step.operand_count;
     const int* const operand = std::find(step.operands, end, run.result);
     if (operand == end) return false;
-    const int expected = multiplies(step) && step.operands[0] == step.operands[1] && operand == step.operands ? 2 : 1;
+    const int expected =
+        multiplies(step) && step.operands[0] == step.operands[1] && operand == step.operands ? 2 : 1;
     if (uses[run.result] != expected) return false;
     if (!run.chain) begin_chain(run);
     append_links(run.links, step, static_cast<int>(operand - step.operands));
@@ -369,7 +370,8 @@ class Planner {
     const ChainOperation operation = chain_operation(instruction.opcode);
     switch (info(instruction.opcode).category) {
       case OpcodeCategory::Unary: return apply(kernels, register_dtype(dtype), {operand(0)}, operation);
-      case OpcodeCategory::Binary: return apply(kernels, register_dtype(dtype), {operand(0), operand(1)}, operation);
+      case OpcodeCategory::Binary:
+        return apply(kernels, register_dtype(dtype), {operand(0), operand(1)}, operation);
       default: return apply(kernels, register_dtype(dtype), {operand(0), operand(1), operand(2)});
     }
   }

@@ -93,7 +93,7 @@ struct Plan {
   std::vector<PlanReduction> reductions;
   int slot_count = 0;
   int64_t longest_chain = 0;  ///< in links
-  int64_t tile = 0;  ///< elements of a register
+  int64_t tile = 0;           ///< elements of a register
   int64_t slot_bytes = 0;
   int64_t cost = 1;  ///< of an element, in additions
 

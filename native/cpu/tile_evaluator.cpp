@@ -277,7 +277,7 @@ void TileEvaluator::apply(const PlanStep& step) {
 void TileEvaluator::run_chain(const PlanStep& step) {
   ChainLink* next = links_;
   bool all_uniform = true;
-  const int64_t width = itemsize(plan_.values[step.result].dtype);
+  const bool is_float32 = plan_.values[step.result].dtype == Dtype::Float32;
   for (const PlanLink& link : step.links) {
     next->operation = link.operation;
     next->reversed = link.reversed;
@@ -286,7 +286,11 @@ void TileEvaluator::run_chain(const PlanStep& step) {
       const TileValue& operand = values_[link.operands[i]];
       if (operand.uniform) {
         next->uniform |= 1 << i;
-        std::memcpy(&next->operands[i], operand.data, width);
+        if (is_float32) {
+          next->operands[i].float32 = *reinterpret_cast<const float*>(operand.data);
+        } else {
+          next->operands[i].float64 = *reinterpret_cast<const double*>(operand.data);
+        }
       } else {
         next->operands[i].tile = operand.data;
         all_uniform = false;

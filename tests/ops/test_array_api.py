@@ -72,7 +72,7 @@ def test_namespace_and_version():
     assert x.__array_namespace__() is ft
     assert x.__array_namespace__(api_version=ft.__array_api_version__) is ft
     assert x.__array_namespace__(api_version="2023.12") is ft
-    with pytest.raises(ValueError, match="api_version must be one of .* got '1999.12'"):
+    with pytest.raises(ValueError, match=r"api_version must be one of .* got '1999.12'"):
         x.__array_namespace__(api_version="1999.12")
     assert ft.bool is ft.bool_
 

@@ -15,27 +15,16 @@ constexpr int kVectorBytes = 32;
 #else
 constexpr int kVectorBytes = 16;
 #endif
+constexpr int kSmallVectorBytes = 16;
 
-/// Half the registers of the smaller instruction sets; enough to hide the latency of an operation.
-constexpr int kBlockVectors = 8;
+/// `count` vectors of `bytes` bytes each. Their indices are constants, so that the compiler keeps them in
+/// registers.
+template <class T, int bytes, int count>
+class Block {
+ public:
+  static constexpr int64_t size = count * (bytes / sizeof(T));
 
-template <class T>
-struct VectorOf {
-  typedef T Type __attribute__((vector_size(kVectorBytes)));
-  typedef T Unaligned __attribute__((vector_size(kVectorBytes), aligned(alignof(T)), may_alias));
-};
-
-/// kBlockVectors vectors of T. The indices are constants, so that the compiler keeps them in registers.
-template <class T>
-struct VectorBlock {
-  using Vector = typename VectorOf<T>::Type;
-  static constexpr int64_t kLanes = kVectorBytes / sizeof(T);
-  static constexpr int64_t size = kBlockVectors * kLanes;
-  using Indices = std::make_integer_sequence<int, kBlockVectors>;
-
-  Vector vectors[kBlockVectors];
-
-  /// vector = f(vector, operand, ...), an operand being T* (elements) or T (for all).
+  /// vector = f(vector, operand, ...) for each vector, an operand being T* (elements) or T (for all).
   template <class F, class... Operands>
   void update(F f, Operands... operands) {
     update(Indices{}, f, operands...);
@@ -43,9 +32,12 @@ struct VectorBlock {
   void store(T* out) const { store(Indices{}, out); }
 
  private:
-  static Vector at(const T* x, int i) {
-    return *reinterpret_cast<const typename VectorOf<T>::Unaligned*>(x + i * kLanes);
-  }
+  typedef T Vector __attribute__((vector_size(bytes)));
+  typedef T Unaligned __attribute__((vector_size(bytes), aligned(alignof(T)), may_alias));
+  using Indices = std::make_integer_sequence<int, count>;
+  static constexpr int64_t kLanes = bytes / sizeof(T);
+
+  static Vector at(const T* x, int i) { return *reinterpret_cast<const Unaligned*>(x + i * kLanes); }
   static Vector at(T x, int) { return x - Vector{}; }
 
   template <int... i, class F, class... Operands>
@@ -54,40 +46,22 @@ struct VectorBlock {
   }
   template <class F, class... Operands>
   void update_one(int i, F f, Operands... operands) {
-    vectors[i] = f(vectors[i], at(operands, i)...);
+    vectors_[i] = f(vectors_[i], at(operands, i)...);
   }
   template <int... i>
   void store(std::integer_sequence<int, i...>, T* out) const {
-    ((*reinterpret_cast<typename VectorOf<T>::Unaligned*>(out + i * kLanes) = vectors[i]), ...);
+    ((*reinterpret_cast<Unaligned*>(out + i * kLanes) = vectors_[i]), ...);
   }
+
+  Vector vectors_[count];
 };
 
-/// Fewer than a VectorBlock: the rest of a tile.
-template <class T>
-struct PartialBlock {
-  T elements[VectorBlock<T>::size];
-  int64_t size;
-
-  template <class F, class... Operands>
-  void update(F f, Operands... operands) {
-    for (int64_t i = 0; i < size; ++i) elements[i] = f(elements[i], at(operands, i)...);
-  }
-  void store(T* out) const {
-    for (int64_t i = 0; i < size; ++i) out[i] = elements[i];
-  }
-
- private:
-  static T at(const T* x, int64_t i) { return x[i]; }
-  static T at(T x, int64_t) { return x; }
-};
-
-// These serve single elements and vectors.
 constexpr auto kFirst = [](auto, auto x) { return x; };
 constexpr auto kAdd = [](auto a, auto b) { return a + b; };
 constexpr auto kSub = [](auto a, auto b) { return a - b; };
 constexpr auto kMul = [](auto a, auto b) { return a * b; };
 constexpr auto kDiv = [](auto a, auto b) { return a / b; };
-constexpr auto kSafeMul = [](auto t, auto d) { return t == 0 ? decltype(t){} : t * d; };
+constexpr auto kSafeMul = [](auto t, auto d) { return t == 0 ? decltype(t * d){} : t * d; };
 constexpr auto kMax = [](auto a, auto b) { return (a > b) | (a != a) ? a : b; };
 constexpr auto kMin = [](auto a, auto b) { return (a < b) | (a != a) ? a : b; };
 constexpr auto kNeg = [](auto x) { return -x; };
@@ -111,8 +85,8 @@ const T* elements(const ChainLink& link, int operand, int64_t begin) {
 }
 
 /// The accumulators are the left operand; the right one if the link is reversed.
-template <class T, class Block, class F>
-void binary_link(Block& block, const ChainLink& link, int64_t begin, F f) {
+template <class T, class B, class F>
+void binary_link(B& block, const ChainLink& link, int64_t begin, F f) {
   const auto reversed = [f](auto accumulator, auto operand) { return f(operand, accumulator); };
   if (link.uniform) {
     const T x = element<T>(link, 0);
@@ -124,13 +98,13 @@ void binary_link(Block& block, const ChainLink& link, int64_t begin, F f) {
 }
 
 /// A single element goes to the right, as in the separate kernels: zeros of both signs show the difference.
-template <class T, class Block, class F>
-void extremum_link(Block& block, const ChainLink& link, int64_t begin, F f) {
+template <class T, class B, class F>
+void extremum_link(B& block, const ChainLink& link, int64_t begin, F f) {
   link.uniform ? block.update(f, element<T>(link, 0)) : binary_link<T>(block, link, begin, f);
 }
 
-template <class T, class Block, class F>
-void product_link(Block& block, const ChainLink& link, int64_t begin, F f) {
+template <class T, class B, class F>
+void product_link(B& block, const ChainLink& link, int64_t begin, F f) {
   switch (link.uniform) {
     case 0b00: return block.update(f, elements<T>(link, 0, begin), elements<T>(link, 1, begin));
     case 0b01: return block.update(f, element<T>(link, 0), elements<T>(link, 1, begin));
@@ -139,8 +113,8 @@ void product_link(Block& block, const ChainLink& link, int64_t begin, F f) {
   }
 }
 
-template <class T, class Block>
-void run_links(Block& block, T* out, const ChainLink* link, int64_t count, int64_t begin) {
+template <class T, class B>
+void run_links(B& block, T* out, const ChainLink* link, int64_t count, int64_t begin) {
   for (const ChainLink* const end = link + count; link != end; ++link) {
     switch (link->operation) {
       case ChainOperation::Start:
@@ -166,19 +140,25 @@ void run_links(Block& block, T* out, const ChainLink* link, int64_t count, int64
   block.store(out + begin);
 }
 
+/// As many blocks as fit; returns the number of elements done.
+template <class T, int bytes, int count>
+int64_t run_blocks(T* out, const ChainLink* links, int64_t link_count, int64_t begin, int64_t end) {
+  using B = Block<T, bytes, count>;
+  for (; begin + B::size <= end; begin += B::size) {
+    B block;
+    run_links<T>(block, out, links, link_count, begin);
+  }
+  return begin;
+}
+
 template <class T>
 void run_chain(void* out, const ChainLink* links, int64_t count, int64_t n) {
   auto* o = static_cast<T*>(out);
-  constexpr int64_t kBlock = VectorBlock<T>::size;
-  int64_t i = 0;
-  for (; i + kBlock <= n; i += kBlock) {
-    VectorBlock<T> block{};
-    run_links<T>(block, o, links, count, i);
-  }
-  if (i == n) return;
-  PartialBlock<T> rest;
-  rest.size = n - i;
-  run_links<T>(rest, o, links, count, i);
+  // Eight vectors hide the latency of an operation and fit the registers of every instruction set.
+  int64_t done = run_blocks<T, kVectorBytes, 8>(o, links, count, 0, n);
+  done = run_blocks<T, kVectorBytes, 1>(o, links, count, done, n);
+  done = run_blocks<T, kSmallVectorBytes, 1>(o, links, count, done, n);
+  run_blocks<T, sizeof(T), 1>(o, links, count, done, n);
 }
 
 }  // namespace

@@ -67,8 +67,8 @@ struct ChainLink {
   } operands[2];
 };
 
-/// Computes n elements of `out` through `count` links, the first of them a Start. `out` may be the very memory
-/// of a tile.
+/// Computes n elements of `out` through `count` links, the first of them a Start. `out` may be the very
+/// memory of a tile.
 using ChainKernel = void (*)(void* out, const ChainLink* links, int64_t count, int64_t n);
 
 /// What one instruction set offers. float16 and bfloat16 are storage only here: registers hold them as

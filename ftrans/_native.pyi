@@ -76,6 +76,10 @@ class Array:
     @property
     def dtype(self) -> Dtype: ...
     @property
+    def device(self) -> Device:
+        """The default device: memory is unified."""
+
+    @property
     def ndim(self) -> int: ...
     @property
     def size(self) -> int: ...

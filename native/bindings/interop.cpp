@@ -256,7 +256,9 @@ nb::object to_dlpack(nb::handle self, nb::handle stream, nb::handle max_version,
                      nb::handle copy) {
   if (!stream.is_none()) throw nb::value_error("__dlpack__: stream must be None for memory of the CPU");
   if (!device.is_none()) {
-    const auto [type, id] = nb::cast<std::pair<int, int>>(device);
+    nb::object kind = device[0];
+    if (nb::hasattr(kind, "value")) kind = kind.attr("value");  // a member of an enumeration
+    const int type = nb::cast<int>(kind), id = nb::cast<int>(nb::object(device[1]));
     if (type != kCpuDevice || id != 0) {
       PyErr_SetString(PyExc_BufferError,
                       "__dlpack__: the memory can only be exported to the CPU, dl_device=(1, 0)");

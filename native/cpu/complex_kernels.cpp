@@ -79,11 +79,13 @@ UNARY(Square, Mul::apply(z, z))
 
 C128 sign(C128 z) {
   const double size = std::hypot(z.real(), z.imag());
-  return size == 0 ? z : z / size;
+  return size == 0 ? C128(0) : z / size;
 }
 
 /// e^z − 1 = (e^x − 1)·cos y − 2 sin²(y/2) + i·e^x·sin y
 C128 expm1(C128 z) {
+  if (z.imag() == 0) return {std::expm1(z.real()) + 0.0, z.imag()};
+  if (!std::isfinite(z.real()) || !std::isfinite(z.imag())) return std::exp(z) - 1.0;
   const double half = std::sin(0.5 * z.imag());
   return {std::expm1(z.real()) * std::cos(z.imag()) - 2 * half * half,
           std::exp(z.real()) * std::sin(z.imag())};

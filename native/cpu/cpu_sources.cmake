@@ -48,6 +48,7 @@ endif()
 # ftrans_native_tests: every operation against scalar references, layouts and reductions.
 if(FTRANS_NATIVE_TESTS)
   add_executable(ftrans_native_tests
+    ${CMAKE_CURRENT_LIST_DIR}/../../tests/native/test_fused_chains.cpp
     ${CMAKE_CURRENT_LIST_DIR}/../../tests/native/test_fused_executor.cpp
     ${CMAKE_CURRENT_LIST_DIR}/../../tests/native/test_fused_integers.cpp
     ${CMAKE_CURRENT_LIST_DIR}/../../tests/native/test_fused_opcodes.cpp)

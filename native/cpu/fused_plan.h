@@ -49,7 +49,7 @@ struct PlanStep {
   int result;
   ChainOperation operation = ChainOperation::Start;  ///< as part of a chain; Start if it cannot be one
   ChainKernel chain = nullptr;
-  std::vector<PlanLink> links;  ///< of a chain, which has no other operands
+  std::vector<PlanLink> links = {};  ///< of a chain, which has no other operands
 
   bool is_load() const { return operand_count == 0 && !chain; }
 

@@ -108,7 +108,7 @@ T float_remainder(T a, T b) {
 template <class T>
 T float_floor_divide(T a, T b) {
   if (std::isinf(a)) return std::numeric_limits<T>::quiet_NaN();
-  if (b == 0) return a / b;
+  if (a == 0 || b == 0) return a / b;
   const T r = std::fmod(a, b);
   T quotient = (a - r) / b;  // an integer up to rounding
   if (std::isinf(b) && std::isfinite(a)) quotient = std::copysign(T{0}, a) * std::copysign(T{1}, b);

@@ -275,32 +275,33 @@ void TileEvaluator::apply(const PlanStep& step) {
 }
 
 void TileEvaluator::run_chain(const PlanStep& step) {
-  ChainLink* next = links_;
-  bool all_uniform = true;
   const bool is_float32 = plan_.values[step.result].dtype == Dtype::Float32;
+  ChainLink* next = links_;
+  bool uniform = true;  // so far
   for (const PlanLink& link : step.links) {
-    next->operation = link.operation;
-    next->reversed = link.reversed;
-    next->uniform = 0;
+    *next = {.operation = link.operation, .reversed = link.reversed, .uniform = 0, .operands = {}};
     for (int i = 0; i < 2 && link.operands[i] >= 0; ++i) {
       const TileValue& operand = values_[link.operands[i]];
-      if (operand.uniform) {
-        next->uniform |= 1 << i;
-        if (is_float32) {
-          next->operands[i].float32 = *reinterpret_cast<const float*>(operand.data);
-        } else {
-          next->operands[i].float64 = *reinterpret_cast<const double*>(operand.data);
-        }
-      } else {
+      if (!operand.uniform) {
         next->operands[i].tile = operand.data;
-        all_uniform = false;
+        continue;
+      }
+      next->uniform |= 1 << i;
+      if (is_float32) {
+        next->operands[i].float32 = *reinterpret_cast<const float*>(operand.data);
+      } else {
+        next->operands[i].float64 = *reinterpret_cast<const double*>(operand.data);
       }
     }
+    // One element for all goes to the right as in apply(): zeros of both signs show it.
+    const bool is_extremum = link.operation == ChainOperation::Max || link.operation == ChainOperation::Min;
+    if (is_extremum && uniform != (next->uniform == 1)) next->reversed = uniform;
+    uniform &= link.operands[0] < 0 || next->uniform == (link.operands[1] < 0 ? 0b01 : 0b11);
     ++next;
   }
-  char* out = all_uniform ? slot(plan_.values[step.result].slot) : destination(step.result);
-  step.chain(out, links_, next - links_, all_uniform ? 1 : tile_.count);
-  values_[step.result] = {out, all_uniform};
+  char* out = uniform ? slot(plan_.values[step.result].slot) : destination(step.result);
+  step.chain(out, links_, next - links_, uniform ? 1 : tile_.count);
+  values_[step.result] = {out, uniform};
 }
 
 void TileEvaluator::store(const PlanStore& store, int operand) {

@@ -128,8 +128,9 @@ void test_comparisons(Dtype dtype, const std::vector<T>& a, const std::vector<T>
   CHECK(clamps, label(Opcode::Clamp, dtype));
 }
 
-/// Floats and complex numbers; bools, integers, conversions and 16-bit floats.
+/// Floats and complex numbers; bools, integers, conversions and 16-bit floats; runs of arithmetic.
 void test_float_opcodes();
 void test_integer_opcodes();
+void test_chains();
 
 }  // namespace ftrans::testing

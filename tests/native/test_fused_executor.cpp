@@ -408,6 +408,7 @@ int main() {
   test_errors_and_text();
   test_float_opcodes();
   test_integer_opcodes();
+  test_chains();
   std::printf("%d failures\n", failures);
   return failures == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -133,9 +133,9 @@ struct Abs {
     return x < 0 ? Neg::apply(x) : x;
   }
 };
-struct Sign {  // keeps NaN and signed zeros
-  static float apply(float x) { return x > 0 || x < 0 ? float32::with_sign(1.0f, x) : x; }
-  static double apply(double x) { return x > 0 || x < 0 ? float64::with_sign(1.0, x) : x; }
+struct Sign {  // keeps NaN; the sign of either zero is 0
+  static float apply(float x) { return x > 0 || x < 0 ? float32::with_sign(1.0f, x) : x + 0.0f; }
+  static double apply(double x) { return x > 0 || x < 0 ? float64::with_sign(1.0, x) : x + 0.0; }
   template <class T>
   static T apply(T x) {
     return static_cast<T>((x > 0) - (x < 0));

@@ -53,7 +53,7 @@ class Block {
     ((*reinterpret_cast<Unaligned*>(out + i * kLanes) = vectors_[i]), ...);
   }
 
-  Vector vectors_[count];
+  Vector vectors_[count] = {};
 };
 
 constexpr auto kFirst = [](auto, auto x) { return x; };
@@ -97,12 +97,6 @@ void binary_link(B& block, const ChainLink& link, int64_t begin, F f) {
   }
 }
 
-/// A single element goes to the right, as in the separate kernels: zeros of both signs show the difference.
-template <class T, class B, class F>
-void extremum_link(B& block, const ChainLink& link, int64_t begin, F f) {
-  link.uniform ? block.update(f, element<T>(link, 0)) : binary_link<T>(block, link, begin, f);
-}
-
 template <class T, class B, class F>
 void product_link(B& block, const ChainLink& link, int64_t begin, F f) {
   switch (link.uniform) {
@@ -126,8 +120,8 @@ void run_links(B& block, T* out, const ChainLink* link, int64_t count, int64_t b
       case ChainOperation::Mul: binary_link<T>(block, *link, begin, kMul); break;
       case ChainOperation::Div: binary_link<T>(block, *link, begin, kDiv); break;
       case ChainOperation::SafeMul: binary_link<T>(block, *link, begin, kSafeMul); break;
-      case ChainOperation::Max: extremum_link<T>(block, *link, begin, kMax); break;
-      case ChainOperation::Min: extremum_link<T>(block, *link, begin, kMin); break;
+      case ChainOperation::Max: binary_link<T>(block, *link, begin, kMax); break;
+      case ChainOperation::Min: binary_link<T>(block, *link, begin, kMin); break;
       case ChainOperation::Neg: block.update(kNeg); break;
       case ChainOperation::Square: block.update(kSquare); break;
       case ChainOperation::AddProduct: product_link<T>(block, *link, begin, kAddProduct); break;

@@ -15,6 +15,10 @@ from benchmarks.peers import Peer
 
 Sampler = Callable[[], float]
 
+#: Seconds before each measurement. The threads of the one before (OpenBLAS's in NumPy and MLX most of all) go
+#: on spinning for some 30 ms, on the processors that the next library needs.
+SETTLE = 0.05
+
 
 @dataclass(frozen=True)
 class Workload:
@@ -137,5 +141,6 @@ def measure(workload: Workload, peers: dict[str, Peer]) -> Row:
     samples: dict[str, list[float]] = {name: [] for name in samplers}
     for _ in range(workload.repeats):
         for name, sample in samplers.items():
+            time.sleep(SETTLE)
             samples[name].append(sample())
     return Row(workload, {name: statistics.median(values) for name, values in samples.items()}, failures)

@@ -40,9 +40,7 @@ struct Program {
                .reduced_axes = {false}} {}
 
   int last() const { return static_cast<int>(kernel.body.size()) - 1; }
-  void add(Opcode opcode, int a, int b = -1) {
-    kernel.body.push_back(apply(opcode, kernel.inputs[0], a, b));
-  }
+  void add(Opcode opcode, int a, int b = -1) { kernel.body.push_back(apply(opcode, kernel.inputs[0], a, b)); }
 
   /// Stores the registers `stored_registers`; the last of them over input 0 if `in_place`.
   std::vector<std::vector<T>> run(const std::vector<int>& stored_registers, std::vector<T> a,
@@ -61,8 +59,8 @@ struct Program {
     return results;
   }
 
-  /// The chained kernel stores the last register (and `also`); the reference stores every register, which keeps
-  /// the instructions apart.
+  /// The chained kernel stores the last register (and `also`); the reference stores every register, which
+  /// keeps the instructions apart.
   void check(const std::vector<T>& a, const std::vector<T>& b, T scalar, int also = -1) {
     std::vector<int> all, chosen;
     for (int i = kLeaves; i <= last(); ++i) all.push_back(i);
@@ -72,8 +70,7 @@ struct Program {
     for (const bool in_place : {false, true}) {
       const auto results = run(chosen, a, b, scalar, in_place);
       bool good = true;
-      for (size_t i = 0; i < chosen.size(); ++i)
-        good &= identical(results[i], expected[chosen[i] - kLeaves]);
+      for (size_t i = 0; i < chosen.size(); ++i) good &= identical(results[i], expected[chosen[i] - kLeaves]);
       if (!good) {
         CHECK(good, std::string(in_place ? "in place, " : "") + std::to_string(a.size()) + " elements of\n" +
                         to_string(kernel));
@@ -142,7 +139,8 @@ void test_random_programs(Dtype dtype, const std::vector<T>& a, const std::vecto
     for (int i = 0; i < length; ++i) {
       const bool goes_on = random_bits() % 8 != 0;
       const int accumulator = goes_on ? program.last() : random_bits() % program.kernel.body.size();
-      const int operand = random_bits() % (random_bits() % 4 ? Program<T>::kLeaves : program.kernel.body.size());
+      const int operand =
+          random_bits() % (random_bits() % 4 ? Program<T>::kLeaves : program.kernel.body.size());
       const bool reversed = random_bits() % 2;
       if (random_bits() % 5 == 0) {
         program.add(pick(kUnary), accumulator);
@@ -174,7 +172,8 @@ void test_many_inputs(Dtype dtype) {
   }
   for (const auto& each : memory) operands.push_back({each.data(), {2}});
   for (int i = 0; i < kInputs; ++i) {
-    kernel.body.push_back(apply(Opcode::Add, dtype, i, i == 0 ? 1 : static_cast<int>(kernel.body.size()) - 1));
+    kernel.body.push_back(
+        apply(Opcode::Add, dtype, i, i == 0 ? 1 : static_cast<int>(kernel.body.size()) - 1));
   }
   kernel.outputs = {reduced(2 * kInputs - 1, Opcode::ReduceSum)};
   T sum = 0;

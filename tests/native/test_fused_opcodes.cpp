@@ -49,7 +49,7 @@ const std::vector<UnaryCase>& unary_cases() {
   static const std::vector<UnaryCase> cases = {
       {Opcode::Neg, [](L x) { return -x; }, 0, 0},
       {Opcode::Abs, [](L x) { return std::fabs(x); }, 0, 0},
-      {Opcode::Sign, [](L x) { return std::isnan(x) || x == 0 ? x : L((x > 0) - (x < 0)); }, 0, 0},
+      {Opcode::Sign, [](L x) { return std::isnan(x) ? x : L((x > 0) - (x < 0)); }, 0, 0},
       {Opcode::Floor, [](L x) { return std::floor(x); }, 0, 0},
       {Opcode::Ceil, [](L x) { return std::ceil(x); }, 0, 0},
       {Opcode::Round, [](L x) { return std::rint(x); }, 0, 0},

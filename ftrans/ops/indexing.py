@@ -77,10 +77,14 @@ class _Selection:
         self.step: list[int] = []
         region: list[int] = []
         points: list[tuple[int, Array]] = []
-        groups: list[int] = []  # the number of slices and new axes before each index
-        kept = 0
+        # Before each index: the slices, new axes and ellipses, which separate it, and the axes they leave.
+        groups: list[tuple[int, int]] = []
+        separators = kept = 0
         for entry in entries:
             axis = len(self.start)
+            separators += entry is None or entry is Ellipsis or isinstance(entry, slice)
+            if entry is Ellipsis:
+                continue
             if entry is None:
                 region.append(1)
                 kept += 1
@@ -100,13 +104,13 @@ class _Selection:
                 if not entry.of_new_axis:
                     self._take(0, extent, 1)
                 points.append((len(region), entry.along(axis, extent)))
-                groups.append(kept)
+                groups.append((separators, kept))
                 region.append(extent)
         self.region_shape = tuple(region)
         self.axes = tuple(axis for axis, _ in points)
         self.indices = _broadcast_indices([index for _, index in points])
         # NumPy: adjacent index arrays put their axes in their place, separated ones to the front.
-        self.position = groups[0] if groups and groups[0] == groups[-1] else 0
+        self.position = groups[0][1] if groups and groups[0] == groups[-1] else 0
         rest = tuple(extent for axis, extent in enumerate(region) if axis not in self.axes)
         inner = self.indices[0].shape if points else ()
         self.shape = rest[: self.position] + inner + rest[self.position :]
@@ -258,7 +262,10 @@ def _broadcast_indices(indices: list[Array]) -> list[Array]:
 
 
 def _expand(shape: tuple[int, ...], key: Any) -> list[Any]:
-    """A key as a list of slices, ints, None (new axes) and `_Index`, one for each axis and new axis."""
+    """A key as a list of slices, ints, None (new axes) and `_Index`, one for each axis and new axis.
+
+    An ellipsis that stands for no axis stays: it separates index arrays all the same.
+    """
     entries: list[Any] = []
     ellipsis_at = None
     consumed = 0
@@ -282,9 +289,10 @@ def _expand(shape: tuple[int, ...], key: Any) -> list[Any]:
         consumed += 1
     if consumed > len(shape):
         raise IndexError(f"too many indices: {consumed} for an array of {len(shape)} dimensions")
-    rest = [slice(None)] * (len(shape) - consumed)
-    at = len(entries) if ellipsis_at is None else ellipsis_at
-    return entries[:at] + rest + entries[at:]
+    rest: list[Any] = [slice(None)] * (len(shape) - consumed)
+    if ellipsis_at is None:
+        return entries + rest
+    return entries[:ellipsis_at] + (rest or [Ellipsis]) + entries[ellipsis_at:]
 
 
 def _expand_array(shape: tuple[int, ...], item: Any, axis: int) -> list[Any]:

@@ -244,3 +244,12 @@ def test_along_axis(axis):
 
 def test_iteration():
     assert [row.tolist() for row in ft.array([[1, 2], [3, 4]])] == [[1, 2], [3, 4]]
+
+
+@pytest.mark.parametrize(
+    "key",
+    [(None, 0, ..., 0, [0, 0]), (None, 0, 0, ..., [0, 0]), ([0, 1], ..., [1, 2], [0, 0]), (0, 0, 0, ...)],
+)
+def test_an_ellipsis_of_no_axes_separates_index_arrays(key):
+    values = np.arange(24.0).reshape(2, 3, 4)
+    np.testing.assert_array_equal(np.asarray(ft.array(values)[key]), values[key])

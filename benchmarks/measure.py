@@ -16,8 +16,9 @@ from benchmarks.peers import Peer
 Sampler = Callable[[], float]
 
 #: Seconds before each measurement. The threads of the one before (OpenBLAS's in NumPy and MLX most of all) go
-#: on spinning for some 30 ms, on the processors that the next library needs.
-SETTLE = 0.05
+#: on spinning for some 30 ms, on the processors that the next library needs. Not slept through: a virtual
+#: processor that is let go takes milliseconds to come back.
+SETTLE = 0.04
 
 
 @dataclass(frozen=True)
@@ -80,8 +81,15 @@ class Row:
         return self.target_ratio >= workload.target
 
 
+def settle() -> None:
+    """Keeps this thread busy until the others have gone to sleep."""
+    end = time.perf_counter() + SETTLE
+    while time.perf_counter() < end:
+        pass
+
+
 def warm(build: Callable[[Peer], Callable[[], Any]], number: int = 1) -> Callable[[Peer], Sampler]:
-    """A sampler of the mean time of `number` calls, the function built and called before.
+    """A sampler of the mean time of `number` calls, the function built and called just before.
 
     Args:
         build: given a peer, returns the function that is timed; it has to wait for its result by itself.
@@ -93,6 +101,7 @@ def warm(build: Callable[[Peer], Callable[[], Any]], number: int = 1) -> Callabl
         work()
 
         def sample() -> float:
+            work()  # the library's own threads wake up
             start = time.perf_counter()
             for _ in range(number):
                 work()
@@ -141,6 +150,6 @@ def measure(workload: Workload, peers: dict[str, Peer]) -> Row:
     samples: dict[str, list[float]] = {name: [] for name in samplers}
     for _ in range(workload.repeats):
         for name, sample in samplers.items():
-            time.sleep(SETTLE)
+            settle()
             samples[name].append(sample())
     return Row(workload, {name: statistics.median(values) for name, values in samples.items()}, failures)

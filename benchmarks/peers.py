@@ -62,7 +62,7 @@ def load_ftrans(x64: bool) -> Peer:
     ft = importlib.import_module("ftrans")
     return Peer(
         "ftrans",
-        getattr(ft, "__version__", "?"),
+        ft.__version__,
         ft,
         ft.array,
         ft.eval,

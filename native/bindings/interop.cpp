@@ -127,6 +127,14 @@ Dtype dtype_from_dlpack(nb::dlpack::dtype type) {
 
 using ForeignArray = nb::ndarray<nb::ro, nb::device::cpu>;
 
+/// A row-major value of its own with the elements of strided memory.
+Ref<Value> copy_of(const TensorView& source, const Dims& shape) {
+  Ref<Value> target = Value::allocate(source.dtype, shape);
+  const TensorView to = target->view();
+  if (target->size > 0) cpu::step_kernel(Opcode::Copy)({&source, 1, &to, 1, nullptr, 0});
+  return target;
+}
+
 /// Looks at foreign memory where its alignment allows; otherwise, or if asked, copies it.
 nb::object from_memory(const ForeignArray& source, Dtype dtype, bool copy) {
   Dims shape(static_cast<int>(source.ndim())), strides(static_cast<int>(source.ndim()));
@@ -138,12 +146,9 @@ nb::object from_memory(const ForeignArray& source, Dtype dtype, bool copy) {
   const bool aligned =
       reinterpret_cast<uintptr_t>(source.data()) % static_cast<uintptr_t>(itemsize(dtype)) == 0;
   if (copy || !aligned || value->size == 0) {
-    Ref<Value> target = Value::allocate(dtype, shape);
-    TensorView from{const_cast<void*>(source.data()), dtype, shape.size(), shape.data(), strides.data()};
-    TensorView to = target->view();
-    cpu::StepArguments arguments{&from, 1, &to, 1, nullptr, 0};
-    if (value->size > 0) cpu::step_kernel(Opcode::Copy)(arguments);
-    return nb::steal(new_array(std::move(target)));
+    const TensorView memory{const_cast<void*>(source.data()), dtype, shape.size(), shape.data(),
+                            strides.data()};
+    return nb::steal(new_array(copy_of(memory, shape)));
   }
   auto* owner = new ForeignArray(source);
   Ref<Buffer> buffer =
@@ -267,13 +272,7 @@ nb::object to_dlpack(nb::handle self, nb::handle stream, nb::handle max_version,
   }
   Ref<Value> value = ready_value(self.ptr(), "__dlpack__()");
   const bool copies = !copy.is_none() && nb::cast<bool>(copy);
-  if (copies) {
-    Ref<Value> target = Value::allocate(value->dtype, value->shape);
-    TensorView from = value->view(), to = target->view();
-    cpu::StepArguments arguments{&from, 1, &to, 1, nullptr, 0};
-    if (value->size > 0) cpu::step_kernel(Opcode::Copy)(arguments);
-    value = std::move(target);
-  }
+  if (copies) value = copy_of(value->view(), value->shape);
   const bool versioned = !max_version.is_none() && nb::cast<std::pair<int, int>>(max_version).first >= 1;
   if (versioned) {
     return export_capsule<DLManagedTensorVersioned>(std::move(value), "dltensor_versioned",

@@ -55,16 +55,6 @@ class Ref {
   T& operator*() const { return *pointer_; }
   explicit operator bool() const { return pointer_ != nullptr; }
 
-  /// Gives the reference up without releasing it.
-  T* detach() { return std::exchange(pointer_, nullptr); }
-
-  /// Takes over a reference that the caller owns.
-  static Ref adopt(T* pointer) {
-    Ref result;
-    result.pointer_ = pointer;
-    return result;
-  }
-
  private:
   T* pointer_ = nullptr;
 };

@@ -116,8 +116,7 @@ bool view_layout(Opcode opcode, const Dims& parameters, const Dims& shape, const
 /// Whether a pending graph ends here that is long enough, or makes enough bytes, to be run by itself.
 bool should_flush(const Value& value);
 
-/// Reads or writes one element.
-double scalar_as_double(Dtype dtype, const ScalarStorage& storage);
+/// A number as one element.
 ScalarStorage scalar_from_double(Dtype dtype, double value);
 ScalarStorage scalar_from_int64(Dtype dtype, int64_t value);
 

@@ -50,8 +50,10 @@ from .core.pytree import register_dataclass, register_pytree_node, tree_map
 from .core.tracing import eval_jaxpr
 from .ops import *  # noqa: F403  (all the array functions, which ops.__all__ lists)
 from .runtime import async_eval, device_info, eval, is_available, stream
+from .transforms import checkpoint_policies
 from .transforms.autodiff import grad, jvp, linearize, stop_gradient, value_and_grad, vjp
 from .transforms.batching import vmap
+from .transforms.checkpoint import checkpoint, checkpoint_name, remat, saved_residuals
 from .transforms.custom import custom_jvp, custom_vjp
 from .transforms.jacobian import hessian, jacfwd, jacrev
 from .transforms.jit import jit, make_jaxpr
@@ -71,6 +73,9 @@ __all__ = [
     "async_eval",
     "bfloat16",
     "bool_",
+    "checkpoint",
+    "checkpoint_name",
+    "checkpoint_policies",
     "clear_cache",
     "complex128",
     "complex64",
@@ -108,7 +113,9 @@ __all__ = [
     "random",
     "register_dataclass",
     "register_pytree_node",
+    "remat",
     "reset_peak_memory",
+    "saved_residuals",
     "set_cache_limit",
     "set_default_device",
     "set_default_stream",

@@ -32,7 +32,12 @@ _with_vjp.defvjp(
 )
 
 #: A function of two arrays to which the primitive is applied, by the primitive's name.
-CALLS = {"jit": ft.jit(_body), "custom_jvp": _with_jvp, "custom_vjp": _with_vjp}
+CALLS = {
+    "jit": ft.jit(_body),
+    "checkpoint": ft.checkpoint(_body),
+    "custom_jvp": _with_jvp,
+    "custom_vjp": _with_vjp,
+}
 
 _OPERANDS = (np.array([0.4, -1.1, 0.8]), np.array([1.5, 0.3, -0.7]))
 

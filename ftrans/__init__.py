@@ -54,14 +54,20 @@ from .transforms import checkpoint_policies
 from .transforms.autodiff import grad, jvp, linearize, stop_gradient, value_and_grad, vjp
 from .transforms.batching import vmap
 from .transforms.checkpoint import checkpoint, checkpoint_name, remat, saved_residuals
-from .transforms.custom import custom_jvp, custom_vjp
+from .transforms.custom_function import SymbolicZero
+from .transforms.custom_jvp import custom_jvp
+from .transforms.custom_vjp import CustomVJPPrimal, custom_vjp
 from .transforms.jacobian import hessian, jacfwd, jacrev
 from .transforms.jit import jit, make_jaxpr
+from .transforms.linear import linear_transpose
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Array",
+    "CustomVJPPrimal",
+    "SymbolicZero",
+    "linear_transpose",
     "ClosedJaxpr",
     "ConcretizationError",
     "Device",

@@ -40,7 +40,7 @@ def partition(
     closed: ClosedJaxpr,
     unknown_in: Sequence[bool],
     unknown_out: Sequence[bool],
-    recompute: Recompute = lambda equation: False,
+    recompute: Recompute | None = None,
 ) -> Partition:
     """Split a jaxpr by what depends on the unknown inputs; outputs are known or unknown as told.
 
@@ -64,7 +64,7 @@ def partition(
         is_free = all(v in free for v in inputs)
         if is_free:
             free.update(equation.outputs)
-        if is_free or recompute(equation):
+        if is_free or (recompute is not None and recompute(equation)):
             unknown_side.append(equation)
     outs = list(zip(jaxpr.outvars, unknown_out, strict=True))
     unknown_outs = [v for v, u in outs if u]
@@ -109,12 +109,8 @@ class Joint(NamedTuple):
 Rematerialization = Callable[[Jaxpr], Recompute]
 
 
-def _keep_all(jaxpr: Jaxpr) -> Recompute:
-    return lambda equation: False
-
-
 def joint_derivative(
-    mode: str, closed: ClosedJaxpr, needed: Sequence[bool], rematerialization: Rematerialization = _keep_all
+    mode: str, closed: ClosedJaxpr, needed: Sequence[bool], rematerialization: Rematerialization | None = None
 ) -> Joint:
     """The forward and backward (``mode="vjp"``) or tangent (``"jvp"``) jaxprs of `closed`, cached in it.
 
@@ -128,7 +124,7 @@ def joint_derivative(
 
 
 def _joint_derivative(
-    mode: str, closed: ClosedJaxpr, needed: Sequence[bool], rematerialization: Rematerialization
+    mode: str, closed: ClosedJaxpr, needed: Sequence[bool], rematerialization: Rematerialization | None
 ) -> Joint:
     n_in, n_out = len(closed.in_avals), len(closed.out_avals)
     present: list[bool] = []
@@ -158,7 +154,8 @@ def _joint_derivative(
     traced = trace_to_jaxpr(joint, [*closed.in_avals, *(a.strong() for a in differentiated)], mode)
     unknown_in = [False] * n_in + [True] * len(differentiated)
     unknown_out = [False] * n_out + [True] * sum(present)
-    return Joint(partition(traced, unknown_in, unknown_out, rematerialization(traced.jaxpr)), present)
+    recompute = None if rematerialization is None else rematerialization(traced.jaxpr)
+    return Joint(partition(traced, unknown_in, unknown_out, recompute), present)
 
 
 def call_linked_forward(
@@ -167,7 +164,7 @@ def call_linked_forward(
     primals: Sequence[Array],
     needed: Sequence[bool],
     closed: ClosedJaxpr,
-    rematerialization: Rematerialization = _keep_all,
+    rematerialization: Rematerialization | None = None,
     barrier: bool = False,
 ) -> tuple[list[Array], Callable]:
     """The `linked_forward` of a primitive that calls `closed` once: the outputs, and the derivative rule.

@@ -55,11 +55,14 @@ from .transforms.autodiff import grad, jvp, linearize, stop_gradient, value_and_
 from .transforms.batching import vmap
 from .transforms.checkpoint import checkpoint, checkpoint_name, remat, saved_residuals
 from .transforms.custom_function import SymbolicZero
+from .transforms.custom_gradient import closure_convert, custom_gradient
 from .transforms.custom_jvp import custom_jvp
 from .transforms.custom_vjp import CustomVJPPrimal, custom_vjp
-from .transforms.jacobian import hessian, jacfwd, jacrev
+from .transforms.custom_vmap import custom_vmap
+from .transforms.jacobian import hessian, hvp, jacfwd, jacrev
 from .transforms.jit import jit, make_jaxpr
 from .transforms.linear import linear_transpose
+from .transforms.vectorize import vectorize
 
 __version__ = "0.1.0"
 
@@ -83,11 +86,14 @@ __all__ = [
     "checkpoint_name",
     "checkpoint_policies",
     "clear_cache",
+    "closure_convert",
     "complex128",
     "complex64",
     "cpu",
+    "custom_gradient",
     "custom_jvp",
     "custom_vjp",
+    "custom_vmap",
     "default_device",
     "default_stream",
     "device_info",
@@ -103,6 +109,7 @@ __all__ = [
     "gpu",
     "grad",
     "hessian",
+    "hvp",
     "int16",
     "int32",
     "int64",
@@ -136,6 +143,7 @@ __all__ = [
     "uint8",
     "value_and_grad",
     "vjp",
+    "vectorize",
     "vmap",
     *ops.__all__,
 ]

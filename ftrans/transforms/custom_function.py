@@ -86,6 +86,8 @@ class CustomFunction:
     _transformation: str
     _definition: str
     _primitive: CallPrimitive
+    #: Whether a linked trace does not do with the rule alone.
+    _needs_jaxpr = False
     #: The user's rule, once `_definition` has set it.
     _rule: Any = None
 
@@ -114,7 +116,7 @@ class CustomFunction:
         traces = [x._trace for x in arrays if x._trace is not None]
         if not traces:
             outs = call.primal(*arrays)
-        elif max(traces, key=lambda t: t.level).is_abstract:
+        elif self._needs_jaxpr or max(traces, key=lambda t: t.level).is_abstract:
             sources = argument_sources(self._fun, structure)
             traced = trace_to_jaxpr(call.primal, [x.aval for x in arrays], self._transformation, sources)
             closed, captured = hoist_tracers(traced)
@@ -166,6 +168,12 @@ class Call:
         """The structure of the output, once the function or its rule has run."""
         assert self._out is not None
         return self._out[0]
+
+    @property
+    def out_avals(self) -> list[ShapedArray]:
+        """The avals of the leaves of the output, once the function or its rule has run."""
+        assert self._out is not None
+        return self._out[1]
 
     @property
     def nondiff_args(self) -> list[Any]:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import repeat
 from typing import Any
 
+import numpy as np
+
 from .._native import Array
 from ..core.avals import ShapedArray
 from ..core.call import CallPrimitive
@@ -113,8 +115,15 @@ def check_linear(closed: ClosedJaxpr, message: str) -> None:
     inputs = [_LINEAR if aval.is_inexact else _ZERO for aval in closed.in_avals]
     outs = _follow(closed, inputs, message)
     for i, (out, aval) in enumerate(zip(outs, closed.out_avals, strict=True)):
-        if out is _CONSTANT and aval.is_inexact:
+        if out is _CONSTANT and aval.is_inexact and not _is_zero_constant(closed, i):
             raise TypeError(f"{message}, but output {i} is a constant that is not zero")
+
+
+def _is_zero_constant(closed: ClosedJaxpr, i: int) -> bool:
+    """Whether output i is a concrete closed-over array of zeros."""
+    constants: dict[Atom, Array] = dict(zip(closed.jaxpr.constvars, closed.consts, strict=True))
+    x = constants.get(closed.jaxpr.outvars[i])
+    return x is not None and x._trace is None and not np.any(np.asarray(x))
 
 
 # What is known of a value: it is linear in the inputs, or the constant zero, or another constant.

@@ -59,6 +59,7 @@ from .transforms.custom_gradient import closure_convert, custom_gradient
 from .transforms.custom_jvp import custom_jvp
 from .transforms.custom_vjp import CustomVJPPrimal, custom_vjp
 from .transforms.custom_vmap import custom_vmap
+from .transforms.implicit import custom_linear_solve, custom_root, fixed_point
 from .transforms.jacobian import hessian, hvp, jacfwd, jacrev
 from .transforms.jit import jit, make_jaxpr
 from .transforms.linear import linear_transpose
@@ -92,6 +93,8 @@ __all__ = [
     "cpu",
     "custom_gradient",
     "custom_jvp",
+    "custom_linear_solve",
+    "custom_root",
     "custom_vjp",
     "custom_vmap",
     "default_device",
@@ -99,6 +102,7 @@ __all__ = [
     "device_info",
     "eval",
     "eval_jaxpr",
+    "fixed_point",
     "float16",
     "float32",
     "float64",

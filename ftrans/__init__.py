@@ -5,7 +5,7 @@ from pkgutil import extend_path
 # In a checkout this folder hides the installed package, which has the native module.
 __path__ = extend_path(__path__, __name__)
 
-from . import nn, ops, random
+from . import nn, ops, random, testing
 from ._native import (
     Array,
     Device,
@@ -43,6 +43,7 @@ from ._native import (
     uint32,
     uint64,
 )
+from .checking import check
 from .core.avals import ShapedArray
 from .core.errors import ConcretizationError, LeakedTracerError
 from .core.jaxpr import ClosedJaxpr, Jaxpr
@@ -83,6 +84,7 @@ __all__ = [
     "async_eval",
     "bfloat16",
     "bool_",
+    "check",
     "checkpoint",
     "checkpoint_name",
     "checkpoint_policies",
@@ -140,6 +142,7 @@ __all__ = [
     "stop_gradient",
     "stream",
     "synchronize",
+    "testing",
     "tree_map",
     "uint16",
     "uint32",

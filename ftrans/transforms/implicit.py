@@ -346,10 +346,10 @@ def _iterate(
         change = residual(x)
         x = [add_p.bind(a, c) for a, c in zip(x, change, strict=True)]
         size, scale = _largest(change), max(1.0, _largest(x))
-        if size <= tol * scale:
-            return x
         if not np.isfinite(size):
             break
+        if size <= tol * scale:
+            return x
     raise RuntimeError(
         f"fixed_point: no convergence within {max_iterations} iterations (the last one changed the unknowns "
         f"by {size:.3g}, tol is {tol:.3g}); the function must be a contraction near its fixed point"

@@ -52,26 +52,48 @@ from .ops import *  # noqa: F403  (all the array functions, which ops.__all__ li
 from .runtime import async_eval, device_info, eval, is_available, stream
 from .transforms.autodiff import grad, jvp, linearize, stop_gradient, value_and_grad, vjp
 from .transforms.batching import vmap
+from .transforms.collectives import (
+    all_gather,
+    all_to_all,
+    axis_index,
+    axis_size,
+    pmax,
+    pmean,
+    pmin,
+    ppermute,
+    psum,
+)
 from .transforms.custom import custom_jvp, custom_vjp
 from .transforms.jacobian import hessian, jacfwd, jacrev
-from .transforms.jit import jit, make_jaxpr
+from .transforms.jit import disable_jit, jit, make_jaxpr
+from .transforms.stages import Compiled, Lowered
+
+#: Another name of `jit`.
+compile = jit
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Array",
     "ClosedJaxpr",
+    "Compiled",
     "ConcretizationError",
     "Device",
     "Dtype",
     "Jaxpr",
     "LeakedTracerError",
+    "Lowered",
     "ShapedArray",
     "Stream",
+    "all_gather",
+    "all_to_all",
     "async_eval",
+    "axis_index",
+    "axis_size",
     "bfloat16",
     "bool_",
     "clear_cache",
+    "compile",
     "complex128",
     "complex64",
     "cpu",
@@ -80,6 +102,7 @@ __all__ = [
     "default_device",
     "default_stream",
     "device_info",
+    "disable_jit",
     "eval",
     "eval_jaxpr",
     "float16",
@@ -105,6 +128,11 @@ __all__ = [
     "make_jaxpr",
     "new_stream",
     "nn",
+    "pmax",
+    "pmean",
+    "pmin",
+    "ppermute",
+    "psum",
     "random",
     "register_dataclass",
     "register_pytree_node",

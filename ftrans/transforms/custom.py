@@ -25,7 +25,7 @@ from ..primitives.layout import batch_first, move_axis, reduce_sum, zeros_like
 from .arguments import argument_arrays, argument_sources, check_callable, output_arrays
 from .batching import Dim, eval_batched, removed_axis
 from .derivative import record
-from .jit import hoist_tracers
+from .traced_function import hoist_tracers
 
 Flat = Sequence[Array]
 

@@ -91,8 +91,8 @@ class Trace(ABC):
         return LeakedTracerError(
             f"an array {x.aval} traced by {self.transformation} was used after {self.transformation} had "
             f"ended (at {format_source(user_source())}). It was made by {format_source(x._variable.source)}, "
-            "and left the function through a side effect: a global, an attribute, a closure or a list. Return it from "
-            "the transformed function instead (has_aux=True lets grad, vjp and jvp return more than what is "
+            "and left the function through a side effect: a global, an attribute, a closure or a list. Return it "
+            "from the transformed function instead (has_aux=True lets grad, vjp and jvp return more than what is "
             "differentiated)."
         )
 

@@ -126,7 +126,7 @@ class Jitted:
         """Trace the function for arguments like these, without running it.
 
         Args:
-            *args, **kwargs: as in a call; in place of an array, anything with a `shape` and a `dtype` will do.
+            *args, **kwargs: as in a call; anything with a `shape` and a `dtype` will do for an array.
 
         Raises:
             TypeError: as a call; or the function closes over an array of an outer transformation, which a

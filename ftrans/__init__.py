@@ -65,6 +65,7 @@ from .transforms.collectives import (
 )
 from .transforms.custom import custom_jvp, custom_vjp
 from .transforms.jacobian import hessian, jacfwd, jacrev
+from .transforms.jet import jet
 from .transforms.jit import disable_jit, jit, make_jaxpr
 from .transforms.stages import Compiled, Lowered
 
@@ -122,6 +123,7 @@ __all__ = [
     "is_available",
     "jacfwd",
     "jacrev",
+    "jet",
     "jit",
     "jvp",
     "linearize",

@@ -88,12 +88,13 @@ class Trace(ABC):
 
     def misuse(self, x: Array) -> RuntimeError:
         """The error for using an array of this trace after its end."""
+        name = self.transformation
         return LeakedTracerError(
-            f"an array {x.aval} traced by {self.transformation} was used after {self.transformation} had "
-            f"ended (at {format_source(user_source())}). It was made by {format_source(x._variable.source)}, "
-            "and left the function through a side effect: a global, an attribute, a closure or a list. Return it "
-            "from the transformed function instead (has_aux=True lets grad, vjp and jvp return more than what is "
-            "differentiated)."
+            f"an array {x.aval} traced by {name} was used after {name} had ended "
+            f"(at {format_source(user_source())}). It was made by {format_source(x._variable.source)}, and "
+            "left the function through a side effect: a global, an attribute, a closure or a list. Return "
+            "it from the transformed function instead (has_aux=True lets grad, vjp and jvp return more than "
+            "what is differentiated)."
         )
 
 

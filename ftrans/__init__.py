@@ -48,6 +48,7 @@ from .core.errors import ConcretizationError, LeakedTracerError
 from .core.jaxpr import ClosedJaxpr, Jaxpr
 from .core.pytree import register_dataclass, register_pytree_node, tree_map
 from .core.tracing import eval_jaxpr
+from .exporting import Exported, export
 from .ops import *  # noqa: F403  (all the array functions, which ops.__all__ lists)
 from .runtime import async_eval, device_info, eval, is_available, stream
 from .transforms.autodiff import grad, jvp, linearize, stop_gradient, value_and_grad, vjp
@@ -81,6 +82,7 @@ __all__ = [
     "ConcretizationError",
     "Device",
     "Dtype",
+    "Exported",
     "Jaxpr",
     "LeakedTracerError",
     "Lowered",
@@ -106,6 +108,7 @@ __all__ = [
     "disable_jit",
     "eval",
     "eval_jaxpr",
+    "export",
     "float16",
     "float32",
     "float64",

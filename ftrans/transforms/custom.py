@@ -30,7 +30,7 @@ from .traced_function import hoist_tracers
 Flat = Sequence[Array]
 
 
-class _JvpRules(NamedTuple):
+class JvpRules(NamedTuple):
     """A function on flat arrays and its forward-mode rule.
 
     primal(*inputs) → outputs; jvp(inputs, tangents) → (outputs, tangents).
@@ -43,7 +43,7 @@ class _JvpRules(NamedTuple):
     def __repr__(self) -> str:
         return self.name
 
-    def batched(self, dims: Sequence[Dim], size: int) -> _JvpRules:
+    def batched(self, dims: Sequence[Dim], size: int) -> JvpRules:
         """The rules of the function vectorised over `dims` of its inputs and 0 of its outputs."""
 
         def primal(*args: Array) -> list[Array]:
@@ -58,10 +58,10 @@ class _JvpRules(NamedTuple):
             half = len(results) // 2
             return results[:half], results[half:]
 
-        return _JvpRules(self.name, primal, jvp)
+        return JvpRules(self.name, primal, jvp)
 
 
-class _VjpRules(NamedTuple):
+class VjpRules(NamedTuple):
     """A function on flat arrays and its reverse-mode rule.
 
     primal(*inputs) → outputs; fwd(*inputs) → (outputs, residuals); bwd(residuals, cotangents) → cotangents,
@@ -76,7 +76,7 @@ class _VjpRules(NamedTuple):
     def __repr__(self) -> str:
         return self.name
 
-    def batched(self, dims: Sequence[Dim], size: int) -> _VjpRules:
+    def batched(self, dims: Sequence[Dim], size: int) -> VjpRules:
         """The rules of the function vectorised over `dims` of its inputs and 0 of its outputs."""
 
         def primal(*args: Array) -> list[Array]:
@@ -109,7 +109,7 @@ class _VjpRules(NamedTuple):
                 for p, d in zip(present, dims, strict=True)
             ]
 
-        return _VjpRules(self.name, primal, fwd, bwd)
+        return VjpRules(self.name, primal, fwd, bwd)
 
 
 def _batched(fun: Callable[..., list[Array]], args: Flat, dims: Sequence[Dim], size: int) -> list[Array]:
@@ -131,7 +131,7 @@ def _custom_jvp_linked_forward(
     needed: Sequence[bool],
     *,
     jaxpr: ClosedJaxpr | None,
-    rules: _JvpRules,
+    rules: JvpRules,
     captured: int,
 ) -> tuple[list[Array], Callable]:
     _check_captured(rules, needed, captured)
@@ -156,7 +156,7 @@ def _custom_vjp_linked_forward(
     needed: Sequence[bool],
     *,
     jaxpr: ClosedJaxpr | None,
-    rules: _VjpRules,
+    rules: VjpRules,
     captured: int,
 ) -> tuple[list[Array], Callable]:
     _check_captured(rules, needed, captured)
@@ -180,7 +180,7 @@ def _custom_vjp_linked_forward(
     return outs, vjp_rule
 
 
-def _check_captured(rules: _JvpRules | _VjpRules, needed: Sequence[bool], captured: int) -> None:
+def _check_captured(rules: JvpRules | VjpRules, needed: Sequence[bool], captured: int) -> None:
     if any(needed[:captured]):
         raise TypeError(
             f"{rules.name} closes over an array that is being differentiated, "
@@ -195,7 +195,7 @@ def _make_batch(primitive: Callable[[], CallPrimitive]) -> Callable:
         size: int,
         *,
         jaxpr: ClosedJaxpr,
-        rules: _JvpRules | _VjpRules,
+        rules: JvpRules | VjpRules,
         captured: int,
     ) -> tuple[list[Array], list[Dim]]:
         def batched_primal(*args: Array) -> list[Array]:
@@ -273,7 +273,7 @@ class _CustomFunction:
             )
         return bound.args
 
-    def _rules(self, call: _Call) -> _JvpRules | _VjpRules:
+    def _rules(self, call: _Call) -> JvpRules | VjpRules:
         raise NotImplementedError
 
 
@@ -347,7 +347,7 @@ class custom_jvp(_CustomFunction):
         self._rule = jvp
         return jvp
 
-    def _rules(self, call: _Call) -> _JvpRules:
+    def _rules(self, call: _Call) -> JvpRules:
         def jvp(primals: Flat, tangents: Flat) -> tuple[list[Array], list[Array]]:
             result = self._rule(*call.nondiff_args, call.diff_args(primals), call.diff_args(tangents))
             if not (isinstance(result, (tuple, list)) and len(result) == 2):
@@ -368,7 +368,7 @@ class custom_jvp(_CustomFunction):
                 _check_like("custom_jvp", f"{name} of the rule of {function_name(self._fun)}", t, y.aval)
             return outs, out_tangents
 
-        return _JvpRules(function_name(self._fun), call.primal, jvp)
+        return JvpRules(function_name(self._fun), call.primal, jvp)
 
 
 class custom_vjp(_CustomFunction):
@@ -407,7 +407,7 @@ class custom_vjp(_CustomFunction):
         """
         self._rule = fwd, bwd
 
-    def _rules(self, call: _Call) -> _VjpRules:
+    def _rules(self, call: _Call) -> VjpRules:
         name = function_name(self._fun)
         user_fwd, user_bwd = self._rule
         residual_structure: PyTreeSpec
@@ -438,7 +438,7 @@ class custom_vjp(_CustomFunction):
             )
             return self._gradients(call, result, in_avals)
 
-        return _VjpRules(name, call.primal, fwd, bwd)
+        return VjpRules(name, call.primal, fwd, bwd)
 
     def _gradients(self, call: _Call, result: Any, in_avals: Sequence[ShapedArray]) -> list[Array | None]:
         name = function_name(self._fun)

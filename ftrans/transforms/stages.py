@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from optree import PyTreeSpec
+
 from ..core.jaxpr import ClosedJaxpr
 from ..core.pytree import flatten, unflatten
 from ..core.source import function_name
@@ -37,6 +39,16 @@ class Lowered:
     def out_avals(self) -> Any:
         """The tree of the outputs' avals."""
         return unflatten(self._traced.out_structure, self.jaxpr.out_avals)
+
+    @property
+    def in_structure(self) -> PyTreeSpec:
+        """The structure of the dynamic arguments, ``(args, kwargs)``."""
+        return self._signature.structure
+
+    @property
+    def out_structure(self) -> PyTreeSpec:
+        """The structure of the output."""
+        return self._traced.out_structure
 
     def as_text(self) -> str:
         """The jaxpr."""

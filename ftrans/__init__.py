@@ -49,12 +49,24 @@ from .core.errors import ConcretizationError, LeakedTracerError
 from .core.jaxpr import ClosedJaxpr, Jaxpr
 from .core.pytree import register_dataclass, register_pytree_node, tree_map
 from .core.tracing import eval_jaxpr
+from .exporting import Exported, export
 from .ops import *  # noqa: F403  (all the array functions, which ops.__all__ lists)
 from .runtime import async_eval, device_info, eval, is_available, stream
 from .transforms import checkpoint_policies
 from .transforms.autodiff import grad, jvp, linearize, stop_gradient, value_and_grad, vjp
 from .transforms.batching import vmap
 from .transforms.checkpoint import checkpoint, checkpoint_name, remat, saved_residuals
+from .transforms.collectives import (
+    all_gather,
+    all_to_all,
+    axis_index,
+    axis_size,
+    pmax,
+    pmean,
+    pmin,
+    ppermute,
+    psum,
+)
 from .transforms.custom_function import SymbolicZero
 from .transforms.custom_gradient import closure_convert, custom_gradient
 from .transforms.custom_jvp import custom_jvp
@@ -62,9 +74,14 @@ from .transforms.custom_vjp import CustomVJPPrimal, custom_vjp
 from .transforms.custom_vmap import custom_vmap
 from .transforms.implicit import custom_linear_solve, custom_root, fixed_point
 from .transforms.jacobian import hessian, hvp, jacfwd, jacrev
-from .transforms.jit import jit, make_jaxpr
+from .transforms.jet import jet
+from .transforms.jit import disable_jit, jit, make_jaxpr
 from .transforms.linear import linear_transpose
+from .transforms.stages import Compiled, Lowered
 from .transforms.vectorize import vectorize
+
+#: Another name of `jit`.
+compile = jit
 
 __version__ = "0.1.0"
 
@@ -74,14 +91,21 @@ __all__ = [
     "SymbolicZero",
     "linear_transpose",
     "ClosedJaxpr",
+    "Compiled",
     "ConcretizationError",
     "Device",
     "Dtype",
+    "Exported",
     "Jaxpr",
     "LeakedTracerError",
+    "Lowered",
     "ShapedArray",
     "Stream",
+    "all_gather",
+    "all_to_all",
     "async_eval",
+    "axis_index",
+    "axis_size",
     "bfloat16",
     "bool_",
     "check",
@@ -90,6 +114,7 @@ __all__ = [
     "checkpoint_policies",
     "clear_cache",
     "closure_convert",
+    "compile",
     "complex128",
     "complex64",
     "cpu",
@@ -102,9 +127,11 @@ __all__ = [
     "default_device",
     "default_stream",
     "device_info",
+    "disable_jit",
     "eval",
     "eval_jaxpr",
     "fixed_point",
+    "export",
     "float16",
     "float32",
     "float64",
@@ -123,12 +150,18 @@ __all__ = [
     "is_available",
     "jacfwd",
     "jacrev",
+    "jet",
     "jit",
     "jvp",
     "linearize",
     "make_jaxpr",
     "new_stream",
     "nn",
+    "pmax",
+    "pmean",
+    "pmin",
+    "ppermute",
+    "psum",
     "random",
     "register_dataclass",
     "register_pytree_node",

@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from . import _native
-from ._native import Array
+from ._native import Array, Program
 from .core.call import CallPrimitive
 from .core.jaxpr import ClosedJaxpr
 from .core.primitive import Primitive
 from .core.tracing import eval_jaxpr
 
-Program = Callable[[Sequence[Array]], list[Array]]
 
+def compiled(closed: ClosedJaxpr, donated: tuple[int, ...] = ()) -> Program:
+    """The native program of a jaxpr whose constants are concrete; made once, and cached in it.
 
-def compiled(closed: ClosedJaxpr) -> Program:
-    """The native program of a jaxpr whose constants are concrete; made once, and cached in it."""
-    program = closed.derived.get("program")
+    It may write over the memory of the `donated` inputs that nobody else refers to.
+    """
+    key = ("program", donated)
+    program = closed.derived.get(key)
     if program is None:
-        program = closed.derived["program"] = _compile(closed)
+        program = closed.derived[key] = _compile(closed, donated)
     return program
 
 
-def _compile(closed: ClosedJaxpr) -> Program:
+def _compile(closed: ClosedJaxpr, donated: tuple[int, ...]) -> Program:
     placeholders = [_native.placeholder(aval) for aval in closed.in_avals]
-    return _native.compile(placeholders, _evaluate(closed, placeholders))
+    return _native.compile(placeholders, _evaluate(closed, placeholders), donated)
 
 
 def _evaluate(closed: ClosedJaxpr, operands: Sequence[Array]) -> list[Array]:

@@ -86,6 +86,17 @@ class Trace(ABC):
         """Using an array of this trace raises from now on."""
         self.active = False
 
+    def misuse(self, x: Array) -> RuntimeError:
+        """The error for using an array of this trace after its end."""
+        name = self.transformation
+        return LeakedTracerError(
+            f"an array {x.aval} traced by {name} was used after {name} had ended "
+            f"(at {format_source(user_source())}). It was made by {format_source(x._variable.source)}, and "
+            "left the function through a side effect: a global, an attribute, a closure or a list. Return "
+            "it from the transformed function instead (has_aux=True lets grad, vjp and jvp return more than "
+            "what is differentiated)."
+        )
+
 
 class AbstractTrace(Trace):
     """A trace whose arrays have no values; it records the equations of a jaxpr."""
@@ -104,7 +115,7 @@ class AbstractTrace(Trace):
 
     def record(self, primitive: Primitive, operands: Sequence[Array], parameters: dict[str, Any]) -> Any:
         if not self.active:
-            raise _leaked_operand_error(self, operands)
+            raise _misused_operand(self, operands)
         inputs = [x._variable if x._trace is self else self.constant(x) for x in operands]
         avals = primitive.abstract(tuple([v.aval for v in inputs]), parameters)
         source = user_source()
@@ -126,7 +137,7 @@ class AbstractTrace(Trace):
             key: Any = (x._value_id, x.aval)
         else:
             if not x._trace.active:
-                raise leaked_tracer_error(x)
+                raise x._trace.misuse(x)
             key = x._variable
         entry = self._consts.get(key)
         if entry is None:
@@ -169,7 +180,7 @@ class LinkedTrace(Trace):
 
     def record(self, primitive: Primitive, operands: Sequence[Array], parameters: dict[str, Any]) -> Any:
         if not self.active:
-            raise _leaked_operand_error(self, operands)
+            raise _misused_operand(self, operands)
         inputs: list[Var | None] = []
         needed = []
         primals: list[Array] = []
@@ -334,20 +345,8 @@ def eval_reference(closed: ClosedJaxpr, *args: np.ndarray) -> list[np.ndarray]:
     return [np.asarray(v.value) if v.is_literal else env[v] for v in jaxpr.outvars]
 
 
-def _leaked_operand_error(trace: Trace, operands: Sequence[Array]) -> LeakedTracerError:
-    return leaked_tracer_error(next(x for x in operands if x._trace is trace))
-
-
-def leaked_tracer_error(x: Array) -> LeakedTracerError:
-    """The error for using `x` after its trace has ended."""
-    transformation = x._trace.transformation
-    return LeakedTracerError(
-        f"an array {x.aval} traced by {transformation} was used after {transformation} had ended "
-        f"(at {format_source(user_source())}). It was made by {format_source(x._variable.source)}, and left "
-        "the function through a side effect: a global, an attribute, a closure or a list. Return it from the "
-        "transformed function instead (has_aux=True lets grad, vjp and jvp return more than what is "
-        "differentiated)."
-    )
+def _misused_operand(trace: Trace, operands: Sequence[Array]) -> RuntimeError:
+    return trace.misuse(next(x for x in operands if x._trace is trace))
 
 
 def _raise_concretization_error(x: Array, what: str) -> None:
@@ -355,7 +354,7 @@ def _raise_concretization_error(x: Array, what: str) -> None:
         x = x._linked
     trace = x._trace
     if not trace.active:
-        raise leaked_tracer_error(x)
+        raise trace.misuse(x)
     arguments = _arguments_behind(trace, x._variable)
     origin = f", computed by {format_source(x._variable.source)}" if x._variable not in arguments else ""
     raise ConcretizationError(

@@ -155,6 +155,8 @@ def _nary(
     result: Callable[[Dtype], Dtype] | None,
 ) -> Primitive:
     def abstract_eval(*avals):
+        if len(avals) != len(at):
+            raise TypeError(f"{name}: expected {len(at)} operands, got {len(avals)}")
         check_same_dtype(name, *avals)
         check_kind(name, avals[0], kinds, "operand" if len(avals) == 1 else "operands")
         dtype = avals[0].dtype if result is None else result(avals[0].dtype)

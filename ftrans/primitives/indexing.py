@@ -121,6 +121,10 @@ def _gather_abstract(
         shape[axis] = extent
     for axis, extent in zip(without(offset_dims, ndim), indices.shape[:-1], strict=True):
         shape[axis] = extent
+    if size_of(shape) and not size_of(slice_sizes):
+        raise ValueError(
+            f"gather: slice_sizes {slice_sizes} has no elements for a result of shape {tuple(shape)}"
+        )
     return with_shape(operand, tuple(shape))
 
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from functools import wraps
 from typing import Any
 
-from .._native import Array, set_source
+from .._native import Array, int32, set_source
 from ..core.avals import ShapedArray, shaped_array
 from ..core.jaxpr import Atom, ClosedJaxpr, Equation, Jaxpr
+from ..core.named_axes import bound_axis
 from ..core.pytree import broadcast_prefix, flatten, unflatten
 from ..core.source import ArgumentSource, function_name
 from ..core.tracing import Interpreting, run_on, trace_to_jaxpr
 from ..primitives.layout import broadcast_in_dim_p, move_axis
+from ..primitives.shape import iota_p
 from .arguments import FlatFunction, argument_arrays, argument_sources, check_callable
 
 #: Where the batch axis of an array is; None for an array that is the same for the whole batch.
@@ -74,7 +76,13 @@ def removed_axis(aval: ShapedArray, axis: int) -> ShapedArray:
     return shaped_array(aval.shape[:axis] + aval.shape[axis + 1 :], aval.dtype, aval.weak_type)
 
 
-def vmap(fun: Callable, in_axes: Any = 0, out_axes: Any = 0, axis_size: int | None = None) -> Callable:
+def vmap(
+    fun: Callable,
+    in_axes: Any = 0,
+    out_axes: Any = 0,
+    axis_name: Hashable | None = None,
+    axis_size: int | None = None,
+) -> Callable:
     """A function that applies `fun` to every item of a batch at once.
 
     Args:
@@ -84,6 +92,8 @@ def vmap(fun: Callable, in_axes: Any = 0, out_axes: Any = 0, axis_size: int | No
             it. Keyword arguments are mapped over axis 0.
         out_axes: where the batch axis goes in the outputs: an int, or a tree prefix of them; None for an
             output that does not depend on the batch.
+        axis_name: a name for the batch axis, by which `psum` and the other collectives refer to it inside of
+            `fun`. Rules of custom derivatives can only use it where the derivative is taken inside of `fun`.
         axis_size: the size of the batch, needed if no argument is mapped.
 
     Returns:
@@ -125,7 +135,19 @@ def vmap(fun: Callable, in_axes: Any = 0, out_axes: Any = 0, axis_size: int | No
         avals = [x.aval if d is None else removed_axis(x.aval, d) for x, d in zip(arrays, dims, strict=True)]
 
         function = FlatFunction("vmap", fun, structure.unflatten)
-        closed = trace_to_jaxpr(function, avals, "vmap", sources)
+        if axis_name is None:
+            closed = trace_to_jaxpr(function, avals, "vmap", sources)
+        else:
+
+            def with_named_axis(index: Array, *leaves: Array) -> list[Array]:
+                with bound_axis(axis_name, size, index):
+                    return function(*leaves)
+
+            closed = trace_to_jaxpr(
+                with_named_axis, [shaped_array((), int32), *avals], "vmap", [None, *sources]
+            )
+            arrays = [iota_p.bind(shape=(size,), dtype=int32, dimension=0), *arrays]
+            dims = [0, *dims]
         outs, out_dims = eval_batched(closed.jaxpr, closed.consts, arrays, dims, size)
         targets = broadcast_prefix(out_axes, function.structure, f"vmap: out_axes of {function_name(fun)}")
         placed = [

@@ -19,8 +19,10 @@ from ..primitives.rematerialization import checkpoint_name_p
 from .arguments import argument_arrays, check_callable
 from .batching import Dim, batch_jaxpr
 from .checkpoint_policies import Policy, nothing_saveable
-from .jit import StaticArguments, hoist_tracers, jit_p, trace_function
+from .jit import trace_function
+from .named_arguments import StaticArguments
 from .partition import Recompute, call_linked_forward, joint_derivative
+from .traced_function import hoist_tracers, jit_p
 
 
 @dataclass(frozen=True)
@@ -135,7 +137,7 @@ def checkpoint(
     def checkpointed(*args: Any, **kwargs: Any) -> Any:
         leaves, structure, _, fill = static.split(args, kwargs)
         arrays = argument_arrays("checkpoint", fun, leaves, structure)
-        traced, out_structure = trace_function("checkpoint", fun, arrays, structure, fill)
+        traced, out_structure = trace_function("checkpoint", fun, [x.aval for x in arrays], structure, fill)
         closed, captured = hoist_tracers(_without_jit(traced))
         outs = checkpoint_p.bind(*captured, *arrays, jaxpr=closed, policy=chosen, prevent_cse=prevent_cse)
         return unflatten(out_structure, outs)
@@ -200,8 +202,8 @@ def saved_residuals(fun: Callable, *args: Any, **kwargs: Any) -> list[Residual]:
     """
     check_callable("saved_residuals", fun)
     leaves, structure = flatten((args, kwargs))
-    arrays = argument_arrays("saved_residuals", fun, leaves, structure)
-    closed, _ = trace_function("saved_residuals", fun, arrays, structure, structure.unflatten)
+    avals = [x.aval for x in argument_arrays("saved_residuals", fun, leaves, structure)]
+    closed, _ = trace_function("saved_residuals", fun, avals, structure, structure.unflatten)
     needed = [aval.is_inexact for aval in closed.in_avals]
     parts = joint_derivative("vjp", closed, needed).parts
     kept = [

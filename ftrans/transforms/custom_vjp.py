@@ -43,7 +43,7 @@ class CustomVJPPrimal(NamedTuple):
     perturbed: bool
 
 
-class _VjpRules(NamedTuple):
+class VjpRules(NamedTuple):
     """The rules of one call, on flat arrays.
 
     fwd(inputs, perturbed) → (outputs, residuals); bwd(residuals, cotangents) → cotangents of the inputs. None
@@ -58,7 +58,7 @@ class _VjpRules(NamedTuple):
     def __repr__(self) -> str:
         return self.name
 
-    def batched(self, dims: Sequence[Dim], size: int) -> _VjpRules:
+    def batched(self, dims: Sequence[Dim], size: int) -> VjpRules:
         """The rules of the function vectorised over `dims` of its inputs and 0 of its outputs."""
 
         def fwd(inputs: Flat, perturbed: Sequence[bool]) -> tuple[list[Array], list[Array]]:
@@ -91,7 +91,7 @@ class _VjpRules(NamedTuple):
             ]
 
         jvp = None if self.jvp is None else self.jvp.batched(dims, size)
-        return _VjpRules(self.name, fwd, bwd, jvp)
+        return VjpRules(self.name, fwd, bwd, jvp)
 
 
 def _unbatched_gradient(gradient: Array, dim: Dim) -> Array:
@@ -105,7 +105,7 @@ def _linked_forward(
     needed: Sequence[bool],
     *,
     jaxpr: ClosedJaxpr | None,
-    rules: _VjpRules,
+    rules: VjpRules,
     captured: int,
 ) -> tuple[list[Array], Callable]:
     check_captured("custom_vjp", rules.name, needed[:captured], "differentiated")
@@ -123,7 +123,7 @@ def _linked_forward(
     return outs, with_captured(rule, mode, captured)
 
 
-def _transposed(rules: _VjpRules, inputs: Flat, needed: Sequence[bool]) -> tuple[list[Array], Callable]:
+def _transposed(rules: VjpRules, inputs: Flat, needed: Sequence[bool]) -> tuple[list[Array], Callable]:
     """The outputs, and the tangent rule: the transpose of `bwd`, which is traced for that."""
     outs, residuals = rules.fwd(inputs, needed)
     differentiable = [i for i, y in enumerate(outs) if y.aval.is_inexact]
@@ -221,7 +221,7 @@ class custom_vjp(CustomFunction):
         self._jvp = jvp, symbolic_zeros
         return jvp
 
-    def _rules(self, call: Call) -> _VjpRules:
+    def _rules(self, call: Call) -> VjpRules:
         user_fwd, user_bwd = self._rule
         symbolic_zeros = self._symbolic_zeros
         residual_structure: PyTreeSpec
@@ -249,7 +249,7 @@ class custom_vjp(CustomFunction):
             return _gradients(call, user_bwd, result, in_avals)
 
         jvp = None if self._jvp is None else flat_jvp("custom_vjp", self._jvp[0], call, self._jvp[1])
-        return _VjpRules(call.name, fwd, bwd, jvp)
+        return VjpRules(call.name, fwd, bwd, jvp)
 
 
 def _gradients(call: Call, bwd: Callable, result: Any, in_avals: Sequence[ShapedArray]) -> list[Array | None]:

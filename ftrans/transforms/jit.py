@@ -2,163 +2,69 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial, update_wrapper, wraps
-from typing import Any, NamedTuple
+from typing import Any
 
+import numpy as np
 from optree import PyTreeSpec
 
 from .. import _native
 from .._native import Array, current_stream
-from ..core.call import CallPrimitive
-from ..core.jaxpr import ClosedJaxpr, Jaxpr
-from ..core.pytree import flatten, unflatten
-from ..core.source import function_name, parameter_names
+from ..core.avals import ShapedArray, shaped_array
+from ..core.jaxpr import ClosedJaxpr, Jaxpr, dce
+from ..core.named_axes import axis_lookups
+from ..core.pytree import as_array, unflatten
+from ..core.source import ArgumentSource, function_name
 from ..core.tracing import trace_to_jaxpr
-from ..lowering import compiled
+from ..ops.promotion import as_dtype
 from .arguments import FlatFunction, argument_arrays, argument_sources, check_callable
-from .batching import Dim, batch_jaxpr
-from .partition import call_linked_forward
-
-
-class _Jit(CallPrimitive):
-    __slots__ = ()
-
-    def execute(self, operands: Sequence[Array], parameters: dict[str, Any]) -> list[Array]:
-        return compiled(parameters["jaxpr"])(operands)
-
-
-def _batch(
-    args: list[Array], dims: list[Dim], size: int, *, jaxpr: ClosedJaxpr, name: str
-) -> tuple[list[Array], list[Dim]]:
-    batched, out_dims = batch_jaxpr(jaxpr, dims, size)
-    return jit_p.bind(*args, jaxpr=batched, name=name), out_dims
-
-
-def _linked_forward(
-    mode: str, primals: list[Array], needed: list[bool], *, jaxpr: ClosedJaxpr, name: str
-) -> tuple[list[Array], Callable]:
-    return call_linked_forward(
-        lambda j, args: jit_p.bind(*args, jaxpr=j, name=name), mode, primals, needed, jaxpr
-    )
-
-
-jit_p = _Jit("jit", batch=_batch, linked_forward=_linked_forward)
-
-
-class StaticArguments:
-    """Which arguments of a function are static: ordinary Python values, part of the signature."""
-
-    def __init__(self, transformation: str, fun: Callable, argnums: Any, argnames: Any):
-        check_callable(transformation, fun)
-        self.transformation = transformation
-        self.fun = fun
-        self.argnums = (argnums,) if isinstance(argnums, int) else tuple(argnums)
-        self.argnames = (argnames,) if isinstance(argnames, str) else tuple(argnames)
-        if not all(isinstance(i, int) for i in self.argnums):
-            raise TypeError(f"{transformation}: static_argnums must be an int or ints, got {argnums!r}")
-        if not all(isinstance(n, str) for n in self.argnames):
-            raise TypeError(f"{transformation}: static_argnames must be a name or names, got {argnames!r}")
-        # An argument may be given either way: complete each list from the other.
-        names = parameter_names(fun) if self.argnums or self.argnames else []
-        by_number = {names[i] for i in self.argnums if -len(names) <= i < len(names)}
-        self.argnums += tuple(names.index(n) for n in self.argnames if n in names)
-        self.argnames += tuple(by_number)
-        self._check_names(names)
-
-    def _check_names(self, positional: list[str]) -> None:
-        try:
-            parameters = inspect.signature(self.fun).parameters if self.argnames else {}
-        except (TypeError, ValueError):
-            return
-        if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
-            return
-        unknown = [n for n in self.argnames if n not in parameters]
-        if unknown:
-            raise ValueError(
-                f"{self.transformation}: static_argnames {unknown} are not parameters of "
-                f"{function_name(self.fun)}({', '.join(parameters)})"
-            )
-
-    def split(self, args: tuple, kwargs: dict[str, Any]) -> tuple[list[Any], PyTreeSpec, tuple, Callable]:
-        """The leaves of the dynamic arguments, their structure, the static ones, what puts them together."""
-        if not self.argnums and not self.argnames:
-            leaves, structure = flatten((args, kwargs))
-            return leaves, structure, (), structure.unflatten
-        n = len(args)
-        positions = {i % n for i in self.argnums if -n <= i < n}
-        names = {name for name in self.argnames if name in kwargs}
-        # With their types, for 1 == 1.0 == True.
-        static = (
-            *((i, type(args[i]), args[i]) for i in sorted(positions)),
-            *((name, type(kwargs[name]), kwargs[name]) for name in sorted(names)),
-        )
-        for which, _, value in static:
-            try:
-                hash(value)
-            except TypeError:
-                raise TypeError(
-                    f"{self.transformation}: static argument {which!r} of {function_name(self.fun)} "
-                    f"must be hashable, got {type(value).__name__}: {value!r}"
-                ) from None
-        leaves, structure = flatten(
-            (
-                tuple(None if i in positions else x for i, x in enumerate(args)),
-                {name: None if name in names else x for name, x in kwargs.items()},
-            )
-        )
-
-        def fill(leaves: Sequence[Any]) -> tuple[tuple, dict[str, Any]]:
-            dynamic_args, dynamic_kwargs = structure.unflatten(leaves)
-            return (
-                tuple(args[i] if i in positions else x for i, x in enumerate(dynamic_args)),
-                {name: kwargs[name] if name in names else x for name, x in dynamic_kwargs.items()},
-            )
-
-        return leaves, structure, static, fill
+from .named_arguments import NamedArguments, StaticArguments, leaves_of
+from .retrace import explain_retrace
+from .stages import Lowered
+from .traced_function import Signature, Traced, call_traced, hoist_tracers
 
 
 def trace_function(
-    transformation: str, fun: Callable, arrays: list[Array], structure: PyTreeSpec, fill: Callable
+    transformation: str,
+    fun: Callable,
+    avals: Sequence[ShapedArray],
+    structure: PyTreeSpec,
+    fill: Callable,
 ) -> tuple[ClosedJaxpr, PyTreeSpec]:
     """The jaxpr of `fun`, and the structure of its output."""
     function = FlatFunction(transformation, fun, fill)
-    closed = trace_to_jaxpr(
-        function, [x.aval for x in arrays], transformation, argument_sources(fun, structure)
-    )
+    closed = trace_to_jaxpr(function, avals, transformation, argument_sources(fun, structure))
     return closed, function.structure
-
-
-def hoist_tracers(closed: ClosedJaxpr) -> tuple[ClosedJaxpr, list[Array]]:
-    """The closed-over tracers of outer traces as the first inputs of the jaxpr, and these tracers."""
-    constants = list(zip(closed.jaxpr.constvars, closed.consts, strict=True))
-    captured = [(v, x) for v, x in constants if x._trace is not None]
-    if not captured:
-        return closed, []
-    baked = [(v, x) for v, x in constants if x._trace is None]
-    jaxpr = closed.jaxpr
-    hoisted = Jaxpr(
-        [v for v, _ in baked], [*(v for v, _ in captured), *jaxpr.invars], jaxpr.equations, jaxpr.outvars
-    )
-    return ClosedJaxpr(hoisted, [x for _, x in baked]), [x for _, x in captured]
-
-
-class _Traced(NamedTuple):
-    """A function traced for one signature; `captured` are the first inputs of `jaxpr`."""
-
-    jaxpr: ClosedJaxpr
-    captured: list[Array]
-    out_structure: PyTreeSpec
 
 
 class Jitted:
     """A function that `jit` compiles: the calls that its native front `function` cannot dispatch."""
 
-    def __init__(self, fun: Callable, static_argnums: Any, static_argnames: Any):
+    def __init__(
+        self,
+        fun: Callable,
+        static_argnums: Any,
+        static_argnames: Any,
+        donate_argnums: Any,
+        donate_argnames: Any,
+        keep_unused: bool,
+        inline: bool,
+    ):
+        check_callable("jit", fun)
         self._static = StaticArguments("jit", fun, static_argnums, static_argnames)
+        self._donate = NamedArguments("jit", "donate", fun, donate_argnums, donate_argnames)
+        both = set(self._static.names.argnums) & set(self._donate.argnums)
+        if both:
+            raise ValueError(
+                f"jit: arguments {sorted(both)} of {function_name(fun)} are both static and donated; "
+                "a static argument has no memory to give up"
+            )
+        self._keep_unused = keep_unused
+        self._inline = inline
         self._fun = fun
-        self._cache: dict[tuple, _Traced] = {}
+        self._cache: dict[Signature, Traced] = {}
         #: How many times the function was traced.
         self.trace_count = 0
         update_wrapper(self, fun, updated=())  # not its attributes: ours have the same names
@@ -167,38 +73,94 @@ class Jitted:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the compiled function, or bind it where an argument is traced."""
-        arrays, traced = self._lookup(args, kwargs)
-        if traced.captured or any(x._trace is not None for x in arrays):
-            outs = jit_p.bind(*traced.captured, *arrays, jaxpr=traced.jaxpr, name=function_name(self._fun))
-        else:
-            program = compiled(traced.jaxpr)
-            outs = program(arrays)
-            if not (kwargs or self._static.argnums or self._static.argnames):
-                self._register(args, program, traced.out_structure)
+        if _native.is_jit_disabled():
+            return self._fun(*args, **kwargs)
+        leaves, structure, static, fill = self._static.split(args, kwargs)
+        arrays = argument_arrays("jit", self._fun, leaves, structure)
+        signature = Signature(structure, tuple([x.aval for x in arrays]), static, current_stream())
+        traced = self._traced(signature, fill)
+        is_concrete = not traced.captured and all(x._trace is None for x in arrays)
+        outs = call_traced(self._fun, traced, structure, arrays, leaves, self._inline)
+        if is_concrete and not (kwargs or self._static or self._donate) and signature in self._cache:
+            self._register(args, traced)
         return unflatten(traced.out_structure, outs)
 
-    def _register(self, args: tuple, program: Any, structure: PyTreeSpec) -> None:
+    def _register(self, args: tuple, traced: Traced) -> None:
         """Let the native front run the program from now on, for arguments of the same types."""
+        structure = traced.out_structure
         is_flat_tuple = structure.type is tuple and structure.num_nodes == structure.num_leaves + 1
         self.function._register(
             args,
-            program,
+            traced.program(),
             None if structure.is_leaf() else structure,
             structure.num_leaves if is_flat_tuple else -1,
+            traced.kept,
         )
 
-    def _lookup(self, args: tuple, kwargs: dict[str, Any]) -> tuple[list[Array], _Traced]:
-        leaves, structure, static, fill = self._static.split(args, kwargs)
-        arrays = argument_arrays("jit", self._fun, leaves, structure)
-        key = (structure, tuple([x.aval for x in arrays]), static, current_stream())
-        traced = self._cache.get(key)
+    def _traced(self, signature: Signature, fill: Callable) -> Traced:
+        traced = self._cache.get(signature)
         if traced is None:
             self.trace_count += 1
-            closed, out_structure = trace_function("jit", self._fun, arrays, structure, fill)
-            traced = _Traced(*hoist_tracers(closed), out_structure)
-            if not traced.captured:  # else it belongs to this run of the outer trace
-                self._cache[key] = traced
-        return arrays, traced
+            lookups = axis_lookups()
+            closed, out_structure = trace_function(
+                "jit", self._fun, signature.avals, signature.structure, fill
+            )
+            closed, captured = hoist_tracers(closed)
+            kept = list(range(len(signature.avals)))
+            if not self._keep_unused:
+                closed, kept = _without_unused(closed, len(captured))
+            donated = leaves_of(self._donate, signature.structure) if self._donate else []
+            traced = Traced(closed, captured, kept, donated, out_structure)
+            # With closed-over tracers it belongs to this run of the outer trace; with a named axis of an
+            # outer vmap, to that axis.
+            if not captured and axis_lookups() == lookups:
+                self._cache[signature] = traced
+        return traced
+
+    def _abstract(self, args: tuple, kwargs: dict[str, Any]) -> tuple[Signature, Callable]:
+        """The signature of a call with arguments that may be mere descriptions of arrays."""
+        leaves, structure, static, fill = self._static.split(args, kwargs)
+        sources = argument_sources(self._fun, structure)
+        avals = tuple([_described_aval(x, s) for x, s in zip(leaves, sources, strict=True)])
+        return Signature(structure, avals, static, current_stream()), fill
+
+    def lower(self, *args: Any, **kwargs: Any) -> Lowered:
+        """Trace the function for arguments like these, without running it.
+
+        Args:
+            *args, **kwargs: as in a call; anything with a `shape` and a `dtype` will do for an array.
+
+        Raises:
+            TypeError: as a call; or the function closes over an array of an outer transformation, which a
+                program cannot have.
+        """
+        signature, fill = self._abstract(args, kwargs)
+        traced = self._traced(signature, fill)
+        if traced.captured:
+            raise TypeError(
+                f"lower: {function_name(self._fun)} closes over arrays traced by an outer transformation; "
+                "pass them as arguments, or lower the outer function"
+            )
+        return Lowered(self._fun, signature, traced)
+
+    def memory(self, *args: Any, **kwargs: Any) -> int:
+        """The most bytes in use during a call with arguments like these, which count, without running it."""
+        return self.lower(*args, **kwargs).compile().memory()
+
+    def explain_retrace(self, *args: Any, **kwargs: Any) -> list[str]:
+        """Why a call with these arguments would trace the function again: how they differ from before.
+
+        They are compared with the most similar signature that is cached. An empty list if it would not.
+
+        >>> f = ft.jit(ft.sin)
+        >>> _ = f(ft.ones(3))
+        >>> f.explain_retrace(ft.ones(4))
+        ['argument x of sin: shape (4,), was (3,)']
+        """
+        signature, _ = self._abstract(args, kwargs)
+        if signature in self._cache:
+            return []
+        return explain_retrace(self._fun, signature, list(self._cache))
 
     def __repr__(self) -> str:
         return f"<jit of {function_name(self._fun)}>"
@@ -213,10 +175,36 @@ class Jitted:
         self.function._clear_signatures()
 
 
+def _without_unused(closed: ClosedJaxpr, n_captured: int) -> tuple[ClosedJaxpr, list[int]]:
+    """`closed` without the inputs, after the captured ones, that it doesn't use, and which are kept."""
+    needed = dce(closed)
+    used = {v for e in needed.jaxpr.equations for v in e.inputs} | set(needed.jaxpr.outvars)
+    captured, inputs = closed.jaxpr.invars[:n_captured], closed.jaxpr.invars[n_captured:]
+    kept = [i for i, v in enumerate(inputs) if v in used]
+    if len(kept) == len(inputs):
+        return closed, kept
+    jaxpr = needed.jaxpr
+    invars = [*captured, *(inputs[i] for i in kept)]
+    return ClosedJaxpr(Jaxpr(jaxpr.constvars, invars, jaxpr.equations, jaxpr.outvars), needed.consts), kept
+
+
+def _described_aval(x: Any, source: ArgumentSource) -> ShapedArray:
+    """The aval of an argument, or of what describes one by `shape` and `dtype`."""
+    if hasattr(x, "shape") and hasattr(x, "dtype") and not isinstance(x, (Array, np.ndarray, np.generic)):
+        return shaped_array(
+            tuple(x.shape), as_dtype(x.dtype, f"lower: {source}"), getattr(x, "weak_type", False)
+        )
+    return as_array(x, lambda: f"lower: {source}").aval
+
+
 def jit(
     fun: Callable | None = None,
     static_argnums: int | Sequence[int] = (),
     static_argnames: str | Sequence[str] = (),
+    donate_argnums: int | Sequence[int] = (),
+    donate_argnames: str | Sequence[str] = (),
+    keep_unused: bool = False,
+    inline: bool = False,
 ) -> Any:
     """Compile a function: it is traced once for each signature, then runs as one native program.
 
@@ -227,24 +215,60 @@ def jit(
         fun: a function of arrays or pytrees of arrays. If not given, a decorator is returned.
         static_argnums: positions of the arguments that are ordinary hashable Python values.
         static_argnames: names of such arguments.
+        donate_argnums: positions of arguments that the caller gives up: results may take their memory, and
+            their later use raises. What is not a concrete array is not affected, nor is a call with traced
+            arguments.
+        donate_argnames: names of such arguments.
+        keep_unused: whether arguments that the function doesn't use are inputs of the compiled program all
+            the same: else a pending one is not evaluated for its sake.
+        inline: whether an outer trace records the function's operations themselves, instead of one call.
 
     Returns:
-        A function with the attributes `trace_count` (how many times it was traced), `cache_size()` and
-        `clear_cache()`.
+        A function with the attributes `trace_count` (how many times it was traced), `cache_size()`,
+        `clear_cache()`, `explain_retrace(*args)` (how arguments differ from those it was traced for),
+        `lower(*args)` (a `Lowered`: compile ahead of time, look at the program) and `memory(*args)` (the most
+        bytes in use during a call).
 
     Raises:
         TypeError: `fun` is not a function; from the function returned: an argument is not an array, or a
             static one not hashable.
-        ValueError: a static argument is not a parameter of `fun`.
+        ValueError: a static or donated argument is not a parameter of `fun`, or one is both.
         ConcretizationError: from the function returned: `fun` needs the value of a traced array.
+        RuntimeError: an array is used after it was donated.
 
     >>> square = ft.jit(lambda x: x * x)
     >>> square(3.0)
     array(9, dtype=float32)
     """
-    if fun is None:
-        return partial(jit, static_argnums=static_argnums, static_argnames=static_argnames)
-    return Jitted(fun, static_argnums, static_argnames).function
+    options: dict[str, Any] = {
+        "static_argnums": static_argnums,
+        "static_argnames": static_argnames,
+        "donate_argnums": donate_argnums,
+        "donate_argnames": donate_argnames,
+        "keep_unused": keep_unused,
+        "inline": inline,
+    }
+    return partial(jit, **options) if fun is None else Jitted(fun, **options).function
+
+
+@contextmanager
+def disable_jit(disable: bool = True) -> Iterator[None]:
+    """Within this context the functions that `jit` has made run as they are written, on this thread.
+
+    So a debugger steps through them, and `print` shows values.
+
+    Args:
+        disable: False to enable compilation again inside of such a context.
+
+    >>> with ft.disable_jit():
+    ...     ft.jit(lambda x: x if x > 0 else -x)(-3.0)
+    3.0
+    """
+    previous = _native.set_jit_disabled(disable)
+    try:
+        yield
+    finally:
+        _native.set_jit_disabled(previous)
 
 
 def make_jaxpr(
@@ -266,13 +290,14 @@ def make_jaxpr(
     >>> ft.make_jaxpr(ft.sin)(1.0)
     { lambda ; a:f32[]. let b:f32[] = sin a in (b,) }
     """
+    check_callable("make_jaxpr", fun)
     static = StaticArguments("make_jaxpr", fun, static_argnums, ())
 
     @wraps(fun)
     def jaxpr_of(*args: Any, **kwargs: Any) -> Any:
         leaves, structure, _, fill = static.split(args, kwargs)
         arrays = argument_arrays("make_jaxpr", fun, leaves, structure)
-        closed, out_structure = trace_function("make_jaxpr", fun, arrays, structure, fill)
+        closed, out_structure = trace_function("make_jaxpr", fun, [x.aval for x in arrays], structure, fill)
         return (closed, unflatten(out_structure, closed.out_avals)) if return_shape else closed
 
     return jaxpr_of

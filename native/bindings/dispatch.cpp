@@ -2,9 +2,12 @@
 
 #include <structmember.h>
 
+#include <nanobind/stl/vector.h>
+
 #include <memory>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "bindings/array.h"
@@ -17,8 +20,9 @@ namespace {
 /// How to make a Python result of a program's outputs.
 struct Entry {
   std::shared_ptr<const ProgramObject> program;
-  nb::object structure;  ///< of the output, for `unflatten`; None for one array
-  int tuple_size = -1;   ///< of a flat tuple of arrays, or −1
+  nb::object structure;   ///< of the output, for `unflatten`; None for one array
+  int tuple_size = -1;    ///< of a flat tuple of arrays, or −1
+  std::vector<int> kept;  ///< the leaves that the program takes
 };
 
 /// A jitted function: known signatures of concrete arguments are dispatched here, all others by the Python
@@ -30,6 +34,9 @@ struct JitFunction {
   PyObject* dictionary;
   std::unordered_map<std::string, Entry> cache;
 };
+
+/// Whether jitted functions run as they are written, on this thread.
+thread_local bool jit_disabled = false;
 
 template <typename T>
 void put(std::string& key, const T& item) {
@@ -127,6 +134,11 @@ bool make_key(PyObject* const* arguments, Py_ssize_t count, std::string& key,
 }
 
 PyObject* call_entry(const JitFunction& function, const Entry& entry, std::vector<Ref<Value>> leaves) {
+  if (entry.kept.size() != leaves.size()) {
+    std::vector<Ref<Value>> kept;
+    for (int leaf : entry.kept) kept.push_back(std::move(leaves[leaf]));
+    leaves = std::move(kept);
+  }
   std::vector<Ref<Value>> outputs = entry.program->call(std::move(leaves));
   if (entry.structure.is_none()) return new_array(std::move(outputs[0]));
   if (entry.tuple_size >= 0) {
@@ -145,7 +157,7 @@ PyObject* call_entry(const JitFunction& function, const Entry& entry, std::vecto
 PyObject* jit_call(PyObject* self, PyObject* const* arguments, size_t flags, PyObject* keywords) {
   return guarded(static_cast<PyObject*>(nullptr), [&]() -> PyObject* {
     JitFunction& function = *reinterpret_cast<JitFunction*>(self);
-    if (!keywords && !function.cache.empty()) {
+    if (!keywords && !function.cache.empty() && !jit_disabled) {
       std::string key;
       std::vector<Ref<Value>> leaves;
       if (make_key(arguments, PyVectorcall_NARGS(flags), key, leaves)) {
@@ -160,7 +172,7 @@ PyObject* jit_call(PyObject* self, PyObject* const* arguments, size_t flags, PyO
 /// Tells how to run the function for arguments like these from now on.
 PyObject* jit_register(PyObject* self, PyObject* const* arguments, Py_ssize_t count) {
   return guarded(static_cast<PyObject*>(nullptr), [&]() -> PyObject* {
-    if (count != 4) throw nb::type_error("register: expected (args, program, structure, tuple_size)");
+    if (count != 5) throw nb::type_error("register: expected (args, program, structure, tuple_size, kept)");
     JitFunction& function = *reinterpret_cast<JitFunction*>(self);
     std::string key;
     std::vector<Ref<Value>> leaves;
@@ -169,7 +181,8 @@ PyObject* jit_register(PyObject* self, PyObject* const* arguments, Py_ssize_t co
       auto program =
           std::make_shared<const ProgramObject>(nb::cast<const ProgramObject&>(nb::handle(arguments[1])));
       function.cache[std::move(key)] = {std::move(program), nb::borrow(arguments[2]),
-                                        nb::cast<int>(nb::handle(arguments[3]))};
+                                        nb::cast<int>(nb::handle(arguments[3])),
+                                        nb::cast<std::vector<int>>(nb::handle(arguments[4]))};
     }
     Py_RETURN_NONE;
   });
@@ -283,6 +296,10 @@ void bind_dispatch(nb::module_& module) {
   if (!jit_type) throw nb::python_error();
   module.def("jit_function", &make_jit_function, nb::arg("fallback"), nb::arg("unflatten"),
              "Fronts a jitted Python function with a dispatcher for the signatures that it registers.");
+  module.def("is_jit_disabled", [] { return jit_disabled; });
+  module.def(
+      "set_jit_disabled", [](bool disabled) { return std::exchange(jit_disabled, disabled); },
+      nb::arg("disabled"), "Returns what it was before.");
 }
 
 }  // namespace ftrans::bindings

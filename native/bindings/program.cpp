@@ -1,4 +1,5 @@
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
 
 #include "bindings/array.h"
 #include "bindings/program_object.h"
@@ -38,7 +39,7 @@ nb::object placeholder(nb::handle aval) {
   return nb::steal(new_array(std::move(value)));
 }
 
-ProgramObject compile_program(nb::handle placeholders, nb::handle outputs) {
+ProgramObject compile_program(nb::handle placeholders, nb::handle outputs, const std::vector<int>& donated) {
   const std::vector<Ref<Value>> inputs = concrete_values(placeholders, "compile");
   const std::vector<Ref<Value>> results = concrete_values(outputs, "compile");
   CapturedGraph captured = capture(inputs, results);
@@ -51,8 +52,11 @@ ProgramObject compile_program(nb::handle placeholders, nb::handle outputs) {
     object.dtypes.push_back(result->dtype);
     object.shapes.push_back(result->shape);
   }
+  std::vector<char> donated_flags(donated.empty() ? 0 : inputs.size(), 0);
+  for (int input : donated) donated_flags.at(static_cast<size_t>(input)) = 1;
   nb::gil_scoped_release unlock;
   object.program = compile(captured.graph);
+  object.program->donated = std::move(donated_flags);
   return object;
 }
 
@@ -81,17 +85,47 @@ nb::list call_program(const ProgramObject& self, nb::handle arrays) {
 
 }  // namespace
 
+namespace {
+
+nb::dict cost_analysis(const ProgramObject& self) {
+  const Cost cost = estimate_cost(*self.program);
+  nb::dict result;
+  result["flops"] = cost.flops;
+  result["bytes accessed"] = cost.bytes_accessed;
+  result["steps"] = cost.steps;
+  return result;
+}
+
+nb::dict memory_analysis(const ProgramObject& self) {
+  const MemoryNeed need = plan_need(*self.program);
+  int64_t captured = 0;
+  for (const Ref<Value>& value : self.captured)
+    captured += static_cast<int64_t>(Allocator::block_size(static_cast<size_t>(value->nbytes())));
+  nb::dict result;
+  result["arguments"] = need.inputs - captured;
+  result["outputs"] = need.outputs;
+  result["constants"] = need.constants + captured;
+  result["temporaries"] = need.temporaries;
+  result["peak"] = need.peak;
+  return result;
+}
+
+}  // namespace
+
 void bind_program(nb::module_& module) {
   nb::class_<ProgramObject>(module, "Program", "A compiled graph, called with a list of arrays.")
       .def("__call__", &call_program, nb::arg("arrays"))
       .def(
           "as_text", [](const ProgramObject& self) { return self.program->to_string(); },
           "The steps, one a line.")
+      .def("cost_analysis", &cost_analysis, "What a run does: flops, bytes accessed, steps.")
+      .def("memory_analysis", &memory_analysis, "What a run needs, in bytes of allocator blocks.")
       .def_prop_ro("step_count", [](const ProgramObject& self) { return self.program->steps.size(); });
   module.def("placeholder", &placeholder, nb::arg("aval"), "A symbolic input for compile.");
   module.def("compile", &compile_program, nb::arg("placeholders"), nb::arg("outputs"),
+             nb::arg("donated") = std::vector<int>{},
              "The program from placeholders to outputs. Other arrays that these depend on are evaluated and "
-             "become part of it.");
+             "become part of it. It may write over the memory of the donated inputs.");
 }
 
 }  // namespace ftrans::bindings

@@ -80,6 +80,8 @@ Allocator::Allocator() : state_(new State) {
   state_->cache_limit = total / 4;
 }
 
+size_t Allocator::block_size(size_t size) { return round_to_class(size); }
+
 Allocator& Allocator::instance() {
   static Allocator* allocator = new Allocator;  // never destroyed: buffers may outlive static destruction
   return *allocator;

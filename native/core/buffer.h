@@ -36,6 +36,9 @@ class Allocator {
  public:
   static Allocator& instance();
 
+  /// The size of the block that holds `size` bytes.
+  static size_t block_size(size_t size);
+
   /// A block of at least `size` bytes, 64-byte aligned (page-aligned from a page on).
   /// Throws MemoryLimitError when the limit would be passed.
   Ref<Buffer> allocate(size_t size);

@@ -77,7 +77,12 @@ class ProgramBuilder {
       step.text = ftrans::to_string(built.kernel);
       for (int32_t value : built.inputs) step.inputs.push_back(slot(value));
       for (int32_t value : built.outputs) step.outputs.push_back(slot(value));
-      for (const KernelOutput& output : built.kernel.outputs) step.full_output.push_back(!output.reduced);
+      for (const KernelOutput& output : built.kernel.outputs) {
+        step.full_output.push_back(!output.reduced);
+        step.operations += output.reduced;
+      }
+      for (const Instruction& instruction : built.kernel.body)
+        step.operations += instruction.kind == Instruction::Kind::Apply;
     } else {
       for (int i = 0; i < node.input_count; ++i) step.inputs.push_back(slot(graph_.node_inputs(node)[i]));
       for (int i = 0; i < node.output_count; ++i) step.outputs.push_back(slot(node.first_output + i));

@@ -18,6 +18,7 @@ struct SlotState {
   bool contiguous = true;
   bool owned =
       false;  ///< the memory was made in this run, so that a step may overwrite it when nobody else reads it
+  bool donated = false;     ///< it came with an argument that the caller gave up, or took its memory
   int sole_references = 1;  ///< references to the buffer when only this run can see it
 };
 
@@ -71,6 +72,7 @@ class Run {
     state.strides = program_.slots[slot].strides;
     state.contiguous = true;
     state.owned = true;
+    state.donated = false;
   }
 
   /// Whether this step is the last to read the slot's memory and may write over it.
@@ -86,6 +88,7 @@ class Run {
     SlotState& target = states_[to];
     target.buffer = std::move(states_[from].buffer);
     target.sole_references = states_[from].sole_references;
+    target.donated = states_[from].donated;
     target.offset = 0;
     target.strides = program_.slots[to].strides;
     target.contiguous = true;
@@ -110,7 +113,8 @@ class Run {
       for (size_t i = 0; step.full_output[k] && i < step.inputs.size() && !reused; ++i) {
         const int32_t input = step.inputs[i];
         const Program::Slot& source = program_.slots[input];
-        if (!states_[input].buffer || states_[input].sole_references > 1 ||
+        // What nobody gave up is kept, so that a failed run can be repeated.
+        if (!states_[input].buffer || (states_[input].sole_references > 1 && !states_[input].donated) ||
             itemsize(source.dtype) != itemsize(type.dtype) || source.nbytes != type.nbytes ||
             !may_overwrite(step, input)) {
           continue;
@@ -157,6 +161,7 @@ class Run {
                     type.shape, target.strides, target.offset)) {
       target.buffer = source.buffer;
       target.owned = source.owned;
+      target.donated = source.donated;
       target.sole_references = source.sole_references;
       target.contiguous = is_contiguous(type.shape, target.strides);
       return;
@@ -178,11 +183,19 @@ class Run {
   void call(const Program::Step& step) {
     Run inner(*step.callee);
     for (size_t i = 0; i < step.inputs.size(); ++i) {
+      const int32_t slot = step.inputs[i];
       SlotState& target = inner.state(step.callee->inputs[i]);
-      target = states_[step.inputs[i]];
-      target.owned = false;
+      const bool given_up = step.callee->is_donated(i) && may_overwrite(step, slot) &&
+                            std::count(step.inputs.begin(), step.inputs.end(), slot) == 1;
+      if (given_up) {
+        target = std::move(states_[slot]);
+      } else {
+        target = states_[slot];
+      }
+      target.owned = target.donated = given_up;
     }
     inner.all();
+    overwrote_input_ |= inner.overwrote_input();
     for (size_t i = 0; i < step.outputs.size(); ++i) {
       SlotState& result = states_[step.outputs[i]];
       result = inner.state(step.callee->outputs[i]);
@@ -265,14 +278,21 @@ class Job : public RefCounted {
           throw std::runtime_error("an array that this evaluation needs could not be computed");
         if (input.is_immediate) input.materialize_immediate();
         SlotState& state = run_.state(program_->inputs[i]);
+        state.donated = program_->is_donated(i) && is_given_up(input);
         state.buffer = input.buffer;
         state.offset = input.offset;
         state.strides = input.strides;
         state.contiguous = input.contiguous;
         state.sole_references = 2;
-        state.owned = i < donatable_.size() && donatable_[i] && !input.buffer->is_borrowed();
+        state.owned =
+            (state.donated || (i < donatable_.size() && donatable_[i])) && !input.buffer->is_borrowed();
       }
     });
+  }
+
+  /// Whether only the call's node and this job refer to an argument.
+  static bool is_given_up(const Value& input) {
+    return !input.is_immediate && input.reference_count() == 2 && input.buffer->reference_count() == 1;
   }
 
   void wait_for(const std::vector<int32_t>& steps) {

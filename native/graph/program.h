@@ -34,6 +34,7 @@ class Program : public RefCounted {
     std::vector<int32_t> waits;     ///< steps on other streams that come first
     bool signals = false;           ///< a step on another stream waits for this one
     Dims space;                     ///< iteration space of a Fused step
+    int64_t operations = 0;         ///< of a Fused step, on each element of the space
     Dims parameters;                ///< of a Kernel or View step
     std::vector<bool>
         full_output;  ///< of a Fused step: the output covers the space, so it may reuse an input's memory
@@ -48,6 +49,9 @@ class Program : public RefCounted {
   std::vector<int32_t> inputs;   ///< slots
   std::vector<int32_t> outputs;  ///< slots; an input or a constant may be one
   std::vector<Stream*> streams;  ///< that have steps
+  std::vector<char> donated;     ///< per input, from the first: the caller gives up its memory
+
+  bool is_donated(size_t input) const { return input < donated.size() && donated[input]; }
 
   std::string to_string() const;
 };
@@ -57,5 +61,23 @@ Ref<Program> compile(Graph& graph);
 
 /// compile, or the program that an equal graph was compiled to before.
 Ref<Program> compile_cached(Graph& graph);
+
+/// What a run of a program does, before it is run.
+struct Cost {
+  int64_t flops = 0;           ///< operations on elements; two for each term of a sum of products
+  int64_t bytes_accessed = 0;  ///< of the operands and results of all steps but views
+  int64_t steps = 0;
+};
+Cost estimate_cost(const Program& program);
+
+/// What a run of a program needs, in bytes of allocator blocks.
+struct MemoryNeed {
+  int64_t inputs = 0;
+  int64_t outputs = 0;  ///< in blocks of their own
+  int64_t constants = 0;
+  int64_t temporaries = 0;  ///< the most at one time in blocks that are neither inputs nor outputs
+  int64_t peak = 0;         ///< the most at one time, with inputs and constants
+};
+MemoryNeed plan_need(const Program& program);
 
 }  // namespace ftrans

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from ftrans.core.primitive import NoDerivative, Primitive, Sample, no_derivative, primitives, zero_derivative
+from ftrans.primitives.collective import Collective
 from tests.harness.cases import Case, is_inexact, samples_of
 
 
@@ -37,7 +38,8 @@ def _is_floating(operands, position: int) -> bool:
     return position < len(operands) and is_inexact(operands[position].dtype)
 
 
-@pytest.mark.parametrize("name", primitives)
+# Collectives mean something only to a whole batch: tests/transforms/test_collectives.py checks them.
+@pytest.mark.parametrize("name", [n for n, p in primitives.items() if not isinstance(p, Collective)])
 def test_primitive_can_be_checked(name):
     assert not deficiencies(primitives[name]), (
         f"primitive '{name}' {'; '.join(deficiencies(primitives[name]))}"

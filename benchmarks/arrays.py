@@ -35,6 +35,8 @@ def normal(peer: Peer):
 ALL = ("jax", "mlx", "numpy")
 WORKLOADS = [
     Workload("sort, 1 M float32", warm(sort), ALL, against="numpy", target=0.67),
-    Workload("cumsum, 4 M float32", compiled(lambda xp, x: xp.cumsum(x, axis=0)), ALL, against="mlx", target=1),
+    Workload(
+        "cumsum, 4 M float32", compiled(lambda xp, x: xp.cumsum(x, axis=0)), ALL, against="mlx", target=1
+    ),
     Workload("random.normal, 4 M float32", warm(normal), ALL, against="jax", target=2),
 ]

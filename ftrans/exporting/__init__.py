@@ -15,8 +15,8 @@ The format, version 1, is a zip archive of uncompressed members, so that any too
 - an atom: a variable's number, or ``{"type": type, "bytes": hexadecimal}``, a constant of one value;
 - an equation: ``[primitive, {parameter: value, …}, [atom, …], [type of a result, …]]``;
 - a value: null, a truth value, an integer, a text, or one of ``{"float": text}``, ``{"tuple": [value, …]}``,
-  ``{"dtype": name}``, ``{"jaxpr": number}``, ``{"jvp rules": {…}}`` and ``{"vjp rules": {…}}``, the rules of
-  custom derivatives as jaxprs.
+  ``{"dtype": name}``, ``{"jaxpr": number}``, ``{"policy": name}`` of a checkpoint, ``{"jvp rules": {…}}`` and
+  ``{"vjp rules": {…}}``, the rules of custom derivatives as jaxprs.
 
 Nothing in a file is executed as code. Loading checks all of it: sizes, names, the types of parameters, and
 each equation by the shape rule of its primitive.

@@ -21,7 +21,8 @@ from ..primitives._helpers import numpy_dtype
 from ..primitives.collective import Collective
 from ..primitives.indexing import CLIP, PROMISE_IN_BOUNDS, gather_p, scatter_p
 from ..primitives.layout import broadcast_scalar
-from ..transforms.custom_function import Flat, MaybeFlat, instantiated
+from ..transforms import checkpoint_policies
+from ..transforms.custom_function import Flat, MaybeFlat, zeros_of
 from ..transforms.custom_jvp import JvpRules, custom_jvp_p
 from ..transforms.custom_vjp import VjpRules, custom_vjp_p
 from ..transforms.traced_function import jit_p
@@ -115,6 +116,11 @@ class Decoder:
             return _dtype(value)
         if kind == "jaxpr":
             return self._jaxpr(value)
+        if kind == "policy":
+            _check(
+                type(value) is str and value in checkpoint_policies.by_name, f"there is no policy {value!r}"
+            )
+            return checkpoint_policies.by_name[value]
         if kind == "jvp rules":
             return self._jvp_rules(*_fields(value, "name", "primal", "jvp"))
         if kind == "vjp rules":
@@ -130,7 +136,7 @@ class Decoder:
         _check_types("a JVP rule", jvp.out_avals, [*primal.out_avals, *primal.out_avals])
 
         def apply(primals: Flat, tangents: MaybeFlat) -> tuple[list[Array], list[Array]]:
-            given = instantiated(tangents, primal.in_avals, symbolic_zeros=False)
+            given = _with_zeros(tangents, primal.in_avals)
             results = _apply(jvp, *primals, *given)
             return results[:n], results[n:]
 
@@ -154,13 +160,17 @@ class Decoder:
             return results[:n], results[n:]
 
         def backward(residuals: Flat, cotangents: MaybeFlat) -> list[Array | None]:
-            given = instantiated(cotangents, primal.out_avals, symbolic_zeros=False)
+            given = _with_zeros(cotangents, primal.out_avals)
             gradients = iter(_apply(bwd, *residuals, *given))
             return [next(gradients) if flag else None for flag in flags]
 
         forward_mode = None if jvp is None else self._parameter(jvp)
         _check(forward_mode is None or isinstance(forward_mode, JvpRules), "a forward rule is not one")
         return VjpRules(name, forward, backward, forward_mode)
+
+
+def _with_zeros(derivatives: MaybeFlat, avals: Sequence[ShapedArray]) -> list[Array]:
+    return [zeros_of(aval) if x is None else x for x, aval in zip(derivatives, avals, strict=True)]
 
 
 def _apply(closed: ClosedJaxpr, *args: Array) -> list[Array]:

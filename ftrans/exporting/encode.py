@@ -12,6 +12,7 @@ from ..core.avals import ShapedArray
 from ..core.jaxpr import Atom, ClosedJaxpr, Equation, Var, dce
 from ..core.source import format_source
 from ..core.tracing import trace_to_jaxpr
+from ..transforms import checkpoint_policies
 from ..transforms.custom_jvp import JvpRules
 from ..transforms.custom_vjp import VjpRules
 
@@ -86,6 +87,9 @@ class Encoder:
             return {"dtype": value.name}
         if isinstance(value, ClosedJaxpr):
             return {"jaxpr": self.jaxpr(value)}
+        policies = [name for name, policy in checkpoint_policies.by_name.items() if policy is value]
+        if policies:
+            return {"policy": policies[0]}
         if isinstance(value, (JvpRules, VjpRules)) and not equation.parameters["captured"]:
             return (
                 self._jvp_rules(equation, value)

@@ -128,6 +128,7 @@ def checkpoint(
     >>> ft.grad(layer)(0.0)
     array(1, dtype=float32)
     """
+    check_callable("checkpoint", fun)
     static = StaticArguments("checkpoint", fun, static_argnums, ())
     if policy is not None:
         check_callable("checkpoint: policy", policy)

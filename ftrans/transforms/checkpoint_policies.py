@@ -102,3 +102,15 @@ def _names(policy: str, names: tuple[str, ...]) -> frozenset[str]:
     if not all(isinstance(name, str) for name in names):
         raise TypeError(f"{policy}: names must be strings, given one by one, got {names!r}")
     return frozenset(names)
+
+
+#: The policies that are the same in every process, by name.
+by_name: dict[str, Policy] = {
+    policy.__name__: policy
+    for policy in (
+        everything_saveable,
+        nothing_saveable,
+        dots_saveable,
+        dots_with_no_batch_dims_saveable,
+    )
+}

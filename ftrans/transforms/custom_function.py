@@ -24,7 +24,7 @@ from ..core.tracing import trace_to_jaxpr
 from ..primitives.layout import batch_first, full
 from .arguments import argument_arrays, argument_sources, check_callable, output_arrays
 from .batching import Dim, eval_batched, removed_axis
-from .jit import hoist_tracers
+from .traced_function import hoist_tracers
 
 Flat = Sequence[Array]
 MaybeFlat = Sequence["Array | None"]

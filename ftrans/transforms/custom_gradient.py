@@ -16,7 +16,7 @@ from ..core.tracing import eval_jaxpr, trace_to_jaxpr
 from .arguments import FlatFunction, argument_arrays, argument_sources, check_callable, output_arrays
 from .custom_function import check_pair
 from .custom_vjp import custom_vjp
-from .jit import hoist_tracers
+from .traced_function import hoist_tracers
 
 
 def closure_convert(fun: Callable, *example_args: Any) -> tuple[Callable, list[Array]]:

@@ -28,8 +28,8 @@ from .implicit_primitives import (
     linearized,
     root_p,
 )
-from .jit import hoist_tracers
 from .linear import check_linear
+from .traced_function import hoist_tracers
 
 
 class _Unknowns:

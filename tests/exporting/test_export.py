@@ -27,7 +27,22 @@ def same(actual, expected):
     np.testing.assert_allclose(np.asarray(actual), expected, rtol=1e-14)
 
 
-@pytest.mark.parametrize("case", [c for c in all_cases() if c.index == 0 or c.is_call], ids=str)
+#: Their rules are Python functions of several kinds, for which there is no form in a file.
+NOT_WRITTEN = {"custom_vmap", "linear_solve", "root"}
+
+
+@pytest.mark.parametrize("name", sorted(NOT_WRITTEN))
+def test_what_cannot_be_written_is_refused(name):
+    case = next(c for c in all_cases() if c.primitive.name == name)
+    with pytest.raises(TypeError, match="cannot be written to a file"):
+        reloaded(lambda *xs: tuple(case.bind(*xs)), *[to_array(x) for x in case.operands])
+
+
+@pytest.mark.parametrize(
+    "case",
+    [c for c in all_cases() if (c.index == 0 or c.is_call) and c.primitive.name not in NOT_WRITTEN],
+    ids=str,
+)
 def test_every_primitive_survives(case):
     """Bit by bit: the file holds the same program."""
     operands = [to_array(x) for x in case.operands]

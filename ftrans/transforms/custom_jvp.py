@@ -228,11 +228,11 @@ class custom_jvp(CustomFunction):
                     f"but has {len(primals)} differentiated arguments"
                 )
             full = list(primals)
-            for i, x in sorted(
-                (self._position(i, len(nondiff) + len(primals)), x)
-                for i, x in zip(sorted(self._nondiff), nondiff, strict=True)
+            count = len(nondiff) + len(primals)
+            for position, x in zip(
+                sorted(self._position(i, count) for i in self._nondiff), nondiff, strict=True
             ):
-                full.insert(i, x)
+                full.insert(position, x)
             out = self(*full)
             total = tree_map(zeros_like, out)
             for jvp, tangent in zip(jvps, tangents, strict=True):

@@ -146,7 +146,7 @@ def test_symbolic_zeros():
 
 
 def test_rules_of_single_arguments():
-    f = ft.custom_jvp(lambda p, n, x: p["a"] * x, nondiff_argnums=1)
+    f = ft.custom_jvp(lambda p, n, x: p["a"] * x, nondiff_argnums=-2)
     f.defjvps(lambda n, t, out, p, x: n * t["a"] * x, None)
     same(ft.grad(f)({"a": Y, "b": Y}, 5.0, V[0])["a"], 5.0 * V[0])
     same(ft.grad(f, 2)({"a": Y, "b": Y}, 5.0, V[0]), 0.0)

@@ -151,6 +151,9 @@ def test_rules_of_single_arguments():
     same(ft.grad(f)({"a": Y, "b": Y}, 5.0, V[0])["a"], 5.0 * V[0])
     same(ft.grad(f, 2)({"a": Y, "b": Y}, 5.0, V[0]), 0.0)
     same(ft.jit(ft.vmap(ft.grad(f, 0), (None, None, 0)), static_argnums=1)({"a": Y}, 5.0, V)["a"], 5.0 * V)
+    f.defjvps(lambda n, t, out, p, x: (t["a"],), None)
+    with pytest.raises(TypeError, match="rule 0 of <lambda> must return a tangent with the structure"):
+        ft.grad(f)({"a": Y}, 5.0, V[0])
     f.defjvps(None)
     with pytest.raises(TypeError, match="was given 1 rules, but has 2 differentiated arguments"):
         ft.grad(f)({"a": Y}, 5.0, V[0])

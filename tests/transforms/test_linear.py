@@ -64,6 +64,13 @@ def test_functions_that_are_not_linear(name):
         ft.linear_transpose(f, X)
 
 
+def test_calls_with_a_tangent_rule_are_transposed_as_they_are_written():
+    f = ft.custom_jvp(lambda x: 2.0 * x)
+    f.defjvp(lambda p, t: (f(*p), f(*t)))
+    np.testing.assert_array_equal(np.asarray(ft.linear_transpose(f, X)(X)[0]), 2.0 * X)
+    np.testing.assert_array_equal(np.asarray(ft.grad(lambda x: f(f(x)).sum())(X)), np.full_like(X, 4.0))
+
+
 def test_trees_avals_and_zeros():
     def f(p, x):
         return {"u": p["a"] * 2.0, "v": x - p["b"], "zero": np.zeros(2)}

@@ -12,11 +12,16 @@ from .tracing import eval_jaxpr, eval_reference
 
 
 class CallPrimitive(Primitive):
-    """A primitive whose parameter `jaxpr`, a `ClosedJaxpr`, says what it computes: lowering inlines it."""
+    """A primitive whose parameter `jaxpr`, a `ClosedJaxpr`, says what it computes: lowering inlines it.
 
-    __slots__ = ()
+    With `transposes_inline` the transpose of a linear call is that of the jaxpr, whatever derivative it has.
+    """
 
-    def __init__(self, name: str, *, batch: Callable, linked_forward: Callable):
+    __slots__ = ("transposes_inline",)
+
+    def __init__(
+        self, name: str, *, batch: Callable, linked_forward: Callable, transposes_inline: bool = False
+    ):
         super().__init__(
             name,
             abstract_eval=lambda *avals, jaxpr, **_: jaxpr.out_avals,
@@ -25,6 +30,7 @@ class CallPrimitive(Primitive):
             linked_forward=linked_forward,
             multiple_results=True,
         )
+        self.transposes_inline = transposes_inline
 
     def abstract(self, avals: tuple[ShapedArray, ...], parameters: dict[str, Any]) -> list[ShapedArray]:
         """The avals of the jaxpr's outputs. Not memoised: a memo would keep every jaxpr alive."""

@@ -160,8 +160,12 @@ def _linked_forward(
     return outs, with_captured(rule, mode, captured)
 
 
+# A tangent rule may call the function itself on tangents: its transpose must not apply the rule once more.
 custom_jvp_p: CallPrimitive = CallPrimitive(
-    "custom_jvp", batch=batch_rule(lambda: custom_jvp_p), linked_forward=_linked_forward
+    "custom_jvp",
+    batch=batch_rule(lambda: custom_jvp_p),
+    linked_forward=_linked_forward,
+    transposes_inline=True,
 )
 
 
@@ -228,19 +232,23 @@ class custom_jvp(CustomFunction):
                     f"but has {len(primals)} differentiated arguments"
                 )
             full = list(primals)
-            for i, x in sorted(
-                (self._position(i, len(nondiff) + len(primals)), x)
-                for i, x in zip(sorted(self._nondiff), nondiff, strict=True)
-            ):
-                full.insert(i, x)
+            count = len(nondiff) + len(primals)
+            places = sorted(self._position(i, count) for i in self._nondiff)
+            for place, x in zip(places, nondiff, strict=True):
+                full.insert(place, x)
             out = self(*full)
             total = tree_map(zeros_like, out)
-            for jvp, tangent in zip(jvps, tangents, strict=True):
-                leaves = flatten(tangent)[0]
-                if jvp is None or all(isinstance(t, SymbolicZero) for t in leaves):
+            for i, (jvp, tangent) in enumerate(zip(jvps, tangents, strict=True)):
+                if jvp is None or all(isinstance(t, SymbolicZero) for t in flatten(tangent)[0]):
                     continue
                 given = tree_map(lambda t: t.instantiate() if isinstance(t, SymbolicZero) else t, tangent)
-                total = tree_map(lambda a, b: a + b, total, jvp(*nondiff, given, out, *primals))
+                term = jvp(*nondiff, given, out, *primals)
+                if flatten(term)[1] != flatten(out)[1]:
+                    raise TypeError(
+                        f"custom_jvp.defjvps: rule {i} of {function_name(self._fun)} must return a tangent "
+                        f"with the structure of the output, {flatten(out)[1]}, got {flatten(term)[1]}"
+                    )
+                total = tree_map(lambda a, b: a + b, total, term)
             return out, total
 
         self.defjvp(rule, symbolic_zeros=True)

@@ -12,7 +12,6 @@ from optree import PyTreeSpec
 
 from .._native import Array
 from ..core.errors import ConcretizationError
-from ..core.jaxpr import ClosedJaxpr, Jaxpr
 from ..core.pytree import flatten, leaf_names, unflatten
 from ..core.source import function_name
 from ..core.tracing import eval_jaxpr, trace_to_jaxpr
@@ -48,28 +47,20 @@ class _Unknowns:
             if not aval.is_inexact:
                 raise TypeError(f"{transformation}: {name} must be real or complex, got {aval.dtype}")
         function = FlatFunction(transformation, fun, as_arguments.unflatten)
-        traced = trace_to_jaxpr(function, self.avals, transformation, argument_sources(fun, as_arguments))
-        self._check(function.structure, traced)
-        self.closed, self.constants = hoist_tracers(traced)
+        self.traced = trace_to_jaxpr(
+            function, self.avals, transformation, argument_sources(fun, as_arguments)
+        )
+        self._check(function.structure)
+        self.closed, self.constants = hoist_tracers(self.traced)
         self.aux_structure: PyTreeSpec
 
-    def closed_in_unknowns(self) -> ClosedJaxpr:
-        """The jaxpr as a function of the unknowns alone."""
-        jaxpr = self.closed.jaxpr
-        k = len(self.constants)
-        constvars = [*jaxpr.constvars, *jaxpr.invars[:k]]
-        return ClosedJaxpr(
-            Jaxpr(constvars, jaxpr.invars[k:], jaxpr.equations, jaxpr.outvars),
-            [*self.closed.consts, *self.constants],
-        )
-
-    def _check(self, structure: PyTreeSpec, traced: ClosedJaxpr) -> None:
+    def _check(self, structure: PyTreeSpec) -> None:
         what = f"{self.transformation}: the output of {function_name(self.fun)}"
         if structure != self.structure:
             raise TypeError(
                 f"{what} must have the structure of its argument, {self.structure}, got {structure}"
             )
-        for found, expected in zip(traced.out_avals, self.avals, strict=True):
+        for found, expected in zip(self.traced.out_avals, self.avals, strict=True):
             if found.strong() is not expected:
                 raise TypeError(f"{what} must be {expected} like its argument, got {found}")
 
@@ -123,7 +114,6 @@ class _Constants:
 
     def __init__(self, unknowns: _Unknowns):
         self.name = unknowns.transformation
-        self.function = unknowns.function
         self.arrays = unknowns.constants
         self._own = len(unknowns.constants)
 
@@ -197,7 +187,7 @@ def custom_linear_solve(
     """
     name = "custom_linear_solve"
     unknowns = _Unknowns(name, matvec, b)
-    check_linear(unknowns.closed_in_unknowns(), f"{name}: {function_name(matvec)} must be linear")
+    check_linear(unknowns.traced, f"{name}: {function_name(matvec)} must be linear")
     solver = unknowns.solver(solve, "solve", has_aux)
     transpose_solver = None
     if symmetric:

@@ -184,7 +184,7 @@ class _Solve(Primitive):
     def execute(self, operands: Sequence[Array], parameters: dict[str, Any]) -> list[Array]:
         """Run the solver."""
         try:
-            return _solve(operands, **parameters)
+            outs = _solve(operands, **parameters)
         except RuntimeError as error:
             if "placeholder" not in str(error):
                 raise
@@ -192,6 +192,12 @@ class _Solve(Primitive):
                 f"{parameters['problem'].name}: the solver needs the value of an array, which has none while "
                 "jit compiles it; solve outside of jit, or write the solver without branches on values"
             ) from None
+        if any(x._trace is not None for x in outs):
+            raise TypeError(
+                f"{parameters['problem'].name}: the solver closes over an array that is being transformed, "
+                "on which the function that it solves for does not depend; apply stop_gradient to it"
+            )
+        return outs
 
 
 def _solve(operands: Any, problem: Any, unknowns: int) -> list[Array]:

@@ -99,11 +99,18 @@ def transpose_jaxpr(
     _, _, recording = record(
         "vjp",
         "linear_transpose",
-        lambda *x: (eval_jaxpr(closed.jaxpr, closed.consts, *x), None),
+        lambda *x: (eval_jaxpr(closed.jaxpr, closed.consts, *x, bind=_bind_inline), None),
         zeros,
         needed=needed,
     )
     return recording.pull_back(cotangents, consume=True)
+
+
+def _bind_inline(primitive: Primitive, *operands: Array, **parameters: Any) -> Any:
+    if isinstance(primitive, CallPrimitive) and primitive.transposes_inline:
+        closed = parameters["jaxpr"]
+        return eval_jaxpr(closed.jaxpr, closed.consts, *operands, bind=_bind_inline)
+    return primitive.bind(*operands, **parameters)
 
 
 def check_linear(closed: ClosedJaxpr, message: str) -> None:

@@ -36,6 +36,7 @@ class Capture {
   /// Visits the values in the order of their creation, in which the fewest are alive at once: the gradient of
   /// the last layer is done before that of the first, which depends on more.
   void visit_all(const std::vector<Ref<Value>>& roots) {
+    if (roots.size() == 1) return visit(*roots.front());
     std::vector<Value*> order;
     order.reserve(roots.size());
     for (const Ref<Value>& root : roots) order.push_back(root.get());

@@ -102,6 +102,44 @@ void test_common_subexpressions_merge() {
   CHECK(program->outputs[0] == program->outputs[1]);
 }
 
+std::pair<Ref<Value>, Ref<Value>> barrier(const Ref<Value>& x, const Ref<Value>& y) {
+  const Ref<Value> operands[] = {x, y};
+  const Dtype dtypes[] = {x->dtype, y->dtype};
+  const Dims shapes[] = {x->shape, y->shape};
+  Ref<Value> results[2];
+  make_node(Opcode::OptimizationBarrier, operands, 2, Dims{}, dtypes, shapes, 2, stream(), nullptr, results);
+  return {results[0], results[1]};
+}
+
+void test_nothing_merges_across_a_barrier() {
+  Ref<Value> x = placeholder({8}), y = placeholder({8});
+  auto cumsum = [](const Ref<Value>& value) {
+    return make_node(Opcode::Cumsum, &value, 1, Dims{0, 0}, Dtype::Float32, {8}, stream());
+  };
+  CHECK(compiled({x, y}, {cumsum(x), cumsum(x), y})->steps.size() == 1);
+  // Nor behind two equal ones, each of which has its own recomputation.
+  CHECK(
+      compiled({x, y}, {cumsum(x), cumsum(barrier(x, y).first), cumsum(barrier(x, y).first)})->steps.size() ==
+      5);
+}
+
+void test_barrier_passes_its_operands_on() {
+  Ref<Value> x = filled({8}, 2), y = apply(Opcode::Sin, {filled({8}, 0)});
+  const auto [same_x, same_y] = barrier(x, y);
+  CHECK(first(apply(Opcode::Add, {same_x, same_y})) == 2);
+  CHECK(first(x) == 2);  // its memory is not written over while it is in use
+  CHECK(same_x->buffer.get() == x->buffer.get());
+}
+
+void test_outputs_are_computed_in_the_order_of_creation() {
+  Ref<Value> x = placeholder({8});
+  Ref<Value> early = reduce_sum(x, {0});
+  Ref<Value> late = reduce_sum(apply(Opcode::Sort, {x}), {0});
+  CapturedGraph captured = capture({x}, {late, early});
+  CHECK(captured.graph.nodes.front().opcode == Opcode::ReduceSum);
+  CHECK(captured.graph.outputs.front() == captured.graph.nodes.back().first_output);
+}
+
 void test_dead_nodes_go() {
   Ref<Value> x = placeholder({8});
   Ref<Value> unused = reduce_sum(x, {0});
@@ -204,6 +242,9 @@ int main() {
   test_reduction_joins_its_producer();
   test_consumers_of_a_reduction_come_later();
   test_common_subexpressions_merge();
+  test_nothing_merges_across_a_barrier();
+  test_barrier_passes_its_operands_on();
+  test_outputs_are_computed_in_the_order_of_creation();
   test_dead_nodes_go();
   test_constants_fold();
   test_identities_cost_nothing();

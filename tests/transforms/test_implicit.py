@@ -113,6 +113,15 @@ def test_solvers_may_close_over_what_is_differentiated():
     same(ft.jit(ft.vmap(ft.grad(ft.jit(f))))(a, B), -B / a**2)
 
 
+def test_solvers_that_close_over_what_is_transformed_elsewhere():
+    def f(a, solve_with):
+        return ft.custom_linear_solve(lambda x: 2.0 * x, B, lambda _, b: b / solve_with(a), symmetric=True)
+
+    with pytest.raises(TypeError, match="apply stop_gradient to it"):
+        ft.jacfwd(lambda a: f(a, lambda a: a))(np.float64(2.0))
+    same(ft.jacfwd(lambda a: a * f(a, ft.stop_gradient))(np.float64(2.0)), B / 2)
+
+
 def test_linear_solve_errors():
     with pytest.raises(TypeError, match="must be linear, but sin is not a linear operation"):
         ft.custom_linear_solve(ft.sin, B, jacobi)

@@ -64,8 +64,8 @@ def places(tree, path=()):
 
 
 REPLACEMENTS = [
-    None, True, -1, 0, 1, 2, 7, 2**31, 2**40, 2**63, -(2**63), 10**30, "", "sin", "gather", "float64", "ff", [], {},
-    [[]], {"tuple": []}, {"dtype": "int32"}, {"jaxpr": 0}, {"jaxpr": 99}, {"float": "nan"}, {"float": 1}, 0.5,
+    None, True, -1, 0, 1, 2, 7, 2**31, 2**40, 2**63, -(2**63), 10**30, "", "sin", "gather", "float64", "ff",
+    [], {}, [[]], {"tuple": []}, {"dtype": "int32"}, {"jaxpr": 0}, {"jaxpr": 99}, {"float": "nan"}, {"float": 1}, 0.5,
 ]  # fmt: skip
 
 
@@ -169,8 +169,7 @@ def test_bombs():
 
     nested = b'{"list":[' * 10**5 + b'"leaf"' + b"]}" * 10**5
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as bomb:
-        with zipfile.ZipFile(io.BytesIO(rewritten(deep))) as honest:
-            for name in honest.namelist():
-                bomb.writestr(name, honest.read(name).replace(b'"DEEP"', nested))
+    with zipfile.ZipFile(buffer, "w") as bomb, zipfile.ZipFile(io.BytesIO(rewritten(deep))) as honest:
+        for name in honest.namelist():
+            bomb.writestr(name, honest.read(name).replace(b'"DEEP"', nested))
     refused(buffer.getvalue(), "recursion")

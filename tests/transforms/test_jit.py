@@ -123,6 +123,25 @@ def test_derived_jaxprs_are_cached():
     assert list(traced.jaxpr.derived).count(("vjp", (True,))) == 1
 
 
+def test_results_in_the_memory_of_an_operand():
+    """A result may take the memory of an operand that ends in its kernel, also where others still read it."""
+    for n in (1, 3, 5000):
+        v = np.resize(V, n)
+        x = np.cumsum(v)
+        negative, total, largest = ft.jit(lambda a: (lambda x: (-x, ft.sum(x), ft.max(x)))(ft.cumsum(a)))(v)
+        same(negative, -x)
+        same([total, largest], [x.sum(), x.max()])
+        both = ft.cumsum(ft.array(v))  # and without jit
+        negative, total = -both, ft.sum(both)
+        del both
+        ft.eval(negative, total)
+        same(total, x.sum())
+        i = np.arange(n, dtype=np.int32)
+        negative, bits = ft.jit(lambda a: (lambda x: (-x, ft.view(x, ft.uint32)))(ft.cumsum(a)))(i)
+        np.testing.assert_array_equal(np.asarray(bits), np.cumsum(i))
+        np.testing.assert_array_equal(np.asarray(negative), -np.cumsum(i))
+
+
 def test_partition():
     closed = ft.make_jaxpr(lambda x, y: (f(x) * 2.0, y))(V, V)
     (known, unknown, residual_inputs), present = joint_derivative("vjp", closed, [True, False])

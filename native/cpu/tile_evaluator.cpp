@@ -94,9 +94,8 @@ TileEvaluator::TileEvaluator(const Plan& plan, const Layout& layout, const void*
     const PlanValue& value = plan.values[i];
     const int input = value.source < 0 ? -1 : plan.sources[value.source].input;
     copied_[i] = input >= 0 && value.last_use == end &&
-                 std::any_of(plan.stores.begin(), plan.stores.end(), [&](const PlanStore& store) {
-                   return outputs[store.output] == inputs[input];
-                 });
+                 std::any_of(plan.stores.begin(), plan.stores.end(),
+                             [&](const PlanStore& store) { return outputs[store.output] == inputs[input]; });
   }
 }
 

@@ -123,23 +123,29 @@ def test_derived_jaxprs_are_cached():
     assert list(traced.jaxpr.derived).count(("vjp", (True,))) == 1
 
 
-def test_results_in_the_memory_of_an_operand():
+def _reduced_and_negated(a):
+    x = ft.cumsum(a)
+    return -x, ft.sum(x), ft.max(x)
+
+
+def _negated_and_viewed(a):
+    x = ft.cumsum(a)
+    return -x, ft.view(x, ft.uint32)
+
+
+@pytest.mark.parametrize("n", [1, 3, 5000])
+def test_results_in_the_memory_of_an_operand(n):
     """A result may take the memory of an operand that ends in its kernel, also where others still read it."""
-    for n in (1, 3, 5000):
-        v = np.resize(V, n)
-        x = np.cumsum(v)
-        negative, total, largest = ft.jit(lambda a: (lambda x: (-x, ft.sum(x), ft.max(x)))(ft.cumsum(a)))(v)
+    v, i = np.resize(V, n), np.arange(n, dtype=np.int32)
+    x = np.cumsum(v)
+    for f in (_reduced_and_negated, ft.jit(_reduced_and_negated)):
+        negative, total, largest = f(ft.array(v))
+        ft.eval(negative, total, largest)
         same(negative, -x)
         same([total, largest], [x.sum(), x.max()])
-        both = ft.cumsum(ft.array(v))  # and without jit
-        negative, total = -both, ft.sum(both)
-        del both
-        ft.eval(negative, total)
-        same(total, x.sum())
-        i = np.arange(n, dtype=np.int32)
-        negative, bits = ft.jit(lambda a: (lambda x: (-x, ft.view(x, ft.uint32)))(ft.cumsum(a)))(i)
-        np.testing.assert_array_equal(np.asarray(bits), np.cumsum(i))
-        np.testing.assert_array_equal(np.asarray(negative), -np.cumsum(i))
+    negative, bits = ft.jit(_negated_and_viewed)(i)
+    np.testing.assert_array_equal(np.asarray(negative), -np.cumsum(i))
+    np.testing.assert_array_equal(np.asarray(bits), np.cumsum(i))
 
 
 def test_partition():

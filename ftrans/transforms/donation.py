@@ -17,6 +17,7 @@ class _DonatedTrace(Trace):
 
     __slots__ = ()
     is_abstract = True
+    kind_of_array = "Donated"
 
     def record(self, primitive: Primitive, operands: Sequence[Array], parameters: dict[str, Any]) -> NoReturn:
         raise self.misuse(next(x for x in operands if x._trace is self))

@@ -193,6 +193,7 @@ def test_donated_array_is_refused():
     out = f(params, 2.0)
     w = params["w"]
     assert w.shape == (3,)
+    assert repr(w) == "Donated<f32[3]>"
     for use in (
         lambda: w + 1.0,
         lambda: np.asarray(w),

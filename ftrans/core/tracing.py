@@ -72,6 +72,8 @@ class Trace(ABC):
 
     __slots__ = ("level", "transformation", "active", "__weakref__")
     is_abstract: bool
+    #: How its arrays print: ``Traced<f32[3]>``.
+    kind_of_array = "Traced"
 
     def __init__(self, transformation: str):
         self.level = next(_levels)

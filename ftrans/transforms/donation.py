@@ -17,6 +17,7 @@ class _DonatedTrace(Trace):
 
     __slots__ = ()
     is_abstract = True
+    kind_of_array = "Donated"
 
     def record(self, primitive: Primitive, operands: Sequence[Array], parameters: dict[str, Any]) -> NoReturn:
         raise self.misuse(next(x for x in operands if x._trace is self))
@@ -33,7 +34,9 @@ _donated = _DonatedTrace("jit")
 _donated.end()
 
 
-def give_up(x: Array, source: ArgumentSource) -> None:
-    """Make every further use of this handle an error."""
-    aval = x.aval
-    x._rebind(make_tracer(_donated, Var(aval, source), aval, None))
+def give_up(leaves: Sequence[Any], sources: Sequence[ArgumentSource]) -> None:
+    """Make every further use of the arrays among `leaves` an error."""
+    for x, source in zip(leaves, sources, strict=True):
+        if isinstance(x, Array) and x._trace is None:
+            aval = x.aval
+            x._rebind(make_tracer(_donated, Var(aval, source), aval, None))

@@ -20,6 +20,7 @@ from ..core.source import ArgumentSource, function_name
 from ..core.tracing import trace_to_jaxpr
 from ..ops.promotion import as_dtype
 from .arguments import FlatFunction, argument_arrays, argument_sources, check_callable
+from .donation import give_up
 from .named_arguments import NamedArguments, StaticArguments, leaves_of
 from .retrace import explain_retrace
 from .stages import Lowered
@@ -80,21 +81,24 @@ class Jitted:
         signature = Signature(structure, tuple([x.aval for x in arrays]), static, current_stream())
         traced = self._traced(signature, fill)
         is_concrete = not traced.captured and all(x._trace is None for x in arrays)
+        if is_concrete and not (kwargs or self._static) and signature in self._cache:
+            self._register(args, structure, traced)
         outs = call_traced(self._fun, traced, structure, arrays, leaves, self._inline)
-        if is_concrete and not (kwargs or self._static or self._donate) and signature in self._cache:
-            self._register(args, traced)
         return unflatten(traced.out_structure, outs)
 
-    def _register(self, args: tuple, traced: Traced) -> None:
+    def _register(self, args: tuple, in_structure: PyTreeSpec, traced: Traced) -> None:
         """Let the native front run the program from now on, for arguments of the same types."""
         structure = traced.out_structure
         is_flat_tuple = structure.type is tuple and structure.num_nodes == structure.num_leaves + 1
+        sources = [ArgumentSource(self._fun, in_structure, i) for i in traced.donated]
         self.function._register(
             args,
             traced.program(),
             None if structure.is_leaf() else structure,
             structure.num_leaves if is_flat_tuple else -1,
             traced.kept,
+            traced.donated,
+            partial(give_up, sources=sources),
         )
 
     def _traced(self, signature: Signature, fill: Callable) -> Traced:

@@ -102,9 +102,7 @@ def call_traced(
     if not traced.donated:
         return traced.program()(operands)
     handles = [x._snapshot() for x in operands]
-    for i in traced.donated:
-        if isinstance(leaves[i], Array):
-            give_up(leaves[i], ArgumentSource(fun, structure, i))
+    give_up([leaves[i] for i in traced.donated], [ArgumentSource(fun, structure, i) for i in traced.donated])
     # Each handle is let go as it is taken: the program, should it run at once, is alone with the memory.
     handles.reverse()
     return traced.program()(handles.pop() for _ in range(len(handles)))

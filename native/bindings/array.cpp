@@ -368,8 +368,9 @@ PyObject* slot_repr(PyObject* self) {
     PyObject* current = self;
     while (array_of(current).linked) current = array_of(current).linked;
     if (array_of(current).is_traced()) {
+      const nb::object kind = nb::handle(array_of(current).trace).attr("kind_of_array");
       nb::object text = nb::steal(PyObject_Str(array_of(self).aval));
-      return nb::str("Traced<{}>").attr("format")(text).release().ptr();
+      return nb::str("{}<{}>").attr("format")(kind, text).release().ptr();
     }
     return nb::str(format_array(*ready_value(self, "repr()")).c_str()).release().ptr();
   });

@@ -19,10 +19,12 @@ namespace {
 
 /// How to make a Python result of a program's outputs.
 struct Entry {
-  std::shared_ptr<const ProgramObject> program;
-  nb::object structure;   ///< of the output, for `unflatten`; None for one array
-  int tuple_size = -1;    ///< of a flat tuple of arrays, or −1
-  std::vector<int> kept;  ///< the leaves that the program takes
+  ProgramObject program;
+  nb::object structure;      ///< of the output, for `unflatten`; None for one array
+  int tuple_size = -1;       ///< of a flat tuple of arrays, or −1
+  std::vector<int> kept;     ///< the leaves that the program takes
+  std::vector<int> donated;  ///< the leaves whose handles are given up
+  nb::object give_up;        ///< called with the list of these handles, None for numbers
 };
 
 /// A jitted function: known signatures of concrete arguments are dispatched here, all others by the Python
@@ -32,7 +34,7 @@ struct JitFunction {
   PyObject* fallback;   ///< called with the arguments on a miss; it registers what it compiled
   PyObject* unflatten;  ///< (structure, list of arrays) → result
   PyObject* dictionary;
-  std::unordered_map<std::string, Entry> cache;
+  std::unordered_map<std::string, std::shared_ptr<const Entry>> cache;  ///< calls share an entry they use
 };
 
 /// Whether jitted functions run as they are written, on this thread.
@@ -45,38 +47,46 @@ void put(std::string& key, const T& item) {
 
 constexpr int kDeepest = 32;
 
-void add_array(const Ref<Value>& value, std::string& key, std::vector<Ref<Value>>& leaves) {
-  key.push_back('a');
-  put(key, value->dtype);
-  put(key, value->weak_type);
-  put(key, value->shape.size());
-  key.append(reinterpret_cast<const char*>(value->shape.data()), sizeof(int64_t) * value->shape.size());
-  leaves.push_back(value);
+/// The arguments of a call: their structure and types, and their arrays.
+struct Arguments {
+  std::string key;
+  std::vector<Ref<Value>> leaves;
+  std::vector<PyObject*> handles;  ///< of the leaves, borrowed; null for a Python number
+};
+
+void add_array(const Ref<Value>& value, PyObject* handle, Arguments& to) {
+  to.key.push_back('a');
+  put(to.key, value->dtype);
+  put(to.key, value->weak_type);
+  put(to.key, value->shape.size());
+  to.key.append(reinterpret_cast<const char*>(value->shape.data()), sizeof(int64_t) * value->shape.size());
+  to.leaves.push_back(value);
+  to.handles.push_back(handle);
 }
 
-void add_scalar(Dtype dtype, ScalarStorage number, std::string& key, std::vector<Ref<Value>>& leaves) {
-  add_array(Value::scalar(dtype, number, true), key, leaves);
+void add_scalar(Dtype dtype, ScalarStorage number, Arguments& to) {
+  add_array(Value::scalar(dtype, number, true), nullptr, to);
 }
 
-/// Appends an argument's structure and types to the key, and its arrays to `leaves`; false where Python has
-/// to look at it.
-bool add_argument(PyObject* object, std::string& key, std::vector<Ref<Value>>& leaves, int depth) {
+/// Adds an argument; false where Python has to look at it.
+bool add_argument(PyObject* object, Arguments& to, int depth) {
+  std::string& key = to.key;
   if (is_array(object)) {
     const Array& array = array_of(object);
     if (array.is_traced()) return false;
-    add_array(array.value, key, leaves);
+    add_array(array.value, object, to);
     return true;
   }
   // A Python number is a weakly typed scalar.
   if (PyFloat_CheckExact(object)) {
-    add_scalar(Dtype::Float32, scalar_from_double(Dtype::Float32, PyFloat_AS_DOUBLE(object)), key, leaves);
+    add_scalar(Dtype::Float32, scalar_from_double(Dtype::Float32, PyFloat_AS_DOUBLE(object)), to);
     return true;
   }
   if (PyLong_CheckExact(object)) {
     int overflow = 0;
     const long long number = PyLong_AsLongLongAndOverflow(object, &overflow);
     if (overflow || number > INT32_MAX || number < INT32_MIN) return false;
-    add_scalar(Dtype::Int32, scalar_from_int64(Dtype::Int32, number), key, leaves);
+    add_scalar(Dtype::Int32, scalar_from_int64(Dtype::Int32, number), to);
     return true;
   }
   if (depth > kDeepest) return false;
@@ -85,7 +95,7 @@ bool add_argument(PyObject* object, std::string& key, std::vector<Ref<Value>>& l
     key.push_back('t');
     put(key, count);
     for (Py_ssize_t i = 0; i < count; ++i) {
-      if (!add_argument(PyTuple_GET_ITEM(object, i), key, leaves, depth + 1)) return false;
+      if (!add_argument(PyTuple_GET_ITEM(object, i), to, depth + 1)) return false;
     }
     return true;
   }
@@ -94,7 +104,7 @@ bool add_argument(PyObject* object, std::string& key, std::vector<Ref<Value>>& l
     key.push_back('l');
     put(key, count);
     for (Py_ssize_t i = 0; i < count; ++i) {
-      if (!add_argument(PyList_GET_ITEM(object, i), key, leaves, depth + 1)) return false;
+      if (!add_argument(PyList_GET_ITEM(object, i), to, depth + 1)) return false;
     }
     return true;
   }
@@ -113,7 +123,7 @@ bool add_argument(PyObject* object, std::string& key, std::vector<Ref<Value>>& l
       if (!text) throw nb::python_error();
       put(key, length);
       key.append(text, static_cast<size_t>(length));
-      if (!add_argument(PyDict_GetItem(object, name.ptr()), key, leaves, depth + 1)) return false;
+      if (!add_argument(PyDict_GetItem(object, name.ptr()), to, depth + 1)) return false;
     }
     return true;
   }
@@ -124,22 +134,30 @@ bool add_argument(PyObject* object, std::string& key, std::vector<Ref<Value>>& l
   return false;
 }
 
-bool make_key(PyObject* const* arguments, Py_ssize_t count, std::string& key,
-              std::vector<Ref<Value>>& leaves) {
-  put(key, current_stream());
+bool take_arguments(PyObject* const* arguments, Py_ssize_t count, Arguments& to) {
+  put(to.key, current_stream());
   for (Py_ssize_t i = 0; i < count; ++i) {
-    if (!add_argument(arguments[i], key, leaves, 0)) return false;
+    if (!add_argument(arguments[i], to, 0)) return false;
   }
   return true;
 }
 
-PyObject* call_entry(const JitFunction& function, const Entry& entry, std::vector<Ref<Value>> leaves) {
+/// Makes the handles of the donated leaves refuse further use.
+void give_up(const Entry& entry, const std::vector<PyObject*>& handles) {
+  nb::list given_up;
+  for (int leaf : entry.donated) given_up.append(nb::borrow(handles[leaf] ? handles[leaf] : Py_None));
+  entry.give_up(given_up);
+}
+
+PyObject* call_entry(const JitFunction& function, const Entry& entry, Arguments arguments) {
+  if (!entry.donated.empty()) give_up(entry, arguments.handles);
+  std::vector<Ref<Value>> leaves = std::move(arguments.leaves);
   if (entry.kept.size() != leaves.size()) {
     std::vector<Ref<Value>> kept;
     for (int leaf : entry.kept) kept.push_back(std::move(leaves[leaf]));
     leaves = std::move(kept);
   }
-  std::vector<Ref<Value>> outputs = entry.program->call(std::move(leaves));
+  std::vector<Ref<Value>> outputs = entry.program.call(std::move(leaves));
   if (entry.structure.is_none()) return new_array(std::move(outputs[0]));
   if (entry.tuple_size >= 0) {
     nb::object result = nb::steal(PyTuple_New(entry.tuple_size));
@@ -158,11 +176,13 @@ PyObject* jit_call(PyObject* self, PyObject* const* arguments, size_t flags, PyO
   return guarded(static_cast<PyObject*>(nullptr), [&]() -> PyObject* {
     JitFunction& function = *reinterpret_cast<JitFunction*>(self);
     if (!keywords && !function.cache.empty() && !jit_disabled) {
-      std::string key;
-      std::vector<Ref<Value>> leaves;
-      if (make_key(arguments, PyVectorcall_NARGS(flags), key, leaves)) {
-        auto found = function.cache.find(key);
-        if (found != function.cache.end()) return call_entry(function, found->second, std::move(leaves));
+      Arguments taken;
+      if (take_arguments(arguments, PyVectorcall_NARGS(flags), taken)) {
+        auto found = function.cache.find(taken.key);
+        if (found != function.cache.end()) {
+          const std::shared_ptr<const Entry> entry = found->second;
+          return call_entry(function, *entry, std::move(taken));
+        }
       }
     }
     return PyObject_Vectorcall(function.fallback, arguments, flags, keywords);
@@ -172,17 +192,18 @@ PyObject* jit_call(PyObject* self, PyObject* const* arguments, size_t flags, PyO
 /// Tells how to run the function for arguments like these from now on.
 PyObject* jit_register(PyObject* self, PyObject* const* arguments, Py_ssize_t count) {
   return guarded(static_cast<PyObject*>(nullptr), [&]() -> PyObject* {
-    if (count != 5) throw nb::type_error("register: expected (args, program, structure, tuple_size, kept)");
+    if (count != 7) {
+      throw nb::type_error(
+          "register: expected (args, program, structure, tuple_size, kept, donated, give_up)");
+    }
     JitFunction& function = *reinterpret_cast<JitFunction*>(self);
-    std::string key;
-    std::vector<Ref<Value>> leaves;
+    Arguments taken;
     PyObject* args = arguments[0];
-    if (make_key(&PyTuple_GET_ITEM(args, 0), PyTuple_GET_SIZE(args), key, leaves)) {
-      auto program =
-          std::make_shared<const ProgramObject>(nb::cast<const ProgramObject&>(nb::handle(arguments[1])));
-      function.cache[std::move(key)] = {std::move(program), nb::borrow(arguments[2]),
-                                        nb::cast<int>(nb::handle(arguments[3])),
-                                        nb::cast<std::vector<int>>(nb::handle(arguments[4]))};
+    if (take_arguments(&PyTuple_GET_ITEM(args, 0), PyTuple_GET_SIZE(args), taken)) {
+      function.cache[std::move(taken.key)] = std::make_shared<const Entry>(
+          Entry{nb::cast<const ProgramObject&>(nb::handle(arguments[1])), nb::borrow(arguments[2]),
+                nb::cast<int>(nb::handle(arguments[3])), nb::cast<std::vector<int>>(nb::handle(arguments[4])),
+                nb::cast<std::vector<int>>(nb::handle(arguments[5])), nb::borrow(arguments[6])});
     }
     Py_RETURN_NONE;
   });
@@ -222,6 +243,7 @@ int jit_traverse(PyObject* self, visitproc visit, void* arg) {
   Py_VISIT(function.fallback);
   Py_VISIT(function.unflatten);
   Py_VISIT(function.dictionary);
+  for (const auto& [key, entry] : function.cache) Py_VISIT(entry->give_up.ptr());
   return 0;
 }
 

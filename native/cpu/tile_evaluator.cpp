@@ -47,7 +47,7 @@ char* thread_scratch(int64_t bytes) {
 int64_t TileEvaluator::scratch_bytes(const Plan& plan) {
   return aligned(plan.register_bytes()) + aligned(plan.values.size() * sizeof(TileValue)) +
          aligned(std::max(plan.ndim, 1) * sizeof(int64_t)) + aligned(plan.stores.size() * sizeof(bool)) +
-         aligned(plan.longest_chain * sizeof(ChainLink));
+         aligned(plan.values.size() * sizeof(bool)) + aligned(plan.longest_chain * sizeof(ChainLink));
 }
 
 TileEvaluator::TileEvaluator(const Plan& plan, const Layout& layout, const void* const* inputs,
@@ -60,6 +60,8 @@ TileEvaluator::TileEvaluator(const Plan& plan, const Layout& layout, const void*
   next += aligned(std::max(plan.ndim, 1) * sizeof(int64_t));
   direct_ = reinterpret_cast<bool*>(next);
   next += aligned(plan.stores.size() * sizeof(bool));
+  copied_ = reinterpret_cast<bool*>(next);
+  next += aligned(plan.values.size() * sizeof(bool));
   links_ = reinterpret_cast<ChainLink*>(next);
 
   for (size_t i = 0; i < plan.values.size(); ++i) {
@@ -83,6 +85,17 @@ TileEvaluator::TileEvaluator(const Plan& plan, const Layout& layout, const void*
                other.last_use <= value.definition;
     }
     direct_[i] = direct;
+  }
+
+  // Stores come before reductions, and one after the other: an element that is read by them is not left where
+  // an output is stored.
+  const int end = static_cast<int>(plan.steps.size());
+  for (size_t i = 0; i < plan.values.size(); ++i) {
+    const PlanValue& value = plan.values[i];
+    const int input = value.source < 0 ? -1 : plan.sources[value.source].input;
+    copied_[i] = input >= 0 && value.last_use == end &&
+                 std::any_of(plan.stores.begin(), plan.stores.end(),
+                             [&](const PlanStore& store) { return outputs[store.output] == inputs[input]; });
   }
 }
 
@@ -186,8 +199,12 @@ void TileEvaluator::load(const PlanStep& step) {
   const char* base = static_cast<const char*>(inputs_[source.input]);
   const bool uniform = layout_.access(value.source) == Access::Uniform ||
                        (tile_.within_row && layout_.inner_stride(value.source) == 0);
-  if (uniform || lies_contiguous(value.source)) {
+  if (uniform || (lies_contiguous(value.source) && !copied_[step.result])) {
     result = {base + offset(value.source) * width, uniform};
+    if (copied_[step.result] && !source.load) {
+      std::memcpy(out, result.data, static_cast<size_t>(width));
+      result.data = out;
+    }
   } else {
     char* raw = source.load ? staging() : out;
     gather(value.source, base, width, raw);

@@ -73,6 +73,7 @@ class TileEvaluator {
   char* registers_;
   TileValue* values_;
   bool* direct_;          ///< per store: its value is computed in the output's memory
+  bool* copied_;          ///< per value: it is read after its memory has been stored over, so it is copied
   ChainLink* links_;      ///< of the chain being run
   int64_t* coordinates_;  ///< of the tile's first element
   bool streaming_;        ///< outputs far beyond the caches bypass them

@@ -64,9 +64,9 @@ def places(tree, path=()):
 
 
 REPLACEMENTS = [
-    None, True, -1, 0, 1, 2, 7, 2**31, 2**40, 2**63, -(2**63), 10**30, "", "sin", "gather", "float64", "ff",
-    [], {}, [[]], {"tuple": []}, {"dtype": "int32"}, {"jaxpr": 0}, {"jaxpr": 99}, {"float": "nan"}, {"float": 1},
-    0.5,
+    None, True, -1, 0, 1, 2, 7, 2**31, 2**40, 2**63, -(2**63), 10**30, 0.5, "", "sin", "gather", "float64",
+    "ff", [], {}, [[]], {"tuple": []}, {"dtype": "int32"}, {"jaxpr": 0}, {"jaxpr": 99}, {"float": "nan"},
+    {"float": 1},
 ]  # fmt: skip
 
 

@@ -226,6 +226,35 @@ void test_async_errors_surface_and_nothing_is_lost() {
   CHECK(first(y) == 2.0f);
 }
 
+Ref<Value> cumsum(const Ref<Value>& value) {
+  return make_node(Opcode::Cumsum, &value, 1, Dims{0, 0}, value->dtype, value->shape, stream());
+}
+
+void test_cost_is_counted() {
+  Ref<Value> x = placeholder({1024});
+  Ref<Value> y = apply(Opcode::Sin, {apply(Opcode::Add, {x, x})});
+  Ref<Value> view = make_node(Opcode::Reshape, &y, 1, Dims{}, y->dtype, Dims{32, 32}, stream());
+  const Cost cost = estimate_cost(*compiled({x}, {reduce_sum(y, {0}), view}));
+  CHECK(cost.flops == 3 * 1024);  // add, sin, and the sum's additions
+  CHECK(cost.bytes_accessed == 4 * 1024 + 4 * 1024 + 4);
+}
+
+void test_memory_need_is_what_a_run_takes() {
+  constexpr int64_t kBytes = 4 << 12;
+  Ref<Value> x = placeholder({1 << 12});
+  // Two results of kernels at a time, and the second overwrites nothing.
+  Ref<Program> program = compiled({x}, {cumsum(cumsum(cumsum(x)))});
+  MemoryNeed need = plan_need(*program);
+  CHECK(need.inputs == kBytes && need.outputs == kBytes && need.temporaries == kBytes);
+  CHECK(need.peak == 3 * kBytes && need.constants == 0);
+  // An elementwise result takes the memory of what ends there: of an argument only if it is given up.
+  program = compiled({x}, {apply(Opcode::Sin, {x})});
+  CHECK(plan_need(*program).peak == 2 * kBytes);
+  program->donated = {1};
+  CHECK(plan_need(*program).peak == kBytes);
+  CHECK(plan_need(*compiled({x}, {apply(Opcode::Sin, {cumsum(x)})})).peak == 2 * kBytes);
+}
+
 void test_million_nodes_are_freed_without_recursion() {
   Ref<Value> x = filled({2}, 0);
   for (int i = 0; i < 1000000; ++i) x = apply(Opcode::Add, {x, constant(1)});
@@ -254,6 +283,8 @@ int main() {
   test_values_in_use_are_kept();
   test_streams_are_ordered();
   test_async_errors_surface_and_nothing_is_lost();
+  test_cost_is_counted();
+  test_memory_need_is_what_a_run_takes();
   test_million_nodes_are_freed_without_recursion();
   if (failures) std::printf("%d checks failed\n", failures);
   std::printf("graph tests done\n");

@@ -156,12 +156,14 @@ def owned(value=1.0):
 
 def test_donated_memory_is_reused():
     f = ft.jit(lambda x: x + 1.0, donate_argnums=0)
-    x = owned()
-    where = address(x)
-    y = f(x)
-    assert address(y) == where
-    assert float(y[5]) == 2.0
-    assert address(f(y)) == where
+    y = owned()
+    where = address(y)
+    for i in range(3):  # traced, then dispatched natively
+        x, y = y, f(y)
+        assert address(y) == where
+        assert float(y[5]) == 2.0 + i
+        with pytest.raises(RuntimeError, match="donated as argument x of"):
+            x + 1.0
     kept = ft.jit(lambda x: x + 1.0)
     x = owned()
     assert address(kept(x)) != address(x)
@@ -193,6 +195,7 @@ def test_donated_array_is_refused():
     out = f(params, 2.0)
     w = params["w"]
     assert w.shape == (3,)
+    assert repr(w) == "Donated<f32[3]>"
     for use in (
         lambda: w + 1.0,
         lambda: np.asarray(w),

@@ -123,6 +123,31 @@ def test_derived_jaxprs_are_cached():
     assert list(traced.jaxpr.derived).count(("vjp", (True,), None)) == 1
 
 
+def _reduced_and_negated(a):
+    x = ft.cumsum(a)
+    return -x, ft.sum(x), ft.max(x)
+
+
+def _negated_and_viewed(a):
+    x = ft.cumsum(a)
+    return -x, ft.view(x, ft.uint32)
+
+
+@pytest.mark.parametrize("n", [1, 3, 5000])
+def test_results_in_the_memory_of_an_operand(n):
+    """A result may take the memory of an operand that ends in its kernel, also where others still read it."""
+    v, i = np.resize(V, n), np.arange(n, dtype=np.int32)
+    x = np.cumsum(v)
+    for f in (_reduced_and_negated, ft.jit(_reduced_and_negated)):
+        negative, total, largest = f(ft.array(v))
+        ft.eval(negative, total, largest)
+        same(negative, -x)
+        same([total, largest], [x.sum(), x.max()])
+    negative, bits = ft.jit(_negated_and_viewed)(i)
+    np.testing.assert_array_equal(np.asarray(negative), -np.cumsum(i))
+    np.testing.assert_array_equal(np.asarray(bits), np.cumsum(i))
+
+
 def test_partition():
     closed = ft.make_jaxpr(lambda x, y: (f(x) * 2.0, y))(V, V)
     (known, unknown, residual_inputs), present = joint_derivative("vjp", closed, [True, False])

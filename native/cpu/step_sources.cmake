@@ -1,15 +1,19 @@
 # Step kernels and BLAS.
 set(step_sources
     blas.cpp
+    lapack.cpp
     step_kernels.cpp
     steps/argreduce.cpp
     steps/block_copy.cpp
+    steps/factorizations.cpp
     steps/indexing.cpp
     steps/matmul.cpp
     steps/random.cpp
     steps/scan.cpp
     steps/shape.cpp
-    steps/sort.cpp)
+    steps/solvers.cpp
+    steps/sort.cpp
+    steps/spectral.cpp)
 if(APPLE)
   list(APPEND step_sources blas_accelerate.cpp)
   target_link_libraries(ftrans_core PUBLIC "-framework Accelerate")

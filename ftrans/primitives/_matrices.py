@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .._native import Array, Dtype, float32, float64, int32
+from .._native import Array, Dtype, float32, int32
 from ..core.avals import ShapedArray, shaped_array
 from ..core.primitive import Primitive
 from ._helpers import FLOATING_OR_COMPLEX, check_kind, constant_like
@@ -60,11 +60,6 @@ def check_square(name: str, x: ShapedArray, operand: str = "the operand") -> Non
 def matrix_aval(x: ShapedArray, *extents: int, dtype: Dtype | None = None) -> ShapedArray:
     """The aval of one array of `extents` for each matrix of `x`."""
     return shaped_array((*x.shape[:-2], *extents), dtype or x.dtype)
-
-
-def real_dtype(dtype: Dtype) -> Dtype:
-    """The dtype of the real parts."""
-    return {8: float32, 16: float64}[dtype.itemsize] if dtype.kind == "c" else dtype
 
 
 def batch_in_front(primitive: Primitive, args, dims, size, **parameters):
@@ -156,8 +151,8 @@ def as_columns(v: Array, shape: tuple[int, ...]) -> Array:
 
 
 def _rows_and_columns(shape: tuple[int, ...]) -> tuple[Array, Array]:
-    n = len(shape)
-    return tuple(iota_p.bind(shape=shape, dtype=int32, dimension=axis) for axis in (n - 2, n - 1))  # type: ignore[return-value]
+    rows, columns = (iota_p.bind(shape=shape, dtype=int32, dimension=len(shape) - i) for i in (2, 1))
+    return rows, columns
 
 
 def on_diagonal(shape: tuple[int, ...]) -> Array:

@@ -53,7 +53,7 @@ def _cholesky_impl(a):
             return (np.linalg.cholesky((a + a.conj().T) / 2).astype(a.dtype),)
         except np.linalg.LinAlgError:
             nan = complex(np.nan, np.nan) if np.iscomplexobj(a) else np.nan
-            return (np.where(np.tri(*a.shape, dtype=bool), nan, 0).astype(a.dtype),)
+            return (np.where(np.tri(len(a)) == 1, nan, 0).astype(a.dtype),)
 
     return for_each_matrix(factor, a)[0]
 

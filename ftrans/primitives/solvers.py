@@ -141,7 +141,8 @@ def _solve_impl(a, b):
 
 
 def _solve_jvp(primals, tangents, x):
-    return _solved_difference(lambda rhs: solve_p.bind(primals[0], rhs), *tangents, x)
+    da, db = tangents
+    return _solved_difference(lambda rhs: solve_p.bind(primals[0], rhs), da, db, x)
 
 
 def _solve_vjp(ct, primals, x, needed):

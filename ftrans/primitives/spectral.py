@@ -34,13 +34,12 @@ from ._matrices import (
     matmul,
     matrix_aval,
     real,
-    real_dtype,
     reciprocal_gaps,
     resized,
     skew,
     total,
 )
-from .elementwise import add, convert, mul, neg, sub
+from .elementwise import add, convert, mul, neg, real_dtype, sub
 from .layout import reduce_sum
 from .shape import concatenate_p
 from .solvers import solve_p

@@ -95,7 +95,7 @@ from .reduction import (
 )
 from .scan_ops import cummax_p, cummin_p, cumprod_p, cumsum_p
 from .shape import concatenate_p, iota_p, pad_p, rev_p, slice_p
-from .solvers import expm_p, solve_p, triangular_solve_p
+from .solvers import diagonal_sylvester_p, expm_p, solve_p, triangular_solve_p
 from .sort import sort_p
 from .spectral import eig_p, eigh_p, svd_p
 from .stop_gradient import stop_gradient_p
@@ -130,6 +130,7 @@ __all__ = [
     "cummin_p",
     "cumprod_p",
     "cumsum_p",
+    "diagonal_sylvester_p",
     "digamma_p",
     "div_p",
     "dot_general_p",

@@ -11,16 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from .._native import Array, Dtype, float32, int32
+from .._native import Array, Dtype, int32
 from ..core.avals import ShapedArray, shaped_array
 from ..core.primitive import Primitive
 from ._helpers import FLOATING_OR_COMPLEX, check_kind, constant_like
 from .elementwise import (
-    abs_p,
     add,
     conj_p,
     convert,
-    div,
     eq_p,
     ge_p,
     gt_p,
@@ -32,7 +30,6 @@ from .elementwise import (
 )
 from .layout import batch_first, broadcast_in_dim, reduce_sum, transpose
 from .matmul import dot_general_p
-from .reduction import reduce_max_p
 from .shape import iota_p, pad_p
 
 # ---------------------------------------------------------------- shapes and dtypes
@@ -190,29 +187,6 @@ def identity(x: Array, n: int) -> Array:
     """Identity matrices for the batch and dtype of `x`."""
     shape = (*x.shape[:-2], n, n)
     return convert(on_diagonal(shape), x.dtype)
-
-
-# ---------------------------------------------------------------- spectra
-
-
-def negligible(x: Array, spectrum: Array, size: int) -> Array:
-    """Where |x| is within rounding of 0: some ulps a row of the largest modulus of the spectrum."""
-    largest = reduce_max_p.bind(abs_p.bind(spectrum), axes=(spectrum.ndim - 1,))
-    epsilon = float(np.finfo(np.float32 if largest.dtype is float32 else np.float64).eps)
-    tolerance = mul(largest, 4 * size * epsilon)
-    return le_p.bind(abs_p.bind(x), broadcast_in_dim(tolerance, x.shape, tuple(range(tolerance.ndim))))
-
-
-def guarded_reciprocal(x: Array, spectrum: Array, size: int) -> Array:
-    """1/x, but 0 where x is `negligible`."""
-    zero = negligible(x, spectrum, size)
-    return select(zero, 0, div(1, select(zero, 1, x)))
-
-
-def reciprocal_gaps(w: Array) -> Array:
-    """1/(w[j] - w[i]) at (i, j), and 0 within groups of values that are equal up to rounding."""
-    shape = (*w.shape, w.shape[-1])
-    return guarded_reciprocal(sub(as_rows(w, shape), as_columns(w, shape)), w, w.shape[-1])
 
 
 def total(terms: Sequence[Array | None]) -> Array | None:

@@ -20,7 +20,7 @@ from ._matrices import (
     tril,
     triu,
 )
-from .elementwise import neg, sub
+from .elementwise import add, mul, neg, sub
 from .layout import move_axis, reshape, zeros_like
 from .shape import concatenate_p
 
@@ -166,6 +166,74 @@ solve_p = Primitive(
         Sample((_triangular, lambda: np.zeros((3, 0)))),
     ],
 )
+
+# ---------------------------------------------------------------- diagonal_sylvester
+
+
+def _diagonal_sylvester_abstract(m, p, *, sign):
+    check_same_dtype("diagonal_sylvester", m, p)
+    check_square("diagonal_sylvester", m, "m")
+    check_matrix("diagonal_sylvester", p, "p")
+    if m.shape[:-2] != p.shape[:-2] or m.shape[-1] != p.shape[-1] or (sign and p.shape != m.shape):
+        raise ValueError(f"diagonal_sylvester: m and p do not fit: shapes {m.shape} and {p.shape}")
+    return p
+
+
+def _diagonal_sylvester_impl(m, p, *, sign):
+    diagonal = np.diagonal(m, 0, -2, -1)
+    divisor = np.broadcast_to(diagonal[..., None, :], p.shape)
+    if sign:
+        divisor = divisor + sign * diagonal[..., :, None]
+    largest = np.abs(diagonal).max(-1, initial=0)[..., None, None]
+    zero = np.abs(divisor) <= 4 * m.shape[-1] * np.finfo(m.dtype).eps * largest
+    return np.where(zero, 0, p / np.where(zero, 1, divisor)).astype(p.dtype)
+
+
+def _diagonal_sylvester_jvp(primals, tangents, x, *, sign):
+    (m, _), (dm, dp) = primals, tangents
+    if dm is None:
+        return diagonal_sylvester(m, dp, sign)
+    change = matmul(x, dm)
+    if sign:
+        change = add(change, mul(matmul(dm, x), sign))
+    return diagonal_sylvester(m, neg(change) if dp is None else sub(dp, change), sign)
+
+
+def _diagonal_sylvester_vjp(ct, primals, x, needed, *, sign):
+    dp = diagonal_sylvester(primals[0], ct, sign)
+    if not needed[0]:
+        return [None, dp]
+    xt = transposed(x)
+    dm = neg(matmul(xt, dp))
+    if sign:
+        dm = sub(dm, mul(matmul(dp, xt), sign))
+    return [dm, dp if needed[1] else None]
+
+
+#: x with x·m + sign·m·x = p for a diagonal m and sign -1, 0 or 1; x[i, j] = 0 where m[j, j] + sign·m[i, i] is
+#: 0 up to rounding. Off the diagonal m is taken for zero, but its derivative there counts.
+diagonal_sylvester_p = Primitive(
+    "diagonal_sylvester",
+    abstract_eval=_diagonal_sylvester_abstract,
+    impl=_diagonal_sylvester_impl,
+    jvp=_diagonal_sylvester_jvp,
+    vjp=_diagonal_sylvester_vjp,
+    batch=lambda args, dims, size, **p: batch_in_front(diagonal_sylvester_p, args, dims, size, **p),
+    lower=lambda p, in_avals, out_avals: (p["sign"],),
+    # The reference has no derivative off the diagonal of m: that is checked where `spectral` makes use of it.
+    samples=[
+        Sample((lambda: np.diag([2.0, -1.0, 2.0]), _triangular), {"sign": -1}, (1,)),
+        Sample((lambda: np.diag([2.0, 1.0, 0.0]), _triangular), {"sign": 1}, (1,)),
+        Sample((lambda: _batch(np.diag([2.0, 1j])), lambda: _batch(_right()) * 1j), {"sign": 0}, (1,)),
+        Sample((lambda: np.zeros((0, 0)), lambda: np.zeros((2, 0))), {"sign": 0}),
+    ],
+)
+
+
+def diagonal_sylvester(m: Array, p: Array, sign: int) -> Array:
+    """`diagonal_sylvester_p` with its parameter named."""
+    return diagonal_sylvester_p.bind(m, p, sign=sign)
+
 
 # ---------------------------------------------------------------- expm
 

@@ -4,7 +4,11 @@ The vectors are determined up to a choice: a phase of each, a basis of the space
 singular values, a basis of the complement. The rules take the choice for constant, so they are right for all
 functions that do not depend on it, at exact degeneracy too, with one exception. A function like V·f(λ)·Vᴴ
 of a Hermitian matrix with λ[i] = λ[j] has a term in f′(λ[i]) between the vectors i and j, which neither their
-tangents nor those of the eigenvalues can carry: it is left out, as if f were constant near λ[i].
+tangents nor those of the eigenvalues can carry: it is left out, as if f were constant near λ[i]. Likewise the
+second derivative of a sum of f(λ) lacks the term in f″ between such vectors.
+
+In the rules m = Vᴴ·a·V stands for the diagonal matrix of the eigenvalues that it is: unlike theirs, its
+derivative tells how a group of equal ones comes apart, which second derivatives of the vectors depend on.
 
 For the formulas see Giles, "An extended collection of matrix derivative results for forward and reverse mode
 algorithmic differentiation" (2008), sections 3.1 and 3.2; Townsend, "Differentiating the singular value
@@ -19,7 +23,6 @@ from .._native import Array, complex64, complex128
 from ..core.primitive import Primitive, Sample
 from ._matrices import (
     adjoint,
-    as_columns,
     as_rows,
     batch_in_front,
     check_matrix,
@@ -29,12 +32,10 @@ from ._matrices import (
     diagonal,
     diagonal_matrix,
     for_each_matrix,
-    guarded_reciprocal,
     hermitian,
     matmul,
     matrix_aval,
     real,
-    reciprocal_gaps,
     resized,
     skew,
     total,
@@ -42,7 +43,7 @@ from ._matrices import (
 from .elementwise import add, convert, mul, neg, real_dtype, sub
 from .layout import reduce_sum
 from .shape import concatenate_p
-from .solvers import solve_p
+from .solvers import diagonal_sylvester, solve_p
 
 # ---------------------------------------------------------------- eigh
 
@@ -61,27 +62,25 @@ def _eigh_impl(a, *, vectors):
     return for_each_matrix(decompose, a)
 
 
-def _gaps_like(values: Array, matrix: Array) -> Array:
-    return convert(reciprocal_gaps(values), matrix.dtype)
+def _eigensystem(a: Array, outs: list[Array], vectors: bool) -> tuple[Array, Array]:
+    """The eigenvectors v, and m = vᴴ·a·v."""
+    v = outs[1] if vectors else eigh_p.bind(a, vectors=True)[1]
+    # Exactly Hermitian, so that rotations come out exactly skew, and 1/gap cancels where it has to.
+    return v, hermitian(matmul(matmul(adjoint(v), hermitian(a)), v))
 
 
 def _eigh_jvp(primals, tangents, outs, *, vectors):
-    w, v = outs if vectors else eigh_p.bind(primals[0], vectors=True)
+    v, m = _eigensystem(primals[0], outs, vectors)
     inner = matmul(matmul(adjoint(v), hermitian(tangents[0])), v)
     dw = real(diagonal(inner))
-    return [dw, matmul(v, mul(_gaps_like(w, inner), inner))] if vectors else [dw]
+    return [dw, matmul(v, diagonal_sylvester(m, inner, -1))] if vectors else [dw]
 
 
 def _eigh_vjp(cts, primals, outs, needed, *, vectors):
-    w, v = outs if vectors else eigh_p.bind(primals[0], vectors=True)
-    inner = total(
-        [
-            None if cts[0] is None else diagonal_matrix(convert(cts[0], v.dtype)),
-            mul(_gaps_like(w, v), matmul(adjoint(v), conj(cts[1])))
-            if vectors and cts[1] is not None
-            else None,
-        ]
-    )
+    v, m = _eigensystem(primals[0], outs, vectors)
+    inner = None if cts[0] is None else diagonal_matrix(convert(cts[0], v.dtype))
+    if vectors and cts[1] is not None:
+        inner = total([inner, diagonal_sylvester(m, matmul(adjoint(v), conj(cts[1])), -1)])
     assert inner is not None  # a rule is not called without a cotangent
     return [conj(hermitian(matmul(matmul(v, inner), adjoint(v))))]
 
@@ -147,23 +146,28 @@ class _SingularSystem:
     """What both derivative rules of the SVD a = u·s·vᴴ need, at k = min(m, n) singular triplets."""
 
     def __init__(self, a: Array, outs: list[Array]):
-        self.m, self.n = a.shape[-2:]
-        self.k = min(self.m, self.n)
-        full_u, s, full_vh = outs
-        self.full_u, self.full_v = full_u, adjoint(full_vh)
-        self.u, self.v = resized(full_u, self.m, self.k), resized(self.full_v, self.n, self.k)
-        self.s = s
-        shape = (*s.shape, self.k)
-        size = max(self.m, self.n)
-        sums = add(as_rows(s, shape), as_columns(s, shape))
-        #: 1/(s[j] − s[i]), 1/(s[j] + s[i]), 1/s[j], and 0 for what is 0 up to rounding.
-        self.gaps = _gaps_like(s, a)
-        self.sums = convert(guarded_reciprocal(sums, s, size), a.dtype)
-        self.reciprocal = convert(guarded_reciprocal(s, s, size), a.dtype)
+        self.rows, self.columns = a.shape[-2:]
+        self.k = min(self.rows, self.columns)
+        self.full_u, _, full_vh = outs
+        self.full_v = adjoint(full_vh)
+        self.u, self.v = resized(self.full_u, self.rows, self.k), resized(self.full_v, self.columns, self.k)
+        self.m = hermitian(self.inner(a))  # see `_eigensystem`
+
+    def inner(self, x: Array) -> Array:
+        """uᴴ·x·v, which of the tangent is [c, m] + {o, m} + dm with rotations u·(c + o) and v·(c - o)."""
+        return matmul(matmul(adjoint(self.u), x), self.v)
+
+    def common(self, x: Array) -> Array:
+        """The c with c·m - m·c = x."""
+        return diagonal_sylvester(self.m, x, -1)
+
+    def opposite(self, x: Array) -> Array:
+        """The o with o·m + m·o = x."""
+        return diagonal_sylvester(self.m, x, 1)
 
     def divided(self, x: Array) -> Array:
-        """x·s⁻¹."""
-        return mul(x, as_rows(self.reciprocal, x.shape))
+        """The y with y·m = x."""
+        return diagonal_sylvester(self.m, x, 0)
 
 
 def _without_span(basis: Array, x: Array) -> Array:
@@ -190,11 +194,11 @@ def _svd_jvp(primals, tangents, outs, *, vectors, full_matrices):
     if not vectors:
         outs = svd_p.bind(a, vectors=True, full_matrices=False)
     system = _SingularSystem(a, outs)
-    inner = matmul(matmul(adjoint(system.u), da), system.v)
+    inner = system.inner(da)
     ds = real(diagonal(inner))
     if not vectors:
         return [ds]
-    common, opposite = mul(system.gaps, hermitian(inner)), mul(system.sums, skew(inner))
+    common, opposite = system.common(hermitian(inner)), system.opposite(skew(inner))
     du = _basis_tangent(system.u, add(common, opposite), system.divided(matmul(da, system.v)), system.full_u)
     dv = _basis_tangent(
         system.v, sub(common, opposite), system.divided(matmul(adjoint(da), system.u)), system.full_v
@@ -217,7 +221,7 @@ def _svd_vjp(cts, primals, outs, needed, *, vectors, full_matrices):
     if not vectors:
         outs, cts = svd_p.bind(a, vectors=True, full_matrices=False), [None, cts[0], None]
     system = _SingularSystem(a, outs)
-    m, n, k, u, v = system.m, system.n, system.k, system.u, system.v
+    m, n, k, u, v = system.rows, system.columns, system.k, system.u, system.v
     gu = None if cts[0] is None else conj(cts[0])
     gv = None if cts[2] is None else adjoint(conj(cts[2]))
     mu = None if gu is None else matmul(adjoint(u), resized(gu, m, k))
@@ -225,7 +229,7 @@ def _svd_vjp(cts, primals, outs, needed, *, vectors, full_matrices):
     inner = None if cts[1] is None else diagonal_matrix(convert(cts[1], a.dtype))
     common, opposite = total([mu, mv]), total([mu, None if mv is None else neg(mv)])
     if common is not None and opposite is not None:
-        inner = total([inner, hermitian(mul(system.gaps, common)), skew(mul(system.sums, opposite))])
+        inner = total([inner, hermitian(system.common(common)), skew(system.opposite(opposite))])
     assert inner is not None  # a rule is not called without a cotangent
     result = matmul(matmul(u, inner), adjoint(v))
     if gu is not None and m > k:
@@ -290,13 +294,18 @@ def _eig_impl(a, *, vectors):
     return for_each_matrix(decompose, a)
 
 
+def _in_basis(v: Array, x: Array) -> Array:
+    """The matrix v⁻¹·x·v."""
+    return solve_p.bind(v, matmul(convert(x, v.dtype), v))
+
+
 def _eig_jvp(primals, tangents, outs, *, vectors):
-    w, v = outs if vectors else eig_p.bind(primals[0], vectors=True)
-    inner = solve_p.bind(v, matmul(convert(tangents[0], v.dtype), v))
+    v = outs[1] if vectors else eig_p.bind(primals[0], vectors=True)[1]
+    inner = _in_basis(v, tangents[0])
     dw = diagonal(inner)
     if not vectors:
         return [dw]
-    dv = matmul(v, mul(reciprocal_gaps(w), inner))
+    dv = matmul(v, diagonal_sylvester(_in_basis(v, primals[0]), inner, -1))
     return [dw, sub(dv, mul(v, as_rows(_column_products(v, dv), v.shape)))]
 
 
@@ -306,12 +315,13 @@ def _column_products(x: Array, y: Array) -> Array:
 
 
 def _eig_vjp(cts, primals, outs, needed, *, vectors):
-    w, v = outs if vectors else eig_p.bind(primals[0], vectors=True)
+    v = outs[1] if vectors else eig_p.bind(primals[0], vectors=True)[1]
     inner = None if cts[0] is None else diagonal_matrix(conj(cts[0]))
     if vectors and cts[1] is not None:
         gv = conj(cts[1])
         gv = sub(gv, mul(v, as_rows(_column_products(v, gv), v.shape)))  # the norms stay 1
-        inner = total([inner, mul(conj(reciprocal_gaps(w)), matmul(adjoint(v), gv))])
+        m = adjoint(_in_basis(v, primals[0]))
+        inner = total([inner, diagonal_sylvester(m, matmul(adjoint(v), gv), -1)])
     assert inner is not None  # a rule is not called without a cotangent
     result = conj(solve_p.bind(adjoint(v), matmul(inner, adjoint(v))))
     return [result if primals[0].dtype.kind == "c" else real(result)]

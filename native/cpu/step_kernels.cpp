@@ -27,6 +27,7 @@ StepKernel step_kernel(Opcode opcode) {
     case Opcode::TriangularSolve: return steps::triangular_solve;
     case Opcode::Solve: return steps::solve;
     case Opcode::Expm: return steps::expm;
+    case Opcode::DiagonalSylvester: return steps::diagonal_sylvester;
     case Opcode::Eigh: return steps::eigh;
     case Opcode::Svd: return steps::svd;
     case Opcode::Eig: return steps::eig;

@@ -41,6 +41,7 @@ void qr(const StepArguments& arguments);
 void triangular_solve(const StepArguments& arguments);
 void solve(const StepArguments& arguments);
 void expm(const StepArguments& arguments);
+void diagonal_sylvester(const StepArguments& arguments);
 
 // spectral.cpp
 void eigh(const StepArguments& arguments);

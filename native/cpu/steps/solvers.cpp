@@ -62,6 +62,39 @@ void solve(const StepArguments& arguments) {
   });
 }
 
+void diagonal_sylvester(const StepArguments& arguments) {
+  constexpr int kUlps = 4;  // by which LAPACK may miss an eigenvalue, for each row
+  const Matrices input(arguments.inputs[0]), rhs(arguments.inputs[1]), output(arguments.outputs[0]);
+  const int64_t rows = output.rows(), n = output.columns(), sign = arguments.parameters[0];
+  if (rows == 0 || n == 0) return;
+  dispatch_lapack(arguments.inputs[0].dtype, [&]<typename T>(TypeTag<T>) {
+    using Part = lapack::Real<T>;
+    for_each_matrix(input.count(), rows * n, [&](int64_t begin, int64_t end) {
+      const Scratch scratch(n * static_cast<int64_t>(sizeof(T)));
+      T* diagonal = scratch.as<T>();
+      for (int64_t index = begin; index < end; ++index) {
+        const T *m = input.at<const T>(index), *p = rhs.at<const T>(index);
+        T* x = output.at<T>(index);
+        Part largest{};
+        for (int64_t j = 0; j < n; ++j) {
+          diagonal[j] = m[j * (input.row_stride() + input.column_stride())];
+          largest = std::max(largest, static_cast<Part>(std::abs(diagonal[j])));
+        }
+        const Part negligible = kUlps * std::numeric_limits<Part>::epsilon() * static_cast<Part>(n) * largest;
+        for (int64_t i = 0; i < rows; ++i) {
+          const T other = sign == 0 ? T{} : static_cast<Part>(sign) * diagonal[i];
+          for (int64_t j = 0; j < n; ++j) {
+            const T divisor = diagonal[j] + other;
+            x[i * n + j] = std::abs(divisor) <= negligible
+                               ? T{}
+                               : p[i * rhs.row_stride() + j * rhs.column_stride()] / divisor;
+          }
+        }
+      }
+    });
+  });
+}
+
 namespace {
 
 /// exp of one matrix by scaling and squaring: Higham, "The scaling and squaring method for the matrix

@@ -243,13 +243,13 @@ def test_errors():
         ValueError, match=r"cholesky: the matrices of the operand must be square, got shape \(2, 3\)"
     ):
         apply("cholesky", np.ones((2, 3)))
-    with pytest.raises(TypeError, match="svd: the operand has dtype float16, expected float32, float64"):
+    with pytest.raises(TypeError, match=r"svd: the operand has dtype float16, expected float32, float64"):
         apply("svd", np.ones((2, 2), np.float16), **FULL)
-    with pytest.raises(ValueError, match="eigh: the operand must have at least 2 dimensions"):
+    with pytest.raises(ValueError, match=r"eigh: the operand must have at least 2 dimensions"):
         apply("eigh", np.ones(3), vectors=True)
-    with pytest.raises(ValueError, match="solve: a and b must have the same batch extents and as many rows"):
+    with pytest.raises(ValueError, match=r"solve: a and b must have the same batch extents and as many rows"):
         apply("solve", np.ones((2, 2)), np.ones((3, 1)))
-    with pytest.raises(TypeError, match="solve: operands must have the same dtype"):
+    with pytest.raises(TypeError, match=r"solve: operands must have the same dtype"):
         apply("solve", np.ones((2, 2)), np.ones((2, 1), np.float32))
-    with pytest.raises(ValueError, match="qr: the matrices must have at least as many rows as columns"):
+    with pytest.raises(ValueError, match=r"qr: the matrices must have at least as many rows as columns"):
         apply("qr", np.ones((2, 3)), full_matrices=False)

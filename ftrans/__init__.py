@@ -5,7 +5,7 @@ from pkgutil import extend_path
 # In a checkout this folder hides the installed package, which has the native module.
 __path__ = extend_path(__path__, __name__)
 
-from . import nn, ops, random, testing
+from . import linalg, nn, ops, random, testing
 from ._native import (
     Array,
     Device,
@@ -153,6 +153,7 @@ __all__ = [
     "jet",
     "jit",
     "jvp",
+    "linalg",
     "linearize",
     "make_jaxpr",
     "new_stream",

@@ -79,6 +79,7 @@ from .elementwise import (
     trunc_p,
     xor_p,
 )
+from .factorizations import cholesky_p, lu_p, qr_p
 from .indexing import gather_p, scatter_p
 from .layout import broadcast_in_dim_p, reduce_sum_p, reshape_p, transpose_p
 from .matmul import dot_general_p
@@ -95,7 +96,9 @@ from .reduction import (
 from .rematerialization import checkpoint_name_p, optimization_barrier_p
 from .scan_ops import cummax_p, cummin_p, cumprod_p, cumsum_p
 from .shape import concatenate_p, iota_p, pad_p, rev_p, slice_p
+from .solvers import diagonal_sylvester_p, expm_p, solve_p, triangular_solve_p
 from .sort import sort_p
+from .spectral import eig_p, eigh_p, svd_p
 from .stop_gradient import stop_gradient_p
 
 __all__ = [
@@ -116,6 +119,7 @@ __all__ = [
     "cbrt_p",
     "ceil_p",
     "checkpoint_name_p",
+    "cholesky_p",
     "clamp_p",
     "complex_p",
     "concatenate_p",
@@ -128,11 +132,14 @@ __all__ = [
     "cummin_p",
     "cumprod_p",
     "cumsum_p",
+    "diagonal_sylvester_p",
     "digamma_p",
     "div_p",
     "dot_general_p",
     "dynamic_slice_p",
     "dynamic_update_slice_p",
+    "eig_p",
+    "eigh_p",
     "eq_p",
     "erf_inv_p",
     "erf_p",
@@ -140,6 +147,7 @@ __all__ = [
     "exp2_p",
     "exp_p",
     "expm1_p",
+    "expm_p",
     "floor_divide_p",
     "floor_p",
     "fmod_p",
@@ -161,6 +169,7 @@ __all__ = [
     "logaddexp_p",
     "logistic_p",
     "lt_p",
+    "lu_p",
     "max_p",
     "min_p",
     "mul_p",
@@ -173,6 +182,7 @@ __all__ = [
     "pad_p",
     "population_count_p",
     "pow_p",
+    "qr_p",
     "random_bits_p",
     "real_p",
     "reduce_and_p",
@@ -195,14 +205,17 @@ __all__ = [
     "sin_p",
     "sinh_p",
     "slice_p",
+    "solve_p",
     "sort_p",
     "sqrt_p",
     "square_p",
     "stop_gradient_p",
     "sub_p",
+    "svd_p",
     "tan_p",
     "tanh_p",
     "transpose_p",
+    "triangular_solve_p",
     "trunc_p",
     "xor_p",
 ]

@@ -90,7 +90,8 @@ def convert(x: Array, dtype: Dtype) -> Array:
     return x if x.dtype is dtype else convert_p.bind(x, dtype=dtype)
 
 
-def _real_dtype(dtype: Dtype) -> Dtype:
+def real_dtype(dtype: Dtype) -> Dtype:
+    """The dtype of the real parts."""
     return {"complex64": float32, "complex128": float64}.get(dtype.name, dtype)
 
 
@@ -125,7 +126,7 @@ def _conj_direction(x, magnitude):
 
 
 abs_p = unary(
-    "abs", np.abs, NUMERIC, EVERYWHERE, partial=_abs_partial, transposed=_abs_transposed, result=_real_dtype
+    "abs", np.abs, NUMERIC, EVERYWHERE, partial=_abs_partial, transposed=_abs_transposed, result=real_dtype
 )
 
 
@@ -303,13 +304,13 @@ real_p = unary(
     "real", np.real, "c", EVERYWHERE,
     partial=lambda t, x, out: real_p.bind(t),
     transposed=lambda ct, x, out: _as_complex(ct),
-    result=_real_dtype,
+    result=real_dtype,
 )  # fmt: skip
 imag_p = unary(
     "imag", np.imag, "c", EVERYWHERE,
     partial=lambda t, x, out: imag_p.bind(t),
     transposed=lambda ct, x, out: complex_p.bind(constant_like(ct, 0), neg(ct)),
-    result=_real_dtype,
+    result=real_dtype,
 )  # fmt: skip
 conj_p = unary("conj", np.conj, "c", EVERYWHERE, partial=lambda t, x, out: conj_p.bind(t))
 

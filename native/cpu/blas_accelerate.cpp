@@ -1,4 +1,7 @@
 #include <Accelerate/Accelerate.h>
+#include <dlfcn.h>
+
+#include <stdexcept>
 
 #include "cpu/blas.h"
 #include "cpu/blas_library.h"
@@ -22,6 +25,14 @@ const BlasLibrary& blas_library() {
       .description = "Accelerate",
   };
   return library;
+}
+
+void* lapack_function(const std::string& name) {
+  // The interface of LAPACK 3.9 and later carries a suffix; systems before macOS 13.3 have the old one only.
+  void* function = dlsym(RTLD_DEFAULT, (name + "$NEWLAPACK").c_str());
+  if (function == nullptr) function = dlsym(RTLD_DEFAULT, (name + "_").c_str());
+  if (function == nullptr) throw std::runtime_error("Accelerate lacks the function " + name);
+  return function;
 }
 
 }  // namespace ftrans::cpu

@@ -30,4 +30,8 @@ struct BlasLibrary {
 /// The library, loaded at the first call. Throws std::runtime_error if that fails; a later call tries again.
 const BlasLibrary& blas_library();
 
+/// The address of a Fortran routine of LAPACK or BLAS, such as "dpotrf". Loads the library.
+/// Throws std::runtime_error if that fails or there is no such routine.
+void* lapack_function(const std::string& name);
+
 }  // namespace ftrans::cpu

@@ -78,9 +78,11 @@ std::string name_and_version(const std::string& configuration) {
   return configuration.substr(0, space == std::string::npos ? space : configuration.find(' ', space + 1));
 }
 
+void* library_handle = nullptr;  // written once, while `blas_library` loads
+
 BlasLibrary load(const std::string& path) {
   if (path.empty()) throw std::runtime_error("the path of the BLAS library is not set (set_blas_path)");
-  void* handle = open_library(path);
+  void* handle = library_handle = open_library(path);
   void (*set_num_threads)(int);
   char* (*get_config)();
   char* (*get_corename)();
@@ -115,6 +117,13 @@ const BlasLibrary& blas_library() {
     return load(library_path);
   }();
   return library;
+}
+
+void* lapack_function(const std::string& name) {
+  blas_library();
+  void (*function)();
+  resolve(library_handle, ("scipy_" + name + "_").c_str(), function);
+  return reinterpret_cast<void*>(function);
 }
 
 }  // namespace ftrans::cpu

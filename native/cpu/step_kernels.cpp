@@ -21,6 +21,16 @@ StepKernel step_kernel(Opcode opcode) {
     case Opcode::Cummin: return steps::cummin;
     case Opcode::Sort: return steps::sort;
     case Opcode::RandomBits: return steps::random_bits;
+    case Opcode::Cholesky: return steps::cholesky;
+    case Opcode::Lu: return steps::lu;
+    case Opcode::Qr: return steps::qr;
+    case Opcode::TriangularSolve: return steps::triangular_solve;
+    case Opcode::Solve: return steps::solve;
+    case Opcode::Expm: return steps::expm;
+    case Opcode::DiagonalSylvester: return steps::diagonal_sylvester;
+    case Opcode::Eigh: return steps::eigh;
+    case Opcode::Svd: return steps::svd;
+    case Opcode::Eig: return steps::eig;
     case Opcode::Copy: return steps::copy;
     default: return nullptr;
   }

@@ -180,4 +180,7 @@ void check_same(const Array<T>& actual, const Array<T>& expected, int line = __b
 /// Gather and scatter (test_step_indexing.cpp).
 void test_indexing();
 
+/// Factorizations, solvers and spectra (test_step_linear_algebra.cpp).
+void test_linear_algebra();
+
 }  // namespace ftrans::test

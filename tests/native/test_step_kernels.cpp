@@ -533,6 +533,7 @@ void run_all() {
   test_random_bits();
   test_indexing();
   test_dot_general();
+  test_linear_algebra();
 }
 
 }  // namespace

@@ -32,6 +32,22 @@ void cummin(const StepArguments& arguments);
 // sort.cpp
 void sort(const StepArguments& arguments);
 
+// factorizations.cpp
+void cholesky(const StepArguments& arguments);
+void lu(const StepArguments& arguments);
+void qr(const StepArguments& arguments);
+
+// solvers.cpp
+void triangular_solve(const StepArguments& arguments);
+void solve(const StepArguments& arguments);
+void expm(const StepArguments& arguments);
+void diagonal_sylvester(const StepArguments& arguments);
+
+// spectral.cpp
+void eigh(const StepArguments& arguments);
+void svd(const StepArguments& arguments);
+void eig(const StepArguments& arguments);
+
 // random.cpp
 void random_bits(const StepArguments& arguments);
 

@@ -1,0 +1,141 @@
+#include "cpu/steps/kernels.h"
+#include "cpu/steps/matrices.h"
+
+// The iterations of LAPACK may not end on values that are not finite: such matrices do not get there.
+namespace ftrans::cpu::steps {
+
+using lapack::Real;
+using lapack::Workspace;
+using lapack::WorkspaceSize;
+
+void eigh(const StepArguments& arguments) {
+  const bool vectors = arguments.output_count > 1;
+  const Matrices input(arguments.inputs[0]), eigenvalues(arguments.outputs[0], 1);
+  const Matrices eigenvectors(arguments.outputs[vectors ? 1 : 0], vectors ? 2 : 1);
+  const int64_t n = input.rows(), row = input.row_stride(), column = input.column_stride();
+  if (n == 0) return;
+  const int size = lapack::dimension(n);
+  dispatch_lapack(arguments.inputs[0].dtype, [&]<typename T>(TypeTag<T>) {
+    const WorkspaceSize need = lapack::heevd_workspace<T>(vectors, size);
+    for_each_matrix(input.count(), 8 * n * n * n, [&](int64_t begin, int64_t end) {
+      const Scratch matrix(n * n * static_cast<int64_t>(sizeof(T))), scratch(need.bytes<T>());
+      const Workspace<T> workspace(need, scratch.data());
+      T* a = matrix.as<T>();
+      for (int64_t index = begin; index < end; ++index) {
+        const T* from = input.at<const T>(index);
+        Real<T>* values = eigenvalues.at<Real<T>>(index);
+        // The lower triangle of the Hermitian part, column-major; the rest is for `all_finite` alone.
+        for (int64_t j = 0; j < n; ++j) {
+          std::fill(a + j * n, a + j * n + j, T{});
+          for (int64_t i = j; i < n; ++i) {
+            const T below = from[i * row + j * column], above = from[j * row + i * column];
+            if constexpr (is_complex<T>) {
+              a[j * n + i] = below / Real<T>{2} + std::conj(above) / Real<T>{2};
+            } else {
+              a[j * n + i] = below / 2 + above / 2;
+            }
+          }
+        }
+        if (!all_finite(a, n * n) || !lapack::heevd(vectors, size, a, values, workspace)) {
+          std::fill(values, values + n, not_a_number<Real<T>>());
+          std::fill(a, a + n * n, not_a_number<T>());
+        }
+        if (vectors) eigenvectors.copy_from(1, n).run(a, eigenvectors.at<T>(index));
+      }
+    });
+  });
+}
+
+void svd(const StepArguments& arguments) {
+  const bool vectors = arguments.output_count > 1;
+  const bool full = arguments.parameters[0] != 0;
+  const Matrices input(arguments.inputs[0]), singular_values(arguments.outputs[vectors ? 1 : 0], 1);
+  const Matrices left(arguments.outputs[0], vectors ? 2 : 1);
+  const Matrices right(arguments.outputs[vectors ? 2 : 0], vectors ? 2 : 1);
+  const int64_t m = input.rows(), n = input.columns(), k = std::min(m, n);
+  const int rows = lapack::dimension(n), columns = lapack::dimension(m);
+  const auto job = !vectors ? lapack::SingularVectors::None
+                   : full   ? lapack::SingularVectors::Full
+                            : lapack::SingularVectors::Reduced;
+  const BlockCopy load = input.copy_to(n, 1);
+  dispatch_lapack(arguments.inputs[0].dtype, [&]<typename T>(TypeTag<T>) {
+    const auto fill = [](const Matrices& matrices, int64_t index, T on_diagonal, T elsewhere) {
+      T* to = matrices.at<T>(index);
+      const int64_t width = matrices.columns();
+      std::fill(to, to + matrices.rows() * width, elsewhere);
+      for (int64_t i = 0; i < std::min(matrices.rows(), width); ++i) to[i * width + i] = on_diagonal;
+    };
+    const WorkspaceSize need = k > 0 ? lapack::gesdd_workspace<T>(job, rows, columns) : WorkspaceSize{};
+    for_each_matrix(input.count(), 16 * m * n * k, [&](int64_t begin, int64_t end) {
+      const Scratch matrix(m * n * static_cast<int64_t>(sizeof(T))), scratch(need.bytes<T>());
+      const Workspace<T> workspace(need, scratch.data());
+      T* a = matrix.as<T>();
+      for (int64_t index = begin; index < end; ++index) {
+        if (k == 0) {  // of which full bases are left
+          if (vectors) fill(left, index, T{1}, T{});
+          if (vectors) fill(right, index, T{1}, T{});
+          continue;
+        }
+        load.run(input.at<const T>(index), a);
+        Real<T>* values = singular_values.at<Real<T>>(index);
+        // Row-major a = u·s·vᴴ is column-major aᵀ = (vᴴ)ᵀ·s·uᵀ, and the factors come out row-major too.
+        T* u = vectors ? left.at<T>(index) : nullptr;
+        T* vh = vectors ? right.at<T>(index) : nullptr;
+        if (!all_finite(a, m * n) || !lapack::gesdd(job, rows, columns, a, values, vh, u, workspace)) {
+          std::fill(values, values + k, not_a_number<Real<T>>());
+          if (vectors) fill(left, index, not_a_number<T>(), not_a_number<T>());
+          if (vectors) fill(right, index, not_a_number<T>(), not_a_number<T>());
+        }
+      }
+    });
+  });
+}
+
+namespace {
+
+/// Turns a vector so that its component of largest modulus is positive.
+template <typename T>
+void normalize_phase(T* vector, int64_t n) {
+  const T largest = *std::max_element(vector, vector + n,
+                                      [](const T& a, const T& b) { return std::norm(a) < std::norm(b); });
+  const Real<T> modulus = std::abs(largest);
+  if (modulus == 0) return;
+  const T factor = std::conj(largest) / modulus;
+  for (int64_t i = 0; i < n; ++i) vector[i] *= factor;
+}
+
+}  // namespace
+
+void eig(const StepArguments& arguments) {
+  const bool vectors = arguments.output_count > 1;
+  const Matrices input(arguments.inputs[0]), eigenvalues(arguments.outputs[0], 1);
+  const Matrices eigenvectors(arguments.outputs[vectors ? 1 : 0], vectors ? 2 : 1);
+  const int64_t n = input.rows();
+  if (n == 0) return;
+  const int size = lapack::dimension(n);
+  const BlockCopy load = input.copy_to(1, n);
+  dispatch_lapack(arguments.inputs[0].dtype, [&]<typename T>(TypeTag<T>) {
+    using Result = std::complex<Real<T>>;
+    const WorkspaceSize need = lapack::geev_workspace<T>(vectors, size);
+    for_each_matrix(input.count(), 32 * n * n * n, [&](int64_t begin, int64_t end) {
+      const Scratch matrix(n * n * static_cast<int64_t>(sizeof(T))), scratch(need.bytes<T>());
+      const Scratch columns(vectors ? n * n * static_cast<int64_t>(sizeof(Result)) : 0);
+      const Workspace<T> workspace(need, scratch.data());
+      T* a = matrix.as<T>();
+      Result* v = columns.as<Result>();
+      for (int64_t index = begin; index < end; ++index) {
+        Result* values = eigenvalues.at<Result>(index);
+        load.run(input.at<const T>(index), a);
+        if (!all_finite(a, n * n) || !lapack::geev(vectors, size, a, values, v, workspace)) {
+          std::fill(values, values + n, not_a_number<Result>());
+          if (vectors) std::fill(v, v + n * n, not_a_number<Result>());
+        } else if (vectors) {
+          for (int64_t j = 0; j < n; ++j) normalize_phase(v + j * n, n);
+        }
+        if (vectors) eigenvectors.copy_from(1, n).run(v, eigenvectors.at<Result>(index));
+      }
+    });
+  });
+}
+
+}  // namespace ftrans::cpu::steps

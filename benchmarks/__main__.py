@@ -14,7 +14,8 @@ from benchmarks import arrays, dispatch, kernels, linalg, mlp, process, report, 
 from benchmarks.measure import measure
 from benchmarks.peers import load
 
-WORKLOADS = [w for module in (dispatch, transforms, mlp, kernels, arrays, process, linalg) for w in module.WORKLOADS]
+MODULES = (dispatch, transforms, mlp, kernels, arrays, linalg, process)
+WORKLOADS = [workload for module in MODULES for workload in module.WORKLOADS]
 SCALING = "scaling"
 
 

@@ -1,5 +1,6 @@
 """The primitives, by family; `core.primitive.primitives` is the registry of them all."""
 
+from .convolution import conv_p
 from .dynamic_slice import dynamic_slice_p, dynamic_update_slice_p
 from .elementwise import (
     abs_p,
@@ -118,6 +119,7 @@ __all__ = [
     "complex_p",
     "concatenate_p",
     "conj_p",
+    "conv_p",
     "convert_p",
     "copysign_p",
     "cos_p",

@@ -13,6 +13,7 @@ StepKernel step_kernel(Opcode opcode) {
     case Opcode::DynamicSlice: return steps::dynamic_slice;
     case Opcode::DynamicUpdateSlice: return steps::dynamic_update_slice;
     case Opcode::DotGeneral: return steps::dot_general;
+    case Opcode::Conv: return steps::conv;
     case Opcode::Gather: return steps::gather;
     case Opcode::Scatter: return steps::scatter;
     case Opcode::Cumsum: return steps::cumsum;

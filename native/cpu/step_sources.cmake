@@ -4,6 +4,7 @@ set(step_sources
     step_kernels.cpp
     steps/argreduce.cpp
     steps/block_copy.cpp
+    steps/convolution.cpp
     steps/indexing.cpp
     steps/matmul.cpp
     steps/random.cpp

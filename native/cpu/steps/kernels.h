@@ -19,6 +19,9 @@ void copy(const StepArguments& arguments);
 // matmul.cpp
 void dot_general(const StepArguments& arguments);
 
+// convolution.cpp
+void conv(const StepArguments& arguments);
+
 // indexing.cpp
 void gather(const StepArguments& arguments);
 void scatter(const StepArguments& arguments);

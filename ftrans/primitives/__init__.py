@@ -97,6 +97,14 @@ from .scan_ops import cummax_p, cummin_p, cumprod_p, cumsum_p
 from .shape import concatenate_p, iota_p, pad_p, rev_p, slice_p
 from .sort import sort_p
 from .stop_gradient import stop_gradient_p
+from .window import (
+    reduce_window_max_p,
+    reduce_window_min_p,
+    reduce_window_prod_p,
+    reduce_window_sum_p,
+    window_argmax_p,
+    window_argmin_p,
+)
 
 __all__ = [
     "abs_p",
@@ -180,6 +188,10 @@ __all__ = [
     "reduce_or_p",
     "reduce_prod_p",
     "reduce_sum_p",
+    "reduce_window_max_p",
+    "reduce_window_min_p",
+    "reduce_window_prod_p",
+    "reduce_window_sum_p",
     "remainder_p",
     "reshape_p",
     "rev_p",
@@ -203,5 +215,7 @@ __all__ = [
     "tanh_p",
     "transpose_p",
     "trunc_p",
+    "window_argmax_p",
+    "window_argmin_p",
     "xor_p",
 ]

@@ -56,13 +56,13 @@ def _check_groups(lhs, rhs, features, batches):
         )
     if rhs.shape[-1] * features != channels:
         raise ValueError(
-            f"conv: the last axis of rhs {rhs.shape} must be the {channels} channels of lhs {lhs.shape} divided "
-            f"by feature_group_count {features}"
+            f"conv: the last axis of rhs {rhs.shape} must be the {channels} channels of lhs {lhs.shape} "
+            f"divided by feature_group_count {features}"
         )
     if outputs % (features * batches) or lhs.shape[0] % batches:
         raise ValueError(
-            f"conv: the {outputs} outputs of rhs {rhs.shape} must be a multiple of feature_group_count {features} "
-            f"and batch_group_count {batches}, and the batch of lhs {lhs.shape} of the latter"
+            f"conv: the {outputs} outputs of rhs {rhs.shape} must be a multiple of feature_group_count "
+            f"{features} and batch_group_count {batches}, and the batch of lhs {lhs.shape} of the latter"
         )
 
 
@@ -167,17 +167,21 @@ def _exchange_ends(x: Array) -> Array:
     return transpose(x, (x.ndim - 1, *range(1, x.ndim - 1), 0))
 
 
+def _spatial_axes(ct: Array, lhs: Array, rhs: Array, p: dict):
+    """Of each: extent of the lhs, window, positions, stride, padding, dilations."""
+    shapes = (x.shape[1:-1] for x in (lhs, rhs, ct))
+    parameters = (p[name] for name in ("window_strides", "padding", "lhs_dilation", "rhs_dilation"))
+    return zip(*shapes, *parameters, strict=True)
+
+
 def _cotangent_of_lhs(ct: Array, lhs: Array, rhs: Array, p: dict) -> Array:
     """Every element of the lhs gathers, from the positions whose windows reached it, their cotangents."""
     groups = p["feature_group_count"] * p["batch_group_count"]
     padding = []
-    for n, k, positions_, stride, (low, _), ld, rd in zip(
-        lhs.shape[1:-1], rhs.shape[1:-1], ct.shape[1:-1], p["window_strides"], p["padding"], p["lhs_dilation"],
-        p["rhs_dilation"], strict=True,
-    ):  # fmt: skip
+    for n, k, places, stride, (low, _), ld, rd in _spatial_axes(ct, lhs, rhs, p):
         reach = dilated_extent(k, rd) - 1
         before = reach - low
-        padding.append((before, dilated_extent(n, ld) + reach - dilated_extent(positions_, stride) - before))
+        padding.append((before, dilated_extent(n, ld) + reach - dilated_extent(places, stride) - before))
     flipped = rev_p.bind(rhs, axes=tuple(range(1, rhs.ndim - 1)))
     weights = _exchange_ends(_move_group(flipped, 0, rhs.ndim - 1, groups))
     product = conv_p.bind(
@@ -189,14 +193,11 @@ def _cotangent_of_lhs(ct: Array, lhs: Array, rhs: Array, p: dict) -> Array:
 
 
 def _cotangent_of_rhs(ct: Array, lhs: Array, rhs: Array, p: dict) -> Array:
-    """The cotangent slides over the lhs, in place of the rhs; what was summed is the batch, and conversely."""
+    """The cotangent slides over the lhs in place of the rhs; what was summed is the batch, and conversely."""
     padding = []
-    for n, k, positions_, stride, (low, _), ld, rd in zip(
-        lhs.shape[1:-1], rhs.shape[1:-1], ct.shape[1:-1], p["window_strides"], p["padding"], p["lhs_dilation"],
-        p["rhs_dilation"], strict=True,
-    ):  # fmt: skip
+    for n, k, places, stride, (low, _), ld, rd in _spatial_axes(ct, lhs, rhs, p):
         reach = dilated_extent(k, rd) - 1
-        padding.append((low, dilated_extent(positions_, stride) + reach - dilated_extent(n, ld) - low))
+        padding.append((low, dilated_extent(places, stride) + reach - dilated_extent(n, ld) - low))
     product = conv_p.bind(
         _exchange_ends(lhs), _exchange_ends(ct),
         window_strides=p["rhs_dilation"], padding=tuple(padding), lhs_dilation=p["lhs_dilation"],

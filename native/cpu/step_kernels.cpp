@@ -20,6 +20,12 @@ StepKernel step_kernel(Opcode opcode) {
     case Opcode::Cumprod: return steps::cumprod;
     case Opcode::Cummax: return steps::cummax;
     case Opcode::Cummin: return steps::cummin;
+    case Opcode::ReduceWindowSum: return steps::reduce_window_sum;
+    case Opcode::ReduceWindowProd: return steps::reduce_window_prod;
+    case Opcode::ReduceWindowMax: return steps::reduce_window_max;
+    case Opcode::ReduceWindowMin: return steps::reduce_window_min;
+    case Opcode::WindowArgmax: return steps::window_argmax;
+    case Opcode::WindowArgmin: return steps::window_argmin;
     case Opcode::Sort: return steps::sort;
     case Opcode::RandomBits: return steps::random_bits;
     case Opcode::Copy: return steps::copy;

@@ -11,7 +11,8 @@ set(step_sources
     steps/random.cpp
     steps/scan.cpp
     steps/shape.cpp
-    steps/sort.cpp)
+    steps/sort.cpp
+    steps/window.cpp)
 if(APPLE)
   list(APPEND step_sources blas_accelerate.cpp)
   target_link_libraries(ftrans_core PUBLIC "-framework Accelerate")

@@ -35,6 +35,14 @@ void cummin(const StepArguments& arguments);
 // sort.cpp
 void sort(const StepArguments& arguments);
 
+// window.cpp
+void reduce_window_sum(const StepArguments& arguments);
+void reduce_window_prod(const StepArguments& arguments);
+void reduce_window_max(const StepArguments& arguments);
+void reduce_window_min(const StepArguments& arguments);
+void window_argmax(const StepArguments& arguments);
+void window_argmin(const StepArguments& arguments);
+
 // random.cpp
 void random_bits(const StepArguments& arguments);
 

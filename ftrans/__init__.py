@@ -5,7 +5,7 @@ from pkgutil import extend_path
 # In a checkout this folder hides the installed package, which has the native module.
 __path__ = extend_path(__path__, __name__)
 
-from . import nn, ops, random
+from . import fast, nn, ops, random
 from ._native import (
     Array,
     Device,
@@ -82,6 +82,7 @@ __all__ = [
     "device_info",
     "eval",
     "eval_jaxpr",
+    "fast",
     "float16",
     "float32",
     "float64",

@@ -131,10 +131,9 @@ def _angles(length: int, pairs: int, base: float | None, scale: float, offset: A
     """The angle of each pair at each position, (..., length, pairs) with the batch of `offset` in front."""
     if (base is None) == (freqs is None):
         raise ValueError("fast.rope: give either base or freqs, and None for the other")
-    positions = convert(arange(length), accumulator_dtype(int32))
-    if freqs is None:
-        exponents = arange(pairs) * (-math.log(base) / max(pairs, 1))
-        speeds = p.exp_p.bind(to_inexact(exponents))
+    positions = arange(length)
+    if base is not None:
+        speeds = p.exp_p.bind(to_inexact(arange(pairs) * (-math.log(base) / max(pairs, 1))))
     else:
         freqs = to_inexact(as_array(freqs, "fast.rope", "freqs"))
         if freqs.shape != (pairs,):

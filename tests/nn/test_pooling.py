@@ -14,7 +14,7 @@ def channels_first(x):
 
 
 @pytest.mark.parametrize("axes", SHAPES)
-@pytest.mark.parametrize("kernel, stride, padding", [(2, None, 0), (3, 2, 1), (3, 1, 0)])
+@pytest.mark.parametrize(("kernel", "stride", "padding"), [(2, None, 0), (3, 2, 1), (3, 1, 0)])
 def test_pools_agree_with_torch(axes, kernel, stride, padding):
     torch = pytest.importorskip("torch")
     x = RANDOM.normal(size=SHAPES[axes])

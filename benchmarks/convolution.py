@@ -1,4 +1,4 @@
-"""A convolution of a residual network, 32 × 56 × 56 × 64 by 3 × 3, and its gradients; the gradient of a look-up."""
+"""A convolution of a residual network, 32 × 56 × 56 × 64 by 3 × 3; its gradients; that of a look-up."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TABLE, LOOKUPS = (50_000, 128), 8_192
 
 
 def convolution(peer: Peer):
-    """The library's convolution, channels last, stride 1, padding 1; with the weights in the order that it wants."""
+    """The library's convolution, channels last, stride 1, padding 1, and the shape of the weights it wants."""
     if peer.name != "jax":
         return lambda x, w: peer.xp.conv2d(x, w, padding=1), WEIGHTS
     lax = importlib.import_module("jax.lax")
@@ -40,7 +40,7 @@ def forward(peer: Peer):
 
 
 def gradient(argument: int):
-    """Makes the `build` of a gradient alone: of a sum weighted by an argument, so that the value is not needed."""
+    """Makes the `build` of a gradient alone: of a weighted sum, for which the value is not needed."""
 
     def build(peer: Peer):
         function, weights = convolution(peer)
@@ -61,8 +61,8 @@ def embedding_gradient(peer: Peer):
 
 
 WORKLOADS = [
-    Workload("convolution, 32 × 56 × 56 × 64 by 3 × 3", warm(forward), target=1, against="jax", repeats=7),
-    Workload("its gradient by the images", warm(gradient(0)), target=1, against="jax", repeats=7),
-    Workload("its gradient by the weights", warm(gradient(1)), target=1, against="jax", repeats=7),
+    Workload("convolution, 32 × 56 × 56 × 64 by 3 × 3", warm(forward), target=1, against="jax", repeats=3),
+    Workload("its gradient by the images", warm(gradient(0)), target=1, against="jax", repeats=3),
+    Workload("its gradient by the weights", warm(gradient(1)), target=1, against="jax", repeats=3),
     Workload("gradient of 8,192 rows of 50,000 × 128", warm(embedding_gradient), target=1, against="jax"),
 ]

@@ -124,13 +124,14 @@ def _conv_impl(
     for part, weights in zip(xs, np.split(rhs.astype(dtype), groups), strict=True):
         total = np.zeros((part.shape[0], *extents, weights.shape[0]), dtype)
         for tap in itertools.product(*map(range, rhs.shape[1:-1])):
-            window = tuple(
+            reached = [
                 slice(k * d, k * d + max((n - 1) * s + 1, 0), s)
                 for k, d, n, s in zip(tap, rhs_dilation, extents, window_strides, strict=True)
-            )
+            ]
+            window = (slice(None), *reached)
             tap_weights = np.moveaxis(weights, 0, -1)[tap]
             with np.errstate(all="ignore"):
-                total += part[(slice(None), *window)] @ tap_weights
+                total += part[window] @ tap_weights
         parts.append(total)
     return np.concatenate(parts, -1).astype(lhs.dtype)
 

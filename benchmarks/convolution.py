@@ -15,7 +15,7 @@ TABLE, LOOKUPS = (50_000, 128), 8_192
 
 
 def convolution(peer: Peer):
-    """The library's convolution, channels last, stride 1, padding 1, and the shape of the weights it wants."""
+    """The convolution, channels last, stride 1, padding 1, and the shape of the weights that it wants."""
     if peer.name != "jax":
         return lambda x, w: peer.xp.conv2d(x, w, padding=1), WEIGHTS
     lax = importlib.import_module("jax.lax")

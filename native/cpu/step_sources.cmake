@@ -25,7 +25,8 @@ target_sources(ftrans_core PRIVATE ${step_sources})
 # ftrans_step_tests PATH_OF_LIBSCIPY_OPENBLAS: checks of all step kernels and of the thread pool.
 if(FTRANS_NATIVE_TESTS)
   set(step_tests ${CMAKE_CURRENT_LIST_DIR}/../../tests/native)
-  add_executable(ftrans_step_tests ${step_tests}/test_step_kernels.cpp ${step_tests}/test_step_indexing.cpp)
+  add_executable(ftrans_step_tests ${step_tests}/test_step_kernels.cpp ${step_tests}/test_step_indexing.cpp
+                 ${step_tests}/test_step_windows.cpp)
   target_link_libraries(ftrans_step_tests PRIVATE ftrans_core)
   target_compile_options(ftrans_step_tests PRIVATE -Wall -Wextra)
 endif()

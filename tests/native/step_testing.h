@@ -180,4 +180,7 @@ void check_same(const Array<T>& actual, const Array<T>& expected, int line = __b
 /// Gather and scatter (test_step_indexing.cpp).
 void test_indexing();
 
+/// Convolutions and reductions of windows (test_step_windows.cpp).
+void test_windows();
+
 }  // namespace ftrans::test

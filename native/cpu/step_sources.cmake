@@ -5,6 +5,7 @@ set(step_sources
     steps/argreduce.cpp
     steps/block_copy.cpp
     steps/convolution.cpp
+    steps/convolution_channelwise.cpp
     steps/convolution_direct.cpp
     steps/indexing.cpp
     steps/matmul.cpp

@@ -232,6 +232,7 @@ void conv(const StepArguments& arguments) {
   const Convolution convolution(rearranged);
   dispatch(output.dtype, [&]<typename T>(TypeTag<T>) {
     if constexpr (!std::is_same_v<T, bool>) {
+      if (convolve_channelwise(convolution, lhs.as<const T>(), rhs.as<const T>(), output.as<T>())) return;
       if constexpr (is_half<T> || std::is_floating_point_v<T>) {
         if (!by_depth && convolve_directly(convolution, lhs.as<const T>(), rhs.as<const T>(), output.as<T>()))
           return;

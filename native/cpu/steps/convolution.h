@@ -2,6 +2,7 @@
 
 #include <cstring>
 #include <optional>
+#include <utility>
 
 #include "cpu/step_kernels.h"
 #include "cpu/steps/block_copy.h"
@@ -15,7 +16,8 @@ constexpr int64_t kConvolutionPartWork = 1 << 18;  // multiply-adds that a threa
 /// The convolution of one step: rhs and lhs as [group][batch, spatial…, channels] by strides.
 struct Convolution {
   int spatial = 0;
-  int64_t groups, batch, outputs, channels;                                       ///< of a group
+  bool groups_batch;                         ///< the groups are of the batch, not of the channels
+  int64_t groups, batch, outputs, channels;  ///< of a group
   int64_t lhs_group, lhs_batch, lhs_channel, rhs_group, rhs_output, rhs_channel;  ///< strides
   Dims extents{}, window{}, positions{};
   Dims lhs_strides{}, rhs_strides{};
@@ -27,6 +29,7 @@ struct Convolution {
     spatial = lhs.ndim - 2;
     const int64_t feature_groups = arguments.parameters[0], batch_groups = arguments.parameters[1];
     groups = feature_groups * batch_groups;
+    groups_batch = batch_groups > 1;
     batch = lhs.shape[0] / batch_groups;
     outputs = rhs.shape[0] / groups;
     channels = rhs.shape[last];
@@ -153,6 +156,40 @@ struct Windows {
   }
 };
 
+/// The lines (along the last axis) of an array that the windows v of a line of places u reach, segment by
+/// segment of that line: a row of `windows` holds those of one segment, with their padding.
+template <typename T>
+struct Lines {
+  Windows<T> windows;
+  int64_t length, segments, segment;  ///< places of a line, and of a segment at most
+  int64_t line;                       ///< elements of a line in a row of `windows`
+
+  Lines(Windows<T> of_all, int64_t most_places) : windows(std::move(of_all)) {
+    const int last = windows.u_shape.size() - 1;
+    length = windows.u_shape[last];
+    segments = (length + most_places - 1) / most_places;
+    segment = (length + segments - 1) / segments;
+    const int64_t step = windows.u_step[last];
+    windows.u_shape[last] = segments;
+    windows.u_step[last] = segment * step;
+    windows.v_shape[last] = (segment - 1) * step + (windows.v_shape[last] - 1) * windows.v_step[last] + 1;
+    windows.v_step[last] = 1;
+    line = windows.v_shape[last] * windows.channels;
+  }
+
+  int64_t first_place(int64_t row) const { return row % segments * segment; }
+  int64_t places(int64_t row) const { return std::min(segment, length - first_place(row)); }
+
+  /// Where, from its start, a window has its elements of the lines, `count` in each and `step` elements
+  /// apart.
+  Dims offsets(int64_t count, int64_t step) const {
+    Dims result;
+    const int64_t lines = windows.columns() / line;
+    for (int64_t i = 0; i < lines * count; ++i) result.push_back(i / count * line + i % count * step);
+    return result;
+  }
+};
+
 /// An array in another order of axes and without gaps, as `Compute`: its own memory where it is that already.
 template <typename T>
 class Rearranged {
@@ -192,5 +229,10 @@ class Rearranged {
 /// float64 and the 16-bit floats; false, and nothing done, where it would not pay.
 template <typename T>
 bool convolve_directly(const Convolution& convolution, const T* lhs, const T* rhs, T* output);
+
+/// Of groups of one channel and one output each (or of one item of the batch and one output): vector
+/// instructions over the groups. False, and nothing done, for others.
+template <typename T>
+bool convolve_channelwise(const Convolution& convolution, const T* lhs, const T* rhs, T* output);
 
 }  // namespace ftrans::cpu::steps

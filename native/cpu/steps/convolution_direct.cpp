@@ -72,36 +72,26 @@ bool convolve_directly(const Convolution& c, const T* lhs, const T* rhs, T* outp
     return false;
 
   // Lines are divided into segments, and these into tiles, as evenly as may be.
-  const int64_t segments = (length + kMostPositions - 1) / kMostPositions;
-  const int64_t segment = (length + segments - 1) / segments;
-  Windows<T> lines{lhs,   c.lhs_batch, c.channels, c.extents, c.lhs_strides, c.lhs_dilation,
-                   c.low, c.positions, c.stride,   c.window,  c.rhs_dilation};
-  lines.u_shape[last] = segments;
-  lines.u_step[last] = segment * c.stride[last];
-  lines.v_shape[last] = (segment - 1) * c.stride[last] + (c.window[last] - 1) * c.rhs_dilation[last] + 1;
-  lines.v_step[last] = 1;
-  const int64_t line = lines.v_shape[last] * c.channels, line_count = lines.columns() / line;
-  if (lines.columns() * kBytes > kMostLineBytes) return false;
-
+  const Lines<T> lines({lhs, c.lhs_batch, c.channels, c.extents, c.lhs_strides, c.lhs_dilation, c.low,
+                        c.positions, c.stride, c.window, c.rhs_dilation},
+                       kMostPositions);
+  if (lines.windows.columns() * kBytes > kMostLineBytes) return false;
   const bool merged = c.rhs_dilation[last] == 1;  // a window is a run in each line
-  const int64_t runs_a_line = merged ? 1 : c.window[last];
-  Dims offsets;
-  for (int64_t i = 0; i < line_count * runs_a_line; ++i)
-    offsets.push_back(i / runs_a_line * line + i % runs_a_line * c.rhs_dilation[last] * c.channels);
+  const Dims offsets = lines.offsets(merged ? 1 : c.window[last], c.rhs_dilation[last] * c.channels);
   const TileWeights<T> weights(c, rhs, tile.columns);
   const int64_t width = c.outputs * c.groups;
-  const int64_t count = c.batch * element_count(lines.u_shape);
-  const int64_t work = segment * c.depth() * c.outputs;
+  const int64_t count = c.batch * element_count(lines.windows.u_shape);
+  const int64_t work = lines.segment * c.depth() * c.outputs;
 
   const auto run = [&](int64_t begin, int64_t end) {
-    const Scratch memory(lines.columns() * kBytes), tile_memory(tile.rows * tile.columns * kBytes);
+    const Scratch memory(lines.windows.columns() * kBytes), tile_memory(tile.rows * tile.columns * kBytes);
     for (int64_t task = begin; task < end; ++task) {
       const int64_t group = task / count, row = task % count;
-      Windows<T> of_group = lines;
+      Windows<T> of_group = lines.windows;
       of_group.data += group * c.lhs_group;
       of_group.fill(row, row + 1, memory.as<Compute>());
-      const int64_t first = row % segments * segment, positions = std::min(segment, length - first);
-      T* to = output + (row / segments * length + first) * width + group * c.outputs;
+      const int64_t positions = lines.places(row);
+      T* to = output + (row / lines.segments * length + lines.first_place(row)) * width + group * c.outputs;
       const int64_t tiles = (positions + tile.rows - 1) / tile.rows;
       for (int64_t block = 0; block < weights.blocks(); ++block) {
         const int64_t column = block * tile.columns, columns = std::min(tile.columns, c.outputs - column);

@@ -56,15 +56,17 @@ def _row(function: str, given: Any, x: Array, argument: str) -> Array:
     return broadcast(convert(row, x.dtype), x.shape)
 
 
-def _mean_of_rows(x: Array) -> Array:
-    """The mean over the last axis, broadcast back."""
-    last = x.ndim - 1
-    total = p.reduce_sum_p.bind(x, axes=(last,))
-    return expand(p.div_p.bind(total, constant_like(total, max(x.shape[-1], 1))), x.shape, (last,))
+def _row_means(x: Array) -> Array:
+    """The mean over the last axis, which is gone."""
+    total = p.reduce_sum_p.bind(x, axes=(x.ndim - 1,))
+    return p.div_p.bind(total, constant_like(total, max(x.shape[-1], 1)))
 
 
-def _reciprocal_root(square: Array, eps: float) -> Array:
-    return p.rsqrt_p.bind(p.add_p.bind(square, constant_like(square, eps)))
+def _to_unit_scale(x: Array, eps: float) -> Array:
+    """`x` divided by the root of the mean square of each row, which is taken once a row."""
+    square = _row_means(p.square_p.bind(x))
+    factor = p.rsqrt_p.bind(p.add_p.bind(square, constant_like(square, eps)))
+    return p.mul_p.bind(x, expand(factor, x.shape, (x.ndim - 1,)))
 
 
 @streamed
@@ -89,8 +91,8 @@ def layer_norm(x: Any, weight: Any, bias: Any, eps: float, *, stream: Any = None
     array([-1, 1], dtype=float32)
     """
     x, wide = _wide("layer_norm", x)
-    centred = p.sub_p.bind(wide, _mean_of_rows(wide))
-    out = p.mul_p.bind(centred, _reciprocal_root(_mean_of_rows(p.square_p.bind(centred)), eps))
+    centred = p.sub_p.bind(wide, expand(_row_means(wide), wide.shape, (wide.ndim - 1,)))
+    out = _to_unit_scale(centred, eps)
     if weight is not None:
         out = p.mul_p.bind(out, _row("layer_norm", weight, wide, "weight"))
     if bias is not None:
@@ -118,7 +120,7 @@ def rms_norm(x: Any, weight: Any, eps: float, *, stream: Any = None) -> Array:
     array([1, 2], dtype=float32)
     """
     x, wide = _wide("rms_norm", x)
-    out = p.mul_p.bind(wide, _reciprocal_root(_mean_of_rows(p.square_p.bind(wide)), eps))
+    out = _to_unit_scale(wide, eps)
     if weight is not None:
         out = p.mul_p.bind(out, _row("rms_norm", weight, wide, "weight"))
     return convert(out, x.dtype)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .. import primitives as p
-from .._native import Array
+from .._native import Array, bool_
 from ..primitives.convolution import dilated_extent
 from .operands import promote, reshape_to
 from .streams import streamed
@@ -55,7 +55,9 @@ def window_parameter(
 
 
 def _operands(function: str, x: Any, weight: Any, groups: int, axes: int | None) -> tuple[Array, Array]:
-    x, weight, _ = promote(function, x, weight)
+    x, weight, dtype = promote(function, x, weight)
+    if dtype is bool_:
+        raise TypeError(f"{function}: input and weight must not both be bool; convert one with astype")
     if x.ndim < 3 or x.ndim != weight.ndim or axes not in (None, x.ndim - 2):
         expected = "3 dimensions or more, as many each" if axes is None else f"{axes + 2} dimensions"
         raise ValueError(
@@ -386,7 +388,9 @@ def convolve(a: Any, v: Any, /, mode: str = "full", *, stream: Any = None) -> Ar
     >>> ft.convolve(ft.array([1, 2, 3]), ft.array([0, 1]))
     array([0, 1, 2, 3], dtype=int32)
     """
-    a, v, _ = promote("convolve", a, v)
+    a, v, dtype = promote("convolve", a, v)
+    if dtype is bool_:
+        raise TypeError("convolve: a and v must not both be bool; convert one with astype")
     if a.ndim != 1 or v.ndim != 1 or a.size == 0 or v.size == 0:
         raise ValueError(f"convolve: a and v must be vectors, not empty, got shapes {a.shape} and {v.shape}")
     if a.size < v.size:

@@ -136,5 +136,7 @@ def test_errors():
         ft.convolve(ft.ones(3), ft.ones(2), "half")
     with pytest.raises(ValueError, match=r"convolve: a and v must be vectors, not empty"):
         ft.convolve(ft.ones(3), ft.ones(0))
-    with pytest.raises(TypeError, match=r"conv: operands has dtype bool"):
+    with pytest.raises(TypeError, match=r"conv1d: input and weight must not both be bool"):
         ft.conv1d(ft.ones((1, 3, 1), dtype=bool), ft.ones((1, 2, 1), dtype=bool))
+    with pytest.raises(TypeError, match=r"convolve: a and v must not both be bool"):
+        ft.convolve(ft.ones(3, dtype=bool), ft.ones(2, dtype=bool))

@@ -5,7 +5,7 @@ from pkgutil import extend_path
 # In a checkout this folder hides the installed package, which has the native module.
 __path__ = extend_path(__path__, __name__)
 
-from . import linalg, nn, ops, random, testing
+from . import fast, linalg, nn, ops, random, testing
 from ._native import (
     Array,
     Device,
@@ -132,6 +132,7 @@ __all__ = [
     "eval_jaxpr",
     "fixed_point",
     "export",
+    "fast",
     "float16",
     "float32",
     "float64",

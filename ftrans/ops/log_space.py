@@ -22,7 +22,7 @@ from .streams import streamed
 __all__ = ["log_softmax", "logsumexp", "softmax"]
 
 
-def _shift(x: Array, axes: tuple[int, ...]) -> Array:
+def stabilising_shift(x: Array, axes: tuple[int, ...]) -> Array:
     """What to subtract before exp: the maximum over `axes`, and 0 where it is not finite.
 
     The results do not depend on it, so it is a constant for differentiation.
@@ -46,7 +46,7 @@ def logsumexp(x: Any, /, axis: Axis = None, keepdims: bool = False, *, stream: A
     if count(x.shape, axes) == 0:
         out = p.log_p.bind(p.reduce_sum_p.bind(x, axes=axes))
     else:
-        top = _shift(x, axes)
+        top = stabilising_shift(x, axes)
         total = p.reduce_sum_p.bind(p.exp_p.bind(p.sub_p.bind(x, expand(top, x.shape, axes))), axes=axes)
         out = p.add_p.bind(p.log_p.bind(total), top)
     out = convert(out, dtype)
@@ -66,7 +66,7 @@ def softmax(x: Any, /, axis: Axis = -1, *, stream: Any = None) -> Array:
     if x.size == 0:
         return x
     wide = convert(x, accumulator_dtype(x.dtype))
-    powers = p.exp_p.bind(p.sub_p.bind(wide, expand(_shift(wide, axes), x.shape, axes)))
+    powers = p.exp_p.bind(p.sub_p.bind(wide, expand(stabilising_shift(wide, axes), x.shape, axes)))
     total = p.reduce_sum_p.bind(powers, axes=axes)
     return convert(p.div_p.bind(powers, expand(total, x.shape, axes)), x.dtype)
 
@@ -84,6 +84,6 @@ def log_softmax(x: Any, /, axis: Axis = -1, *, stream: Any = None) -> Array:
     if x.size == 0:
         return x
     wide = convert(x, accumulator_dtype(x.dtype))
-    shifted = p.sub_p.bind(wide, expand(_shift(wide, axes), x.shape, axes))
+    shifted = p.sub_p.bind(wide, expand(stabilising_shift(wide, axes), x.shape, axes))
     total = p.log_p.bind(p.reduce_sum_p.bind(p.exp_p.bind(shifted), axes=axes))
     return convert(p.sub_p.bind(shifted, expand(total, x.shape, axes)), x.dtype)

@@ -1,5 +1,6 @@
 """The primitives, by family; `core.primitive.primitives` is the registry of them all."""
 
+from .convolution import conv_p
 from .dynamic_slice import dynamic_slice_p, dynamic_update_slice_p
 from .elementwise import (
     abs_p,
@@ -100,6 +101,14 @@ from .solvers import diagonal_sylvester_p, expm_p, solve_p, triangular_solve_p
 from .sort import sort_p
 from .spectral import eig_p, eigh_p, svd_p
 from .stop_gradient import stop_gradient_p
+from .window import (
+    reduce_window_max_p,
+    reduce_window_min_p,
+    reduce_window_prod_p,
+    reduce_window_sum_p,
+    window_argmax_p,
+    window_argmin_p,
+)
 
 __all__ = [
     "abs_p",
@@ -124,6 +133,7 @@ __all__ = [
     "complex_p",
     "concatenate_p",
     "conj_p",
+    "conv_p",
     "convert_p",
     "copysign_p",
     "cos_p",
@@ -191,6 +201,10 @@ __all__ = [
     "reduce_or_p",
     "reduce_prod_p",
     "reduce_sum_p",
+    "reduce_window_max_p",
+    "reduce_window_min_p",
+    "reduce_window_prod_p",
+    "reduce_window_sum_p",
     "remainder_p",
     "reshape_p",
     "rev_p",
@@ -217,5 +231,7 @@ __all__ = [
     "transpose_p",
     "triangular_solve_p",
     "trunc_p",
+    "window_argmax_p",
+    "window_argmin_p",
     "xor_p",
 ]

@@ -163,7 +163,7 @@ def _in_bounds(values: Array, operand: Array, indices: Array, p: dict) -> Array:
     return broadcast_in_dim_p.bind(inside, shape=values.shape, dims=without(p["offset_dims"], values.ndim))
 
 
-def _gather_or_zero(operand: Array, indices: Array, p: dict) -> Array:
+def gather_or_zero(operand: Array, indices: Array, p: dict) -> Array:
     """Gather, but with zeros where mode FILL has out of range indices: the transpose of dropping."""
     if p["mode"] != FILL:
         return gather_p.bind(operand, indices, **p)
@@ -246,7 +246,7 @@ gather_p = Primitive(
     "gather",
     abstract_eval=_gather_abstract,
     impl=_gather_impl,
-    jvp=lambda primals, tangents, out, **p: _gather_or_zero(tangents[0], primals[1], p),
+    jvp=lambda primals, tangents, out, **p: gather_or_zero(tangents[0], primals[1], p),
     vjp=_gather_vjp,
     batch=gather_batch,
     lower=_gather_lower,
@@ -375,7 +375,7 @@ class _Scatter:
 
     def read(self, operand: Array) -> Array:
         """What the operand holds where each update goes; 0 for updates that are dropped."""
-        return _gather_or_zero(operand, self.indices, self.gather_parameters)
+        return gather_or_zero(operand, self.indices, self.gather_parameters)
 
     def winning_updates(self) -> Array:
         """Of kind 'set': which updates are left in the result."""

@@ -57,7 +57,7 @@ def _samples(values: list, integers: list) -> list[Sample]:
 # ---------------------------------------------------------------- product
 
 
-def _other_factors(x, axes):
+def other_factors(x, axes):
     """For each element, the product of those before it and those after it in its reduction: no division."""
     kept = without(axes, x.ndim)
     order = (*kept, *axes)
@@ -71,12 +71,12 @@ def _other_factors(x, axes):
 
 
 def _reduce_prod_jvp(primals, tangents, out, *, axes):
-    return reduce_sum(mul(tangents[0], _other_factors(primals[0], axes)), axes)
+    return reduce_sum(mul(tangents[0], other_factors(primals[0], axes)), axes)
 
 
 def _reduce_prod_vjp(ct, primals, out, needed, *, axes):
     x = primals[0]
-    return [mul(expand(ct, x.shape, axes), _other_factors(x, axes))]
+    return [mul(expand(ct, x.shape, axes), other_factors(x, axes))]
 
 
 reduce_prod_p = _reduction(

@@ -25,21 +25,21 @@ int narrow(int64_t value) {
 
 template <typename T>
 void call_gemm(const BlasLibrary& library, int64_t rows, int64_t columns, int64_t depth, BlasMatrix<T> a,
-               BlasMatrix<T> b, T* result, int64_t result_leading_dimension) {
+               BlasMatrix<T> b, bool accumulate, T* result, int64_t result_leading_dimension) {
   const auto call = [&](auto function, auto alpha, auto beta) {
     function(kRowMajor, a.transposed ? kTranspose : kNoTranspose, b.transposed ? kTranspose : kNoTranspose,
              narrow(rows), narrow(columns), narrow(depth), alpha, a.data, narrow(a.leading_dimension), b.data,
              narrow(b.leading_dimension), beta, result, narrow(result_leading_dimension));
   };
-  const T one{1}, zero{0};
+  const T one{1}, beta{accumulate ? T{1} : T{0}};
   if constexpr (std::is_same_v<T, float>) {
-    call(library.sgemm, one, zero);
+    call(library.sgemm, one, beta);
   } else if constexpr (std::is_same_v<T, double>) {
-    call(library.dgemm, one, zero);
+    call(library.dgemm, one, beta);
   } else if constexpr (std::is_same_v<T, std::complex<float>>) {
-    call(library.cgemm, &one, &zero);
+    call(library.cgemm, &one, &beta);
   } else {
-    call(library.zgemm, &one, &zero);
+    call(library.zgemm, &one, &beta);
   }
 }
 
@@ -99,7 +99,7 @@ void blas_gemm(int64_t rows, int64_t columns, int64_t depth, BlasMatrix<T> a, Bl
   const double work = static_cast<double>(rows) * static_cast<double>(columns) * static_cast<double>(depth);
   const int64_t parts = static_cast<int64_t>(std::min<double>(pool.size(), work / kPartWork));
   if (library.runs_own_threads || parts < 2) {
-    return call_gemm(library, rows, columns, depth, a, b, result, result_leading_dimension);
+    return call_gemm(library, rows, columns, depth, a, b, false, result, result_leading_dimension);
   }
   const Grid grid = choose_grid(rows, columns, parts);
   const int64_t block_rows = round_up((rows + grid.row_parts - 1) / grid.row_parts, kAlignment);
@@ -112,9 +112,16 @@ void blas_gemm(int64_t rows, int64_t columns, int64_t depth, BlasMatrix<T> a, Bl
       a_part.data += a.transposed ? row : row * a.leading_dimension;
       b_part.data += b.transposed ? column * b.leading_dimension : column;
       call_gemm(library, std::min(block_rows, rows - row), std::min(block_columns, columns - column), depth,
-                a_part, b_part, result + row * result_leading_dimension + column, result_leading_dimension);
+                a_part, b_part, false, result + row * result_leading_dimension + column,
+                result_leading_dimension);
     }
   });
+}
+
+template <typename T>
+void blas_gemm_serial(int64_t rows, int64_t columns, int64_t depth, BlasMatrix<T> a, BlasMatrix<T> b,
+                      bool accumulate, T* result, int64_t result_leading_dimension) {
+  call_gemm(blas_library(), rows, columns, depth, a, b, accumulate, result, result_leading_dimension);
 }
 
 template <typename T>
@@ -130,8 +137,10 @@ void blas_gemv(int64_t rows, int64_t columns, BlasMatrix<T> a, const T* x, int64
   });
 }
 
-#define FTRANS_INSTANTIATE(T)                                                                       \
-  template void blas_gemm<T>(int64_t, int64_t, int64_t, BlasMatrix<T>, BlasMatrix<T>, T*, int64_t); \
+#define FTRANS_INSTANTIATE(T)                                                                          \
+  template void blas_gemm<T>(int64_t, int64_t, int64_t, BlasMatrix<T>, BlasMatrix<T>, T*, int64_t);    \
+  template void blas_gemm_serial<T>(int64_t, int64_t, int64_t, BlasMatrix<T>, BlasMatrix<T>, bool, T*, \
+                                    int64_t);                                                          \
   template void blas_gemv<T>(int64_t, int64_t, BlasMatrix<T>, const T*, int64_t, T*);
 FTRANS_INSTANTIATE(float)
 FTRANS_INSTANTIATE(double)

@@ -29,6 +29,11 @@ template <typename T>
 void blas_gemm(int64_t rows, int64_t columns, int64_t depth, BlasMatrix<T> a, BlasMatrix<T> b, T* result,
                int64_t result_leading_dimension);
 
+/// result = a · b, or result += a · b, on the calling thread alone.
+template <typename T>
+void blas_gemm_serial(int64_t rows, int64_t columns, int64_t depth, BlasMatrix<T> a, BlasMatrix<T> b,
+                      bool accumulate, T* result, int64_t result_leading_dimension);
+
 /// result = a · x, with a of shape [rows, columns] and x with elements `x_stride` (≥ 1) apart.
 template <typename T>
 void blas_gemv(int64_t rows, int64_t columns, BlasMatrix<T> a, const T* x, int64_t x_stride, T* result);

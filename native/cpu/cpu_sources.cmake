@@ -21,6 +21,7 @@ function(ftrans_add_kernel_set namespace name)
     ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/simd/convert.cpp
     ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/simd/kernel_set.cpp
     ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/simd/reduction.cpp
+    ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/simd/tile_product.cpp
     ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/simd/transcendental.cpp)
   target_include_directories(${target} PRIVATE native)
   target_compile_definitions(${target} PRIVATE FTRANS_ISA_NAMESPACE=${namespace} "FTRANS_ISA_NAME=\"${name}\"")

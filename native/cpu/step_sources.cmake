@@ -6,6 +6,9 @@ set(step_sources
     steps/argreduce.cpp
     steps/block_copy.cpp
     steps/factorizations.cpp
+    steps/convolution.cpp
+    steps/convolution_channelwise.cpp
+    steps/convolution_direct.cpp
     steps/indexing.cpp
     steps/matmul.cpp
     steps/random.cpp
@@ -14,6 +17,7 @@ set(step_sources
     steps/solvers.cpp
     steps/sort.cpp
     steps/spectral.cpp)
+    steps/window.cpp)
 if(APPLE)
   list(APPEND step_sources blas_accelerate.cpp)
   target_link_libraries(ftrans_core PUBLIC "-framework Accelerate")
@@ -28,6 +32,7 @@ if(FTRANS_NATIVE_TESTS)
   set(step_tests ${CMAKE_CURRENT_LIST_DIR}/../../tests/native)
   add_executable(ftrans_step_tests ${step_tests}/test_step_kernels.cpp ${step_tests}/test_step_indexing.cpp
                  ${step_tests}/test_step_linear_algebra.cpp)
+                 ${step_tests}/test_step_windows.cpp)
   target_link_libraries(ftrans_step_tests PRIVATE ftrans_core)
   target_compile_options(ftrans_step_tests PRIVATE -Wall -Wextra)
 endif()

@@ -532,6 +532,7 @@ void run_all() {
   test_sort();
   test_random_bits();
   test_indexing();
+  test_windows();
   test_dot_general();
   test_linear_algebra();
 }

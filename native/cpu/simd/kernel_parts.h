@@ -13,6 +13,7 @@ KernelVariants comparison_kernels(Opcode opcode, Dtype dtype);
 KernelVariants transcendental_kernels(Opcode opcode, Dtype dtype);
 Kernel convert_kernel(Dtype from, Dtype to);
 Kernel round_to_half_kernel(Dtype from, Dtype half);
+TileProduct tile_product_kernel(Dtype dtype);
 ReductionKernels reduction_kernels(Opcode opcode, Dtype dtype);
 
 }  // namespace ftrans::cpu::FTRANS_ISA_NAMESPACE

@@ -71,6 +71,25 @@ struct ChainLink {
 /// memory of a tile.
 using ChainKernel = void (*)(void* out, const ChainLink* links, int64_t count, int64_t n);
 
+/// The operands of a tile of a product of matrices. A row of the left one is made of runs of elements, which
+/// are at the same offsets from the row's start in every row.
+struct TileOperands {
+  const void* left;
+  int64_t row_stride;          ///< between the starts of rows; strides and offsets are in elements
+  const int64_t* run_offsets;  ///< `run_count` of them
+  int64_t run_count, run;      ///< how many runs, and of how many elements each
+  const void* right;           ///< run_count · run rows of TileProduct::columns elements, without gaps
+  void* result;
+  int64_t result_stride;
+};
+
+/// result[rows, columns] = left · right.
+struct TileProduct {
+  void (*run)(int64_t rows, const TileOperands& operands) = nullptr;
+  int64_t rows = 0;     ///< at most
+  int64_t columns = 0;  ///< exactly
+};
+
 /// What one instruction set offers. float16 and bfloat16 are storage only here: registers hold them as
 /// float32.
 struct KernelSet {
@@ -86,6 +105,8 @@ struct KernelSet {
   Kernel (*convert)(Dtype from, Dtype to);
   /// Rounds float32 or float64 to a 16-bit dtype, kept as float32.
   Kernel (*round_to_half)(Dtype from, Dtype half);
+  /// float32 and float64; empty for other dtypes.
+  TileProduct (*tile_product)(Dtype dtype);
   ReductionKernels (*reduction)(Opcode opcode, Dtype dtype);
   /// Fills `out` with the element `a`.
   Kernel (*splat)(int64_t itemsize);

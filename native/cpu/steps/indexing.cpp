@@ -261,6 +261,8 @@ class WindowCombiner {
         run_axes(axis + 1, target + i * target_stride, update + i * update_stride);
     } else if (target_stride == 1 && update_stride == 1) {
       run_row(extent, target, update);
+    } else if (target_stride == 1 && update_stride == 0) {
+      run_constant(extent, target, *update);
     } else {
       for (int64_t i = 0; i < extent; ++i) combine(target[i * target_stride], update[i * update_stride]);
     }
@@ -268,6 +270,10 @@ class WindowCombiner {
 
   FTRANS_MULTIVERSION static void run_row(int64_t extent, T* target, const T* update) {
     for (int64_t i = 0; i < extent; ++i) combine(target[i], update[i]);
+  }
+
+  FTRANS_MULTIVERSION static void run_constant(int64_t extent, T* target, T update) {
+    for (int64_t i = 0; i < extent; ++i) combine(target[i], update);
   }
 
   Dims shape_, target_strides_, update_strides_;

@@ -19,6 +19,9 @@ void copy(const StepArguments& arguments);
 // matmul.cpp
 void dot_general(const StepArguments& arguments);
 
+// convolution.cpp
+void conv(const StepArguments& arguments);
+
 // indexing.cpp
 void gather(const StepArguments& arguments);
 void scatter(const StepArguments& arguments);
@@ -47,6 +50,13 @@ void diagonal_sylvester(const StepArguments& arguments);
 void eigh(const StepArguments& arguments);
 void svd(const StepArguments& arguments);
 void eig(const StepArguments& arguments);
+// window.cpp
+void reduce_window_sum(const StepArguments& arguments);
+void reduce_window_prod(const StepArguments& arguments);
+void reduce_window_max(const StepArguments& arguments);
+void reduce_window_min(const StepArguments& arguments);
+void window_argmax(const StepArguments& arguments);
+void window_argmin(const StepArguments& arguments);
 
 // random.cpp
 void random_bits(const StepArguments& arguments);

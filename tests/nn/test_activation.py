@@ -26,6 +26,8 @@ FORMULAS = {
     "soft_sign": lambda x: x / (1 + np.abs(x)),
     "hard_tanh": lambda x: np.clip(x, -1, 1),
     "hard_sigmoid": lambda x: np.clip(x + 3, 0, 6) / 6,
+    "hard_silu": lambda x: x * np.clip(x + 3, 0, 6) / 6,
+    "squareplus": lambda x: (x + np.sqrt(x**2 + 4)) / 2,
     "sigmoid": SIGMOID,
     "tanh": np.tanh,
 }
@@ -34,7 +36,12 @@ FORMULAS = {
 @pytest.mark.parametrize("name", FORMULAS)
 def test_value_and_derivative(name):
     f, formula = getattr(ft.nn, name), FORMULAS[name]
-    np.testing.assert_allclose(np.asarray(f(X.astype(np.float32))), formula(X), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(
+        np.asarray(f(X.astype(np.float32))),
+        formula(X),
+        rtol=1e-5,
+        atol=1e-4 if name == "squareplus" else 1e-6,
+    )
     h = 1e-5
     x = X[1:-1]
     derivative = ft.grad(lambda v: ft.sum(f(v)))(ft.array(X))

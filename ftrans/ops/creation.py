@@ -382,7 +382,7 @@ def triu(x: Any, /, *, k: int = 0, stream: Any = None) -> Array:
 
 
 @streamed
-def meshgrid(*arrays: Any, indexing: str = "xy", stream: Any = None) -> list[Array]:
+def meshgrid(*arrays: Any, indexing: str = "xy", stream: Any = None) -> tuple[Array, ...]:
     """Coordinate matrices from 1-d coordinate vectors.
 
     Args:
@@ -404,7 +404,7 @@ def meshgrid(*arrays: Any, indexing: str = "xy", stream: Any = None) -> list[Arr
         order[:2] = 1, 0
     shape = tuple(vectors[i].size for i in order)
     along = [tuple(v.size if i == j else 1 for j in order) for i, v in enumerate(vectors)]
-    return [broadcast(reshape_to(v, narrow), shape) for v, narrow in zip(vectors, along, strict=True)]
+    return tuple(broadcast(reshape_to(v, narrow), shape) for v, narrow in zip(vectors, along, strict=True))
 
 
 @streamed

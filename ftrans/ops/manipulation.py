@@ -457,7 +457,7 @@ def broadcast_to(x: Any, /, shape: Any, *, stream: Any = None) -> Array:
 
 
 @streamed
-def broadcast_arrays(*arrays: Any, stream: Any = None) -> list[Array]:
+def broadcast_arrays(*arrays: Any, stream: Any = None) -> tuple[Array, ...]:
     """The arrays, each broadcast to their common shape.
 
     >>> [x.shape for x in ft.broadcast_arrays(ft.ones((2, 1)), ft.ones(3))]
@@ -465,7 +465,7 @@ def broadcast_arrays(*arrays: Any, stream: Any = None) -> list[Array]:
     """
     operands = as_arrays(arrays, "broadcast_arrays")
     shape = broadcast_shapes_of("broadcast_arrays", *[x.shape for x in operands])
-    return [broadcast(x, shape) for x in operands]
+    return tuple(broadcast(x, shape) for x in operands)
 
 
 def broadcast_shapes(*shapes: Any) -> tuple[int, ...]:

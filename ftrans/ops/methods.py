@@ -95,7 +95,7 @@ _COMPARISONS: dict[str, Callable[..., Any]] = {
 }
 
 
-_API_VERSIONS = ("2021.12", "2022.12", "2023.12", __array_api_version__)
+_API_VERSIONS = ("2021.12", "2022.12", "2023.12", "2024.12", __array_api_version__)
 
 
 def _array_namespace(self: Array, /, *, api_version: str | None = None) -> Any:

@@ -32,8 +32,8 @@ from .elementwise import (
 from .info import (
     __array_api_version__, __array_namespace_info__,
 )
-from .indexing import (
-    put_along_axis, take, take_along_axis,
+from .joining import (
+    concat, concatenate, hstack, split, stack, unstack, vstack,
 )
 from .linear_algebra import (
     addmm, cross, diag, diagonal, dot, inner, kron, matmul, matrix_transpose, outer, tensordot, trace,
@@ -43,25 +43,32 @@ from .log_space import (
     log_softmax, logsumexp, softmax,
 )
 from .manipulation import (
-    atleast_1d, atleast_2d, atleast_3d, broadcast_arrays, broadcast_shapes, broadcast_to, concat,
-    concatenate, expand_dims, flatten, flip, fliplr, flipud, hstack, moveaxis, pad, permute_dims, ravel,
-    repeat, reshape, roll, rot90, split, squeeze, stack, swapaxes, tile, transpose, unflatten, unstack,
-    vstack,
+    atleast_1d, atleast_2d, atleast_3d, broadcast_arrays, broadcast_shapes, broadcast_to, expand_dims,
+    flatten, flip, fliplr, flipud, moveaxis, permute_dims, ravel, reshape, roll, rot90, squeeze, swapaxes,
+    transpose, unflatten,
 )
 from .pointwise import (
     angle, around, clip, conj, conjugate, deg2rad, degrees, divmod, heaviside, imag, isclose, logical_and,
     logical_not, logical_or, logical_xor, nan_to_num, positive, pow, power, rad2deg, radians, real,
     reciprocal, round, signbit, sinc, where,
 )
+from .repeating import (
+    pad, repeat, tile,
+)
 from .searching import (
-    argmax, argmin, argwhere, flatnonzero, isin, nonzero, searchsorted, unique_all, unique_counts,
-    unique_inverse, unique_values,
+    argmax, argmin, argwhere, flatnonzero, nonzero, searchsorted,
+)
+from .sets import (
+    isin, unique_all, unique_counts, unique_inverse, unique_values,
 )
 from .sorting import (
     argsort, lexsort, sort, topk,
 )
 from .statistical import (
     all, any, average, count_nonzero, max, mean, median, min, prod, ptp, std, sum, var,
+)
+from .taking import (
+    put_along_axis, take, take_along_axis,
 )
 from .utility import (
     allclose, array_equal, one_hot,

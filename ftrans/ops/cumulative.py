@@ -8,7 +8,8 @@ from typing import Any
 from .. import primitives as p
 from .._native import Array, bool_, uint8
 from ..core.primitive import Primitive
-from .manipulation import concat, slice_axis
+from .joining import concat
+from .manipulation import slice_axis
 from .operands import (
     as_array,
     broadcast,

@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from .._native import Array
-from ..primitives import concatenate_p, pad_p, rev_p, slice_p, transpose_p
-from ._gather import take_static
+from ..primitives import concatenate_p, rev_p, slice_p, transpose_p
 from .operands import (
     AxisError,
     as_array,
     as_arrays,
-    as_dtype_array,
     broadcast,
     broadcast_shapes_of,
-    convert,
     normalize_axes,
     normalize_axis,
     normalize_shape,
-    promoted_dtype,
     reshape_to,
 )
 from .streams import streamed
@@ -34,31 +27,21 @@ __all__ = [
     "broadcast_arrays",
     "broadcast_shapes",
     "broadcast_to",
-    "concat",
-    "concatenate",
     "expand_dims",
     "flatten",
     "flip",
     "fliplr",
     "flipud",
-    "hstack",
     "moveaxis",
-    "pad",
     "permute_dims",
     "ravel",
-    "repeat",
     "reshape",
     "roll",
     "rot90",
-    "split",
     "squeeze",
-    "stack",
     "swapaxes",
-    "tile",
     "transpose",
     "unflatten",
-    "unstack",
-    "vstack",
 ]
 
 
@@ -325,122 +308,6 @@ def roll(x: Any, /, shift: Any, *, axis: Any = None, stream: Any = None) -> Arra
     return x
 
 
-def _promote_all(function: str, arrays: Any, dtype: Any = None) -> list[Array]:
-    operands = as_arrays(arrays, function)
-    if not operands:
-        raise ValueError(f"{function}: at least one array is needed")
-    common = promoted_dtype(function, *operands) if dtype is None else dtype
-    return [convert(x, common) for x in operands]
-
-
-@streamed
-def concat(arrays: Any, /, axis: int | None = 0, *, stream: Any = None) -> Array:
-    """The arrays one after the other along an existing axis; flattened first if `axis` is None.
-
-    Raises:
-        ValueError: there are no arrays, or they differ in another axis.
-
-    >>> ft.concat([ft.array([1]), ft.array([2, 3])])
-    array([1, 2, 3], dtype=int32)
-    """
-    operands = _promote_all("concat", arrays)
-    if axis is None:
-        operands, axis = [reshape_to(x, (x.size,)) for x in operands], 0
-    first = operands[0]
-    axis = normalize_axis("concat", axis, first.ndim)
-    for i, x in enumerate(operands):
-        if x.ndim != first.ndim or any(
-            a != b for k, (a, b) in enumerate(zip(x.shape, first.shape, strict=True)) if k != axis
-        ):
-            raise ValueError(
-                f"concat: arrays must agree in all axes but axis {axis}; arrays[0] has shape {first.shape}, "
-                f"arrays[{i}] {x.shape}"
-            )
-    return concatenate_p.bind(*operands, axis=axis) if len(operands) > 1 else first
-
-
-@streamed
-def stack(arrays: Any, /, axis: int = 0, *, stream: Any = None) -> Array:
-    """Arrays of one shape joined along a new axis.
-
-    >>> ft.stack([ft.array([1, 2]), ft.array([3, 4])], axis=1)
-    array([[1, 3],
-           [2, 4]], dtype=int32)
-    """
-    operands = _promote_all("stack", arrays)
-    shape = operands[0].shape
-    for i, x in enumerate(operands):
-        if x.shape != shape:
-            raise ValueError(
-                f"stack: arrays must have one shape; arrays[0] has {shape}, arrays[{i}] {x.shape}"
-            )
-    axis = normalize_axis("stack", axis, len(shape) + 1)
-    rows = [reshape_to(x, (*shape[:axis], 1, *shape[axis:])) for x in operands]
-    return concatenate_p.bind(*rows, axis=axis) if len(rows) > 1 else rows[0]
-
-
-@streamed
-def hstack(arrays: Any, /, *, stream: Any = None) -> Array:
-    """`concat` along the second axis (the first, for vectors).
-
-    >>> ft.hstack([ft.array([1]), ft.array([2])])
-    array([1, 2], dtype=int32)
-    """
-    operands = [atleast_1d(x) for x in as_arrays(arrays, "hstack")]
-    return concat(operands, axis=1 if operands and operands[0].ndim > 1 else 0)
-
-
-@streamed
-def vstack(arrays: Any, /, *, stream: Any = None) -> Array:
-    """`concat` along the first axis, vectors being rows.
-
-    >>> ft.vstack([ft.array([1]), ft.array([2])]).shape
-    (2, 1)
-    """
-    return concat([atleast_2d(x) for x in as_arrays(arrays, "vstack")], axis=0)
-
-
-@streamed
-def unstack(x: Any, /, *, axis: int = 0, stream: Any = None) -> tuple[Array, ...]:
-    """The arrays that `stack` would join to `x`.
-
-    >>> ft.unstack(ft.array([[1, 2], [3, 4]]))
-    (array([1, 2], dtype=int32), array([3, 4], dtype=int32))
-    """
-    x = as_array(x, "unstack")
-    axis = normalize_axis("unstack", axis, x.ndim)
-    rest = (*x.shape[:axis], *x.shape[axis + 1 :])
-    return tuple(reshape_to(slice_axis(x, axis, i, i + 1), rest) for i in range(x.shape[axis]))
-
-
-@streamed
-def split(x: Any, indices_or_sections: Any, /, axis: int = 0, *, stream: Any = None) -> list[Array]:
-    """`x` cut along an axis: into so many equal parts (an int), or before these indices (a sequence of ints).
-
-    Raises:
-        ValueError: the axis does not divide into equal parts.
-
-    >>> ft.split(ft.arange(4), 2)
-    [array([0, 1], dtype=int32), array([2, 3], dtype=int32)]
-    """
-    x = as_array(x, "split")
-    axis = normalize_axis("split", axis, x.ndim)
-    extent = x.shape[axis]
-    if isinstance(indices_or_sections, Sequence):
-        cuts = [
-            min(max(i + extent if i < 0 else i, 0), extent) for i in map(operator.index, indices_or_sections)
-        ]
-    else:
-        parts = operator.index(indices_or_sections)
-        if parts <= 0 or extent % parts:
-            raise ValueError(
-                f"split: axis {axis} of extent {extent} does not divide into {parts} equal parts"
-            )
-        cuts = list(range(extent // parts, extent, extent // parts)) if extent else [0] * (parts - 1)
-    starts, stops = [0, *cuts], [*cuts, extent]
-    return [slice_axis(x, axis, a, max(a, b)) for a, b in zip(starts, stops, strict=True)]
-
-
 @streamed
 def broadcast_to(x: Any, /, shape: Any, *, stream: Any = None) -> Array:
     """`x` repeated to `shape`.
@@ -478,101 +345,6 @@ def broadcast_shapes(*shapes: Any) -> tuple[int, ...]:
 
 
 @streamed
-def repeat(x: Any, repeats: Any, /, *, axis: int | None = None, stream: Any = None) -> Array:
-    """Each element repeated along an axis (of the flattened array if None).
-
-    Args:
-        repeats: an int, or a sequence of ints (concrete), one for each position of the axis.
-
-    >>> ft.repeat(ft.array([1, 2]), 2)
-    array([1, 1, 2, 2], dtype=int32)
-    """
-    x = as_array(x, "repeat")
-    if axis is None:
-        x, axis = reshape_to(x, (x.size,)), 0
-    axis = normalize_axis("repeat", axis, x.ndim)
-    extent = x.shape[axis]
-    counts = np.asarray(repeats)
-    if counts.dtype.kind not in "iu" or counts.ndim > 1:
-        raise TypeError(f"repeat: repeats must be an integer or a vector of integers, got {repeats!r}")
-    if counts.size == 1:
-        count = int(counts.reshape(()))
-        if count < 0:
-            raise ValueError(f"repeat: repeats must not be negative, got {count}")
-        before, after = x.shape[:axis], x.shape[axis + 1 :]
-        wide = reshape_to(x, (*before, extent, 1, *after))
-        return reshape_to(
-            broadcast(wide, (*before, extent, count, *after)), (*before, extent * count, *after)
-        )
-    if counts.size != extent:
-        raise ValueError(f"repeat: got {counts.size} repeats for axis {axis} of extent {extent}")
-    return take_static(x, np.repeat(np.arange(extent), counts), axis)
-
-
-@streamed
-def tile(x: Any, repetitions: Any, /, *, stream: Any = None) -> Array:
-    """`x` repeated as a whole, `repetitions[i]` times along axis i.
-
-    >>> ft.tile(ft.array([1, 2]), 2)
-    array([1, 2, 1, 2], dtype=int32)
-    """
-    x = as_array(x, "tile")
-    counts = normalize_shape("tile", repetitions)
-    ndim = max(len(counts), x.ndim)
-    counts = (1,) * (ndim - len(counts)) + counts
-    shape = (1,) * (ndim - x.ndim) + x.shape
-    narrow = tuple(n for extent in shape for n in (1, extent))
-    wide = tuple(n for count, extent in zip(counts, shape, strict=True) for n in (count, extent))
-    final = tuple(count * extent for count, extent in zip(counts, shape, strict=True))
-    return reshape_to(broadcast(reshape_to(x, narrow), wide), final)
-
-
-def _pad_widths(pad_width: Any, ndim: int) -> list[tuple[int, int]]:
-    try:
-        widths = np.broadcast_to(np.asarray(pad_width), (ndim, 2)) if ndim else np.zeros((0, 2), int)
-    except ValueError:
-        raise ValueError(
-            f"pad: pad_width must be an int, (before, after) or such a pair for each of {ndim} axes; "
-            f"got {pad_width!r}"
-        ) from None
-    if widths.dtype.kind not in "iu":
-        raise TypeError(f"pad: pad_width must be integers, got {pad_width!r}")
-    if (widths < 0).any():
-        raise ValueError(f"pad: pad_width must not be negative, got {pad_width!r}")
-    return [(int(low), int(high)) for low, high in widths]
-
-
-@streamed
-def pad(
-    x: Any, /, pad_width: Any, mode: str = "constant", *, constant_values: Any = 0, stream: Any = None
-) -> Array:
-    """`x` with a margin on each side.
-
-    Args:
-        pad_width: an int, (before, after), or such a pair for each axis.
-        mode: "constant", or "edge", "reflect", "symmetric", "wrap" as in NumPy.
-        constant_values: a number or 0-d array.
-
-    >>> ft.pad(ft.array([1, 2]), (1, 2))
-    array([0, 1, 2, 0, 0], dtype=int32)
-    """
-    x = as_array(x, "pad")
-    widths = _pad_widths(pad_width, x.ndim)
-    if mode == "constant":
-        value = as_dtype_array(constant_values, x.dtype, "pad", "constant_values")
-        if value.ndim:
-            raise ValueError(f"pad: constant_values must be a scalar, got shape {value.shape}")
-        low, high = tuple(w[0] for w in widths), tuple(w[1] for w in widths)
-        return pad_p.bind(x, value, low=low, high=high, interior=(0,) * x.ndim)
-    if mode not in ("edge", "reflect", "symmetric", "wrap"):
-        raise ValueError(f"pad: mode must be constant, edge, reflect, symmetric or wrap; got {mode!r}")
-    for axis, width in enumerate(widths):
-        if width != (0, 0):
-            x = take_static(x, np.pad(np.arange(x.shape[axis]), width, mode), axis)  # type: ignore[call-overload]
-    return x
-
-
-@streamed
 def atleast_1d(x: Any, /, *, stream: Any = None) -> Array:
     """`x` with at least one axis.
 
@@ -605,5 +377,4 @@ def atleast_3d(x: Any, /, *, stream: Any = None) -> Array:
     return x if x.ndim >= 3 else reshape_to(x, (*atleast_2d(x).shape, 1))
 
 
-concatenate = concat
 transpose = permute_dims

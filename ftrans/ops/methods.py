@@ -15,13 +15,16 @@ from . import (
     dtypes,
     elementwise,
     indexing,
+    joining,
     linear_algebra,
     log_space,
     manipulation,
     pointwise,
+    repeating,
     searching,
     sorting,
     statistical,
+    taking,
 )
 from .info import __array_api_version__
 from .streams import stream_of
@@ -182,12 +185,14 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
         (cumulative, "cumsum cumprod cummax cummin logcumsumexp diff"),
         (
             manipulation,
-            "flatten ravel squeeze expand_dims unflatten moveaxis swapaxes flip roll repeat split",
+            "flatten ravel squeeze expand_dims unflatten moveaxis swapaxes flip roll",
         ),
+        (joining, "split"),
+        (repeating, "repeat"),
         (linear_algebra, "dot diagonal trace matmul"),
         (searching, "argmax argmin nonzero searchsorted"),
         (sorting, "sort argsort"),
-        (indexing, "take"),
+        (taking, "take"),
     )
     for name in names.split()
 }

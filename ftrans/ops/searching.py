@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -31,13 +31,8 @@ __all__ = [
     "argmin",
     "argwhere",
     "flatnonzero",
-    "isin",
     "nonzero",
     "searchsorted",
-    "unique_all",
-    "unique_counts",
-    "unique_inverse",
-    "unique_values",
 ]
 
 
@@ -76,7 +71,7 @@ def argmin(x: Any, /, axis: int | None = None, keepdims: bool = False, *, stream
     return _arg_extreme("argmin", p.argmin_p, x, axis, keepdims)
 
 
-def _host(x: Array, function: str, way_out: str) -> np.ndarray:
+def host_values(x: Array, function: str, way_out: str) -> np.ndarray:
     """The values, for a function whose result's shape depends on them."""
     try:
         return np.asarray(x)
@@ -109,7 +104,7 @@ def nonzero(
         raise ValueError("nonzero: x must have at least 1 dimension, got a 0-d array")
     mask = to_bool(x)
     if size is None:
-        found = np.nonzero(_host(mask, "nonzero", "give size=, the number of indices to return"))
+        found = np.nonzero(host_values(mask, "nonzero", "give size=, the number of indices to return"))
         return tuple(asarray(indices.astype(np.int32)) for indices in found)
     flat = reshape_to(mask, (mask.size,))
     ranks = p.cumsum_p.bind(convert(flat, int32), axis=0, reverse=False)
@@ -187,92 +182,3 @@ def searchsorted(x1: Any, x2: Any, /, *, side: str = "left", sorter: Any = None,
     if sorter is not None:
         x1 = take_along(x1, convert(as_array(sorter, "searchsorted", "sorter"), int32), 0, "clip")
     return _count_below(x1, x2, side == "right")
-
-
-@streamed
-def isin(x: Any, values: Any, /, *, invert: bool = False, stream: Any = None) -> Array:
-    """Whether each element of `x` is among `values`.
-
-    >>> ft.isin(ft.array([1, 2, 3]), ft.array([3, 1]))
-    array([True, False, True], dtype=bool)
-    """
-    x, values, _ = promote("isin", x, values)
-    shape = (*x.shape, values.size)
-    left = broadcast(reshape_to(x, (*x.shape, 1)), shape)
-    right = broadcast(reshape_to(values, (values.size,)), shape)
-    found = p.reduce_or_p.bind(p.eq_p.bind(left, right), axes=(x.ndim,))
-    return p.not_p.bind(found) if invert else found
-
-
-class UniqueAll(NamedTuple):
-    """The result of `unique_all`."""
-
-    values: Array
-    indices: Array
-    inverse_indices: Array
-    counts: Array
-
-
-class UniqueCounts(NamedTuple):
-    """The result of `unique_counts`."""
-
-    values: Array
-    counts: Array
-
-
-class UniqueInverse(NamedTuple):
-    """The result of `unique_inverse`."""
-
-    values: Array
-    inverse_indices: Array
-
-
-def _unique(function: str, x: Any) -> list[Array]:
-    values = _host(as_array(x, function), function, "call it outside of the transformed function")
-    unique, first, inverse, counts = np.unique(
-        values, return_index=True, return_inverse=True, return_counts=True, equal_nan=False
-    )
-    indices = [a.astype(np.int32) for a in (first, inverse.reshape(values.shape), counts)]
-    return [asarray(a) for a in (unique, *indices)]
-
-
-@streamed
-def unique_values(x: Any, /, *, stream: Any = None) -> Array:
-    """The sorted distinct elements of `x`, whose values must be known; each NaN is distinct.
-
-    >>> ft.unique_values(ft.array([3, 1, 3]))
-    array([1, 3], dtype=int32)
-    """
-    return _unique("unique_values", x)[0]
-
-
-@streamed
-def unique_counts(x: Any, /, *, stream: Any = None) -> UniqueCounts:
-    """The sorted distinct elements of `x` and how often each occurs.
-
-    >>> ft.unique_counts(ft.array([3, 1, 3])).counts
-    array([1, 2], dtype=int32)
-    """
-    values, _, _, counts = _unique("unique_counts", x)
-    return UniqueCounts(values, counts)
-
-
-@streamed
-def unique_inverse(x: Any, /, *, stream: Any = None) -> UniqueInverse:
-    """The sorted distinct elements of `x` and, in `x`'s shape, which of them each element is.
-
-    >>> ft.unique_inverse(ft.array([3, 1, 3])).inverse_indices
-    array([1, 0, 1], dtype=int32)
-    """
-    values, _, inverse, _ = _unique("unique_inverse", x)
-    return UniqueInverse(values, inverse)
-
-
-@streamed
-def unique_all(x: Any, /, *, stream: Any = None) -> UniqueAll:
-    """The sorted distinct elements, their first flat indices, the inverse indices and the counts.
-
-    >>> ft.unique_all(ft.array([3, 1, 3])).indices
-    array([1, 0], dtype=int32)
-    """
-    return UniqueAll(*_unique("unique_all", x))

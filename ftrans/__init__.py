@@ -55,6 +55,7 @@ from .transforms.batching import vmap
 from .transforms.custom import custom_jvp, custom_vjp
 from .transforms.jacobian import hessian, jacfwd, jacrev
 from .transforms.jit import jit, make_jaxpr
+from .transforms.mapping import apply_along_axis
 
 __version__ = "0.1.0"
 
@@ -68,6 +69,7 @@ __all__ = [
     "LeakedTracerError",
     "ShapedArray",
     "Stream",
+    "apply_along_axis",
     "async_eval",
     "bfloat16",
     "bool_",

@@ -34,6 +34,7 @@ from .operands import (
     convert,
     reshape_to,
 )
+from .searching import host_values
 
 
 class _Selection:
@@ -305,7 +306,9 @@ def _expand_array(shape: tuple[int, ...], item: Any, axis: int) -> list[Any]:
             ) from None
     kind: str = values.dtype.kind
     if kind == "b":
-        return _expand_mask(shape, np.asarray(values), axis)
+        way_out = "use ft.where(mask, x, y), or x[ft.nonzero(mask, size=n)] with the number of elements"
+        mask = values if isinstance(values, np.ndarray) else host_values(values, "x[mask]", way_out, "mask")
+        return _expand_mask(shape, mask, axis)
     if kind not in "iu":
         raise TypeError(f"an index array must have an integer or bool dtype, got {values.dtype}")
     if isinstance(values, np.ndarray) and values.ndim == 0:

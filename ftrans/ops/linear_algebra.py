@@ -28,6 +28,7 @@ __all__ = [
     "addmm",
     "cross",
     "diag",
+    "diagflat",
     "diagonal",
     "dot",
     "inner",
@@ -332,8 +333,20 @@ def diag(x: Any, /, k: int = 0, *, stream: Any = None) -> Array:
 
 
 @streamed
+def diagflat(x: Any, /, k: int = 0, *, stream: Any = None) -> Array:
+    """The matrix with the elements of `x` on its k-th diagonal.
+
+    >>> ft.diagflat(ft.array([[1], [2]]))
+    array([[1, 0],
+           [0, 2]], dtype=int32)
+    """
+    x = as_array(x, "diagflat")
+    return diag(reshape_to(x, (x.size,)), k)
+
+
+@streamed
 def trace(
-    x: Any, /, *, offset: int = 0, axis1: int = -2, axis2: int = -1, dtype: Any = None, stream: Any = None
+    x: Any, /, offset: int = 0, axis1: int = -2, axis2: int = -1, *, dtype: Any = None, stream: Any = None
 ) -> Array:
     """The sum of each diagonal of the matrices in two axes of `x`.
 

@@ -5,14 +5,18 @@ from __future__ import annotations
 import operator
 from typing import Any
 
-from .._native import Array
-from ..primitives import concatenate_p, rev_p, slice_p, transpose_p
+from .._native import Array, int32
+from ..primitives import concatenate_p, iota_p, remainder_p, rev_p, slice_p, sub_p, transpose_p
+from ._gather import take_along
 from .operands import (
     AxisError,
     as_array,
     as_arrays,
+    as_integer,
     broadcast,
     broadcast_shapes_of,
+    constant_like,
+    convert,
     normalize_axes,
     normalize_axis,
     normalize_shape,
@@ -281,12 +285,23 @@ def slice_axis(x: Array, axis: int, start: int, stop: int) -> Array:
     return slice_p.bind(x, start=tuple(first), limit=tuple(last), strides=(1,) * x.ndim)
 
 
+def _rolled(x: Array, shift: Array, axis: int) -> Array:
+    """`roll` by an array: a gather, since where to cut is not known."""
+    if shift.dtype.kind not in "iu" or shift.ndim:
+        raise TypeError(f"roll: shift must be integers, got shape {shift.shape} and dtype {shift.dtype.name}")
+    extent = x.shape[axis]
+    position = iota_p.bind(shape=(extent,), dtype=int32, dimension=0)
+    start = convert(shift, int32)
+    modulus = constant_like(position, max(extent, 1))
+    return take_along(x, remainder_p.bind(sub_p.bind(position, start), modulus), axis, "promise_in_bounds")
+
+
 @streamed
-def roll(x: Any, /, shift: Any, *, axis: Any = None, stream: Any = None) -> Array:
+def roll(x: Any, /, shift: Any, axis: Any = None, *, stream: Any = None) -> Array:
     """`x` with its elements shifted along axes; those that leave at one end come in at the other.
 
     Args:
-        shift: an int, or one for each of `axis`.
+        shift: an int, or one for each of `axis`; arrays of integers too, traced ones among them.
         axis: None shifts the flattened array.
 
     >>> ft.roll(ft.array([1, 2, 3]), 1)
@@ -296,13 +311,18 @@ def roll(x: Any, /, shift: Any, *, axis: Any = None, stream: Any = None) -> Arra
     if axis is None:
         return reshape_to(roll(reshape_to(x, (x.size,)), shift, axis=0), x.shape)
     axes = axis if isinstance(axis, (tuple, list)) else (axis,)
+    if type(shift) is Array and shift.ndim:
+        shift = [reshape_to(slice_axis(shift, 0, i, i + 1), ()) for i in range(shift.size)]
     shifts = shift if isinstance(shift, (tuple, list)) else (shift,) * len(axes)
     if len(shifts) != len(axes):
         raise ValueError(f"roll: got {len(shifts)} shifts for {len(axes)} axes")
     for a, by in zip(axes, shifts, strict=True):
         a = normalize_axis("roll", a, x.ndim)
         extent = x.shape[a]
-        cut = -operator.index(by) % extent if extent else 0
+        if type(by) is Array:
+            x = _rolled(x, by, a)
+            continue
+        cut = -as_integer(by, "roll", "shift") % extent if extent else 0
         if cut:
             x = concatenate_p.bind(slice_axis(x, a, cut, extent), slice_axis(x, a, 0, cut), axis=a)
     return x

@@ -10,6 +10,7 @@ import numpy as np
 
 from .. import _native
 from .._native import Array, Dtype
+from ..core.errors import ConcretizationError
 from ..interop import to_array
 from ..primitives import broadcast_in_dim_p, convert_p, reshape_p
 from .promotion import (
@@ -145,14 +146,43 @@ def reshape_to(x: Array, shape: tuple[int, ...]) -> Array:
     return x if x.shape == shape else reshape_p.bind(x, shape=shape)
 
 
-def normalize_axis(function: str, axis: Any, ndim: int) -> int:
-    """`axis` counted from the front."""
+def as_integer(value: Any, function: str, argument: str, least: int | None = None) -> int:
+    """`value` as a Python int.
+
+    Raises:
+        TypeError: it is none (a traced array has no value yet: ConcretizationError).
+        ValueError: it is below `least`.
+    """
     try:
-        index = operator.index(axis)
+        number = operator.index(value)
+    except ConcretizationError:
+        raise
     except TypeError:
-        raise TypeError(f"{function}: axis must be an integer, got {type(axis).__name__}") from None
+        raise TypeError(f"{function}: {argument} must be an integer, got {describe(value)}") from None
+    if least is not None and number < least:
+        raise ValueError(f"{function}: {argument} must be at least {least}, got {number}")
+    return number
+
+
+def as_integers(value: Any, function: str, argument: str) -> tuple[int, ...]:
+    """Python ints from an integer or a sequence of integers."""
+    if isinstance(value, (tuple, list)):
+        return tuple([as_integer(v, function, argument) for v in value])
+    return (as_integer(value, function, argument),)
+
+
+def describe(value: Any) -> str:
+    """What an error says came: a number or a string itself, the type of anything else."""
+    if isinstance(value, (bool, int, float, complex, str)):
+        return f"{value!r:.40}"
+    return type(value).__name__
+
+
+def normalize_axis(function: str, axis: Any, ndim: int, argument: str = "axis") -> int:
+    """`axis` counted from the front."""
+    index = as_integer(axis, function, argument)
     if not -ndim <= index < ndim:
-        raise AxisError(f"{function}: axis {index} is out of range for an array of ndim {ndim}")
+        raise AxisError(f"{function}: {argument} {index} is out of range for an array of ndim {ndim}")
     return index + ndim if index < 0 else index
 
 
@@ -173,12 +203,9 @@ def normalize_axes(function: str, axis: Any, ndim: int) -> tuple[int, ...]:
 def normalize_shape(function: str, shape: Any) -> tuple[int, ...]:
     """A tuple of non-negative ints from an int or a sequence of ints."""
     if isinstance(shape, (tuple, list)):
-        result = tuple([operator.index(extent) for extent in shape])
+        result = tuple([as_integer(extent, function, "shape") for extent in shape])
     else:
-        try:
-            result = (operator.index(shape),)
-        except TypeError:
-            raise TypeError(f"{function}: shape must be integers, got {type(shape).__name__}") from None
+        result = (as_integer(shape, function, "shape"),)
     if any(extent < 0 for extent in result):
         raise ValueError(f"{function}: shape must not be negative, got {result}")
     return result

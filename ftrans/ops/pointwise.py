@@ -20,6 +20,7 @@ from ..primitives import (
     is_inf_p,
     is_nan_p,
     le_p,
+    logaddexp_p,
     lt_p,
     max_p,
     min_p,
@@ -405,6 +406,73 @@ def isclose(
     if equal_nan:
         result = or_p.bind(result, and_p.bind(is_nan_p.bind(x1), is_nan_p.bind(x2)))
     return result
+
+
+def _ignoring_nan(function: str, extreme: Primitive, x1: Any, x2: Any) -> Array:
+    x1, x2, dtype = promote(function, x1, x2, elementwise.bool_to_int8)
+    require_kinds(function, x1, "iuf", "a real", "x1 and x2")
+    x1, x2 = broadcast_operands(function, x1, x2)
+    result = extreme.bind(x1, x2)
+    if dtype.kind != "f":
+        return result
+    result = select_p.bind(is_nan_p.bind(x1), x2, result)
+    return select_p.bind(is_nan_p.bind(x2), x1, result)
+
+
+@streamed
+def fmax(x1: Any, x2: Any, /, *, stream: Any = None) -> Array:
+    """The greater of x1 and x2, or the one of them that is not NaN.
+
+    >>> ft.fmax(ft.array([1.0, float("nan")]), 2.0)
+    array([2, 2], dtype=float32)
+    """
+    return _ignoring_nan("fmax", max_p, x1, x2)
+
+
+@streamed
+def fmin(x1: Any, x2: Any, /, *, stream: Any = None) -> Array:
+    """The lesser of x1 and x2, or the one of them that is not NaN.
+
+    >>> ft.fmin(ft.array([1.0, float("nan")]), 2.0)
+    array([1, 2], dtype=float32)
+    """
+    return _ignoring_nan("fmin", min_p, x1, x2)
+
+
+@streamed
+def logaddexp2(x1: Any, x2: Any, /, *, stream: Any = None) -> Array:
+    """log2(2**x1 + 2**x2) without overflow.
+
+    >>> ft.logaddexp2(ft.array([0.0, 1000.0]), ft.array([0.0, 1000.0]))
+    array([1, 1001], dtype=float32)
+    """
+    x1, x2, _ = promote("logaddexp2", x1, x2, inexact_dtype)
+    require_kinds("logaddexp2", x1, "f", "a real", "x1 and x2")
+    scale = constant_like(x1, math.log(2))
+    scaled = [mul_p.bind(x, scale) for x in broadcast_operands("logaddexp2", x1, x2)]
+    return div_p.bind(logaddexp_p.bind(*scaled), scale)
+
+
+@streamed
+def iscomplex(x: Any, /, *, stream: Any = None) -> Array:
+    """Whether each element has an imaginary part other than 0.
+
+    >>> ft.iscomplex(ft.array([1 + 1j, 1 + 0j]))
+    array([True, False], dtype=bool)
+    """
+    x = imag(as_array(x, "iscomplex"))
+    return ne_p.bind(x, constant_like(x, 0))
+
+
+@streamed
+def isreal(x: Any, /, *, stream: Any = None) -> Array:
+    """Whether each element has no imaginary part, or 0 for it.
+
+    >>> ft.isreal(ft.array([1 + 1j, 1 + 0j]))
+    array([False, True], dtype=bool)
+    """
+    x = imag(as_array(x, "isreal"))
+    return eq_p.bind(x, constant_like(x, 0))
 
 
 ELEMENTWISE["power"] = (pow_p, power)

@@ -27,7 +27,7 @@ __all__ = [
 
 
 @streamed
-def repeat(x: Any, repeats: Any, /, *, axis: int | None = None, stream: Any = None) -> Array:
+def repeat(x: Any, repeats: Any, /, axis: int | None = None, *, stream: Any = None) -> Array:
     """Each element repeated along an axis (of the flattened array if None).
 
     Args:

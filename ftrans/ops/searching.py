@@ -15,6 +15,7 @@ from ._gather import take_along
 from .creation import iota
 from .operands import (
     as_array,
+    as_integer,
     broadcast,
     constant_like,
     convert,
@@ -71,14 +72,14 @@ def argmin(x: Any, /, axis: int | None = None, keepdims: bool = False, *, stream
     return _arg_extreme("argmin", p.argmin_p, x, axis, keepdims)
 
 
-def host_values(x: Array, function: str, way_out: str) -> np.ndarray:
+def host_values(x: Array, function: str, way_out: str, argument: str = "x") -> np.ndarray:
     """The values, for a function whose result's shape depends on them."""
     try:
         return np.asarray(x)
     except ConcretizationError as error:
         raise ConcretizationError(
-            f"{function}: the shape of the result depends on the values of x, which a transformation traces; "
-            f"{way_out}"
+            f"{function}: the shape of the result depends on the values of {argument}, which a "
+            f"transformation traces; {way_out}"
         ) from error
 
 
@@ -99,17 +100,22 @@ def nonzero(
     >>> ft.nonzero(ft.array([0, 3, 4]))
     (array([1, 2], dtype=int32),)
     """
-    x = as_array(x, "nonzero")
+    return _nonzero("nonzero", as_array(x, "nonzero"), size, fill_value)
+
+
+def _nonzero(function: str, x: Array, size: int | None, fill_value: Any) -> tuple[Array, ...]:
     if not x.ndim:
-        raise ValueError("nonzero: x must have at least 1 dimension, got a 0-d array")
+        raise ValueError(f"{function}: x must have at least 1 dimension, got a 0-d array")
     mask = to_bool(x)
     if size is None:
-        found = np.nonzero(host_values(mask, "nonzero", "give size=, the number of indices to return"))
+        way_out = f"give size=, how many indices to return: ft.{function}(x, size=n)"
+        found = np.nonzero(host_values(mask, function, way_out))
         return tuple(asarray(indices.astype(np.int32)) for indices in found)
     flat = reshape_to(mask, (mask.size,))
     ranks = p.cumsum_p.bind(convert(flat, int32), axis=0, reverse=False)
-    wanted = iota(size)
-    position = _count_below(ranks, wanted, inclusive=True)
+    wanted = iota(as_integer(size, function, "size", least=0))
+    fill_value = as_integer(fill_value, function, "fill_value")
+    position = count_below(ranks, wanted, inclusive=True)
     missing = p.ge_p.bind(position, constant_like(position, mask.size))
     results = []
     for extent in reversed(x.shape):
@@ -128,7 +134,7 @@ def flatnonzero(x: Any, /, *, size: int | None = None, fill_value: int = 0, stre
     array([1, 2], dtype=int32)
     """
     x = as_array(x, "flatnonzero")
-    return nonzero(reshape_to(x, (x.size,)), size=size, fill_value=fill_value)[0]
+    return _nonzero("flatnonzero", reshape_to(x, (x.size,)), size, fill_value)[0]
 
 
 @streamed
@@ -139,21 +145,27 @@ def argwhere(x: Any, /, *, size: int | None = None, fill_value: int = 0, stream:
     array([[0, 1],
            [1, 0]], dtype=int32)
     """
-    columns = [reshape_to(i, (i.size, 1)) for i in nonzero(x, size=size, fill_value=fill_value)]
+    found = _nonzero("argwhere", as_array(x, "argwhere"), size, fill_value)
+    columns = [reshape_to(i, (i.size, 1)) for i in found]
     return p.concatenate_p.bind(*columns, axis=1) if len(columns) > 1 else columns[0]
 
 
-def _count_below(ordered: Array, values: Array, inclusive: bool) -> Array:
+def count_below(ordered: Array, values: Array, inclusive: bool) -> Array:
     """For each value, how many elements of the sorted vector are below it (or equal, if `inclusive`)."""
     n = ordered.shape[0]
     low = broadcast(asarray(0, dtype=int32), values.shape)
     high = broadcast(asarray(n, dtype=int32), values.shape)
     compare = p.le_p if inclusive else p.lt_p
+    is_nan = p.is_nan_p.bind(values) if values.dtype.kind == "f" else None
     for _ in range(n.bit_length()):
         middle = p.shift_right_p.bind(p.add_p.bind(low, high), constant_like(low, 1))
         at_middle = take_along(ordered, middle, 0, "clip")
         open_ = p.lt_p.bind(low, high)
-        right = p.and_p.bind(open_, compare.bind(at_middle, values))
+        below = compare.bind(at_middle, values)
+        if is_nan is not None:  # NaN is behind all numbers
+            behind = is_nan if inclusive else p.and_p.bind(is_nan, p.not_p.bind(p.is_nan_p.bind(at_middle)))
+            below = p.or_p.bind(below, behind)
+        right = p.and_p.bind(open_, below)
         next_low = p.add_p.bind(middle, constant_like(middle, 1))
         low, high = (
             p.select_p.bind(right, next_low, low),
@@ -181,4 +193,4 @@ def searchsorted(x1: Any, x2: Any, /, *, side: str = "left", sorter: Any = None,
     require_kinds("searchsorted", x1, "biuf", "a real", "x1")
     if sorter is not None:
         x1 = take_along(x1, convert(as_array(sorter, "searchsorted", "sorter"), int32), 0, "clip")
-    return _count_below(x1, x2, side == "right")
+    return count_below(x1, x2, side == "right")

@@ -28,6 +28,8 @@ from .streams import streamed
 
 __all__ = [
     "all",
+    "amax",
+    "amin",
     "any",
     "average",
     "count_nonzero",
@@ -35,6 +37,7 @@ __all__ = [
     "mean",
     "median",
     "min",
+    "minmax",
     "prod",
     "ptp",
     "std",
@@ -146,6 +149,19 @@ def min(x: Any, /, axis: Axis = None, keepdims: bool = False, *, stream: Any = N
     array(1, dtype=int32)
     """
     return _extreme("min", p.reduce_min_p, p.reduce_and_p, x, axis, keepdims)
+
+
+@streamed
+def minmax(
+    x: Any, /, axis: Axis = None, keepdims: bool = False, *, stream: Any = None
+) -> tuple[Array, Array]:
+    """(min(x), max(x)) along axes.
+
+    >>> ft.minmax(ft.array([4, 1, 3]))
+    (array(1, dtype=int32), array(4, dtype=int32))
+    """
+    x = as_array(x, "minmax")
+    return min(x, axis, keepdims=keepdims), max(x, axis, keepdims=keepdims)
 
 
 @streamed
@@ -313,3 +329,6 @@ def median(x: Any, /, axis: Axis = None, keepdims: bool = False, *, stream: Any 
 
 def _permuted(x: Array, permutation: tuple[int, ...]) -> Array:
     return x if permutation == tuple(range(x.ndim)) else p.transpose_p.bind(x, permutation=permutation)
+
+
+amax, amin = max, min

@@ -35,7 +35,7 @@ __all__ = [
 
 @streamed
 def take(
-    x: Any, indices: Any, /, *, axis: int | None = None, mode: str = "clip", stream: Any = None
+    x: Any, indices: Any, /, axis: int | None = None, *, mode: str = "clip", stream: Any = None
 ) -> Array:
     """The elements of `x` at `indices` along an axis (of the flattened array if None).
 
@@ -79,9 +79,15 @@ def _along(function: str, x: Any, indices: Any, axis: int) -> tuple[Array, Array
 
 @streamed
 def take_along_axis(
-    x: Any, indices: Any, /, axis: int = -1, *, mode: str = "clip", stream: Any = None
+    x: Any, indices: Any, /, axis: int | None = -1, *, mode: str = "clip", stream: Any = None
 ) -> Array:
     """For each position, the element of `x` at that position but with the given index along `axis`.
+
+    Args:
+        indices: integers, of `x`'s number of axes; all but `axis` broadcast.
+        axis: None for the flattened array, with a vector of indices.
+        mode: for indices out of range: "clip", "fill" (NaN, or the least or greatest integer) or
+            "promise_in_bounds".
 
     >>> x = ft.array([[1, 2], [4, 3]])
     >>> ft.take_along_axis(x, ft.argsort(x, axis=1), axis=1)
@@ -89,6 +95,9 @@ def take_along_axis(
            [3, 4]], dtype=int32)
     """
     mode_number(mode, "take_along_axis")
+    if axis is None:
+        x = as_array(x, "take_along_axis")
+        x, axis = reshape_to(x, (x.size,)), 0
     x, vectors, batching, axis = _along("take_along_axis", x, indices, axis)
     if not vectors.size:
         return nothing(x, vectors.shape[:-1])
@@ -105,8 +114,14 @@ def take_along_axis(
 
 
 @streamed
-def put_along_axis(x: Any, indices: Any, values: Any, /, axis: int = -1, *, stream: Any = None) -> Array:
+def put_along_axis(
+    x: Any, indices: Any, values: Any, /, axis: int | None = -1, *, stream: Any = None
+) -> Array:
     """A copy of `x` with `values` where `take_along_axis` would read.
+
+    Args:
+        values: broadcast with the indices; of several for one place, any one wins.
+        axis: None for the flattened array, with a vector of indices.
 
     >>> ft.put_along_axis(ft.zeros((2, 2)), ft.array([[1], [0]]), 5.0, axis=1)
     array([[0, 5],
@@ -114,6 +129,9 @@ def put_along_axis(x: Any, indices: Any, values: Any, /, axis: int = -1, *, stre
     """
     x = as_array(x, "put_along_axis")
     shape = x.shape
+    if axis is None:
+        flat = reshape_to(x, (x.size,))
+        return reshape_to(put_along_axis(flat, indices, values, axis=0), shape)
     x, vectors, batching, axis = _along("put_along_axis", x, indices, axis)
     if x.shape != shape:
         raise ValueError(f"put_along_axis: indices select {x.shape}, more than x of shape {shape}")

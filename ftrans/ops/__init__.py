@@ -28,7 +28,7 @@ from .einsum import (
 )
 from .elementwise import (
     abs, absolute, acos, acosh, add, arccos, arccosh, arcsin, arcsinh, arctan, arctan2, arctanh, asin,
-    asinh, atan, atan2, atanh, bitwise_and, bitwise_count, bitwise_invert, bitwise_left_shift,
+    asinh, atan, atan2, atanh, bitwise_and, bitwise_invert, bitwise_left_shift,
     bitwise_not, bitwise_or, bitwise_right_shift, bitwise_xor, cbrt, ceil, copysign, cos, cosh, digamma,
     divide, equal, erf, erfc, erfinv, exp, exp2, expm1, fabs, floor, floor_divide, fmod, greater,
     greater_equal, hypot, invert, isfinite, isinf, isnan, left_shift, less, less_equal, lgamma, log,
@@ -74,10 +74,9 @@ from .quantiles import (
     nanmedian, nanpercentile, nanquantile, percentile, quantile,
 )
 from .pointwise import (
-    angle, around, clip, conj, conjugate, deg2rad, degrees, divmod, fmax, fmin, heaviside, imag, isclose,
-    iscomplex, isreal, logaddexp2, logical_and,
-    logical_not, logical_or, logical_xor, nan_to_num, positive, pow, power, rad2deg, radians, real,
-    reciprocal, round, signbit, sinc, where,
+    angle, around, bitwise_count, clip, conj, conjugate, deg2rad, degrees, divmod, fmax, fmin, heaviside,
+    imag, iscomplex, isclose, isreal, logaddexp2, logical_and, logical_not, logical_or, logical_xor,
+    nan_to_num, positive, pow, power, rad2deg, radians, real, reciprocal, round, signbit, sinc, where,
 )
 from .repeating import (
     pad, repeat, tile,
@@ -89,7 +88,7 @@ from .selecting import (
     choose, compress, extract, fill_diagonal, piecewise, place, select,
 )
 from .sets import (
-    in1d, intersect1d, isin, setdiff1d, setxor1d, union1d, unique, unique_all, unique_counts, unique_inverse,
+    intersect1d, isin, setdiff1d, setxor1d, union1d, unique, unique_all, unique_counts, unique_inverse,
     unique_values,
 )
 from .slices import (
@@ -169,7 +168,7 @@ __all__ = [
     # products
     "block_masked_mm", "einsum_path", "gather_mm", "hadamard_transform", "matvec", "segmented_mm", "vecmat",
     # sets, sorting
-    "argpartition", "in1d", "intersect1d", "partition", "setdiff1d", "setxor1d", "union1d", "unique",
+    "argpartition", "intersect1d", "partition", "setdiff1d", "setxor1d", "union1d", "unique",
 ]
 # fmt: on
 

@@ -14,6 +14,7 @@ from .joining import concat, stack
 from .manipulation import moveaxis, slice_axis
 from .operands import (
     as_array,
+    as_dtype_array,
     as_integer,
     broadcast,
     constant_like,
@@ -56,7 +57,7 @@ def ediff1d(x: Any, /, to_end: Any = None, to_begin: Any = None, *, stream: Any 
     parts: list[Array] = [diff(reshape_to(x, (x.size,)))]
     for part, argument, place in ((to_begin, "to_begin", 0), (to_end, "to_end", 2)):
         if part is not None:
-            part = convert(as_array(part, "ediff1d", argument), x.dtype)
+            part = as_dtype_array(part, x.dtype, "ediff1d", argument)
             parts.insert(place, reshape_to(part, (part.size,)))
     return concat(parts)
 
@@ -141,7 +142,7 @@ def gradient(
             raise ValueError(
                 f"gradient: axis {a} must have more than {edge_order} samples, got shape {x.shape}"
             )
-        h = convert(as_array(h, "gradient", "spacing"), x.dtype)
+        h = as_dtype_array(h, x.dtype, "gradient", "spacing")
         if h.ndim:
             if h.shape != (x.shape[a],):
                 raise ValueError(
@@ -171,7 +172,7 @@ def trapezoid(y: Any, /, x: Any = None, dx: Any = 1.0, axis: int = -1, *, stream
     if x is None:
         width = dx
     else:
-        x = convert(as_array(x, "trapezoid"), y.dtype)
+        x = as_dtype_array(x, y.dtype, "trapezoid", "x")
         x = x if x.ndim <= 1 else moveaxis(x, axis, -1)
         if x.ndim == 0 or x.shape[-1] != n:
             raise ValueError(f"trapezoid: x must have {n} coordinates along axis {axis}, got shape {x.shape}")
@@ -218,7 +219,7 @@ def interp(
     if period is not None:
         if type(period) is not Array and period == 0:
             raise ValueError("interp: period must not be 0")
-        period = elementwise.abs(convert(as_array(period, "interp", "period"), x.dtype))
+        period = elementwise.abs(as_dtype_array(period, x.dtype, "interp", "period"))
         x, xp = elementwise.remainder(x, period), elementwise.remainder(xp, period)
         order = argsort(xp)
         xp, fp = take(xp, order), take(fp, order)
@@ -327,13 +328,13 @@ def polyint(coefficients: Any, /, m: int = 1, k: Any = 0, *, stream: Any = None)
     """
     c = to_inexact(_polynomial("polyint", coefficients))
     m = as_integer(m, "polyint", "m", least=0)
-    constants = as_array(k, "polyint", "k")
+    constants = as_dtype_array(k, c.dtype, "polyint", "k")
     if constants.ndim > 1 or constants.size not in (1, m):
         raise ValueError(f"polyint: k must be one constant or a vector of {m}, got shape {constants.shape}")
     constants = broadcast(reshape_to(constants, (constants.size,)), (m,))
     for i in range(m):
         powers = p.rev_p.bind(iota(c.size) + 1, axes=(0,))
-        c = concat([c / convert(powers, c.dtype), convert(slice_axis(constants, 0, i, i + 1), c.dtype)])
+        c = concat([c / convert(powers, c.dtype), slice_axis(constants, 0, i, i + 1)])
     return c
 
 

@@ -174,7 +174,7 @@ def as_integers(value: Any, function: str, argument: str) -> tuple[int, ...]:
 def describe(value: Any) -> str:
     """What an error says came: a number or a string itself, the type of anything else."""
     if isinstance(value, (bool, int, float, complex, str)):
-        return f"{value!r:.40}"
+        return f"{type(value).__name__} {value!r:.40}"
     return type(value).__name__
 
 

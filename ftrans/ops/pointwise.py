@@ -8,6 +8,7 @@ from typing import Any
 from .._native import Array, bool_, float64
 from ..core.primitive import Primitive
 from ..primitives import (
+    abs_p,
     add_p,
     and_p,
     clamp_p,
@@ -28,6 +29,7 @@ from ..primitives import (
     ne_p,
     not_p,
     or_p,
+    population_count_p,
     pow_p,
     real_p,
     remainder_p,
@@ -301,6 +303,18 @@ def signbit(x: Any, /, *, stream: Any = None) -> Array:
     """
     x = to_inexact(as_array(x, "signbit"))
     return elementwise.less(elementwise.copysign(constant_like(x, 1), x), 0.0)
+
+
+@streamed
+def bitwise_count(x: Any, /, *, stream: Any = None) -> Array:
+    """The number of one bits of the absolute value of each integer.
+
+    >>> ft.bitwise_count(ft.array([0, 5, -5]))
+    array([0, 2, 2], dtype=int32)
+    """
+    x = as_array(x, "bitwise_count")
+    require_kinds("bitwise_count", x, "iu", "an integer")
+    return population_count_p.bind(abs_p.bind(x) if x.dtype.kind == "i" else x)
 
 
 @streamed

@@ -31,7 +31,6 @@ from .streams import streamed
 from .taking import take
 
 __all__ = [
-    "in1d",
     "intersect1d",
     "isin",
     "setdiff1d",
@@ -64,9 +63,6 @@ def isin(x: Any, values: Any, /, *, invert: bool = False, stream: Any = None) ->
         (ordered,) = p.sort_p.bind(values, axis=0, num_keys=1)
         found = p.eq_p.bind(take(ordered, count_below(ordered, x, inclusive=False)), x)
     return p.not_p.bind(found) if invert else found
-
-
-in1d = isin
 
 
 class UniqueAll(NamedTuple):

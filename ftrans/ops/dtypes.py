@@ -19,7 +19,7 @@ from .promotion import (
     promote_dtypes,
     real_dtype,
 )
-from .streams import streamed
+from .streams import attributed, streamed
 
 __all__ = [
     "DtypeCategory",
@@ -167,6 +167,7 @@ def promote_types(type1: Any, type2: Any, /) -> Dtype:
     return PROMOTION[as_dtype(type1, "promote_types"), as_dtype(type2, "promote_types")]
 
 
+@attributed
 def can_cast(from_: Any, to: Any, /) -> bool:
     """Whether promotion may turn `from_` (a dtype or an array) into the dtype `to`.
 
@@ -257,6 +258,7 @@ class FloatInfo(NamedTuple):
     dtype: Dtype
 
 
+@attributed
 def finfo(type: Any, /) -> FloatInfo:
     """The limits of a floating-point dtype (of the real part of a complex one), or of an array's.
 
@@ -281,6 +283,7 @@ class IntegerInfo(NamedTuple):
     dtype: Dtype
 
 
+@attributed
 def iinfo(type: Any, /) -> IntegerInfo:
     """The limits of an integer dtype, or of an array's.
 

@@ -13,7 +13,7 @@ from .linear_algebra import diagonal, dot_general
 from .manipulation import permute
 from .operands import as_array, broadcast, convert, describe, promoted_dtype, reshape_to
 from .statistical import sum as sum_over
-from .streams import streamed
+from .streams import attributed, streamed
 
 __all__ = ["einsum", "einsum_path"]
 
@@ -85,6 +85,7 @@ def _read_operands(function: str, subscripts: Any, operands: tuple) -> tuple[str
     return text, [as_array(x, function, f"operand {i}") for i, x in enumerate(arguments[: 2 * count : 2])]
 
 
+@attributed
 def einsum_path(
     subscripts: Any, /, *operands: Any, optimize: str = "auto"
 ) -> tuple[list[tuple[int, ...]], str]:
@@ -103,9 +104,19 @@ def einsum_path(
     subscripts, arrays = _read_operands("einsum_path", subscripts, operands)
     inputs, output = _parse(subscripts, [x.ndim for x in arrays])
     _label_sizes(subscripts, list(zip(arrays, inputs, strict=True)))
-    path, report = importlib.import_module("opt_einsum").contract_path(
-        ",".join(inputs) + "->" + output, *[x.shape for x in arrays], shapes=True, optimize=optimize
-    )
+    return _contraction_path(",".join(inputs) + "->" + output, arrays, optimize)
+
+
+def _contraction_path(expression: str, arrays: list[Array], optimize: Any) -> tuple[list[tuple], str]:
+    """What opt_einsum, which is only needed for three operands and more, finds."""
+    if not isinstance(optimize, (str, bool, list, tuple)):
+        raise TypeError(f"einsum: optimize must be a name or a path, got {describe(optimize)}")
+    opt_einsum = importlib.import_module("opt_einsum")
+    shapes = [x.shape for x in arrays]
+    try:
+        path, report = opt_einsum.contract_path(expression, *shapes, shapes=True, optimize=optimize)
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"einsum: optimize = {optimize!r}: {error}") from None
     return path, str(report)
 
 
@@ -220,10 +231,7 @@ def _contract_in_order(terms: list[Term], output: str, optimize: str) -> list[Te
     """Contract pairs until two terms are left."""
     present = {label for _, labels in terms for label in labels}
     expression = ",".join(labels for _, labels in terms) + "->" + "".join(c for c in output if c in present)
-    opt_einsum = importlib.import_module("opt_einsum")
-    path, _ = opt_einsum.contract_path(
-        expression, *[x.shape for x, _ in terms], shapes=True, optimize=optimize
-    )
+    path, _ = _contraction_path(expression, [x for x, _ in terms], optimize)
     for chosen in path:
         if len(terms) <= 2:
             break

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import zipfile
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -15,6 +16,7 @@ from ..interop import to_array
 from ..primitives._helpers import numpy_dtype
 from .operands import as_array, describe
 from .promotion import DTYPES
+from .streams import attributed
 
 __all__ = ["load", "save", "save_safetensors", "savez", "savez_compressed"]
 
@@ -33,6 +35,7 @@ def _with_suffix(function: str, file: Any, suffix: str) -> Any:
     return path if path.endswith(suffix) else path + suffix
 
 
+@attributed
 def save(file: File, x: Any, /) -> None:
     """Write an array in NumPy's .npy format.
 
@@ -61,6 +64,7 @@ def _savez(function: str, write: Any, file: Any, args: tuple, named: dict[str, A
     )
 
 
+@attributed
 def savez(file: File, /, *args: Any, **named: Any) -> None:
     """Write several arrays in NumPy's .npz format, a zip archive without compression.
 
@@ -78,6 +82,7 @@ def savez(file: File, /, *args: Any, **named: Any) -> None:
     _savez("savez", np.savez, file, args, named)
 
 
+@attributed
 def savez_compressed(file: File, /, *args: Any, **named: Any) -> None:
     """As `savez`, with compression.
 
@@ -90,6 +95,7 @@ def savez_compressed(file: File, /, *args: Any, **named: Any) -> None:
     _savez("savez_compressed", np.savez_compressed, file, args, named)
 
 
+@attributed
 def save_safetensors(file: File, arrays: dict[str, Any], /, metadata: dict[str, str] | None = None) -> None:
     """Write named arrays in the safetensors format.
 
@@ -107,6 +113,10 @@ def save_safetensors(file: File, arrays: dict[str, Any], /, metadata: dict[str, 
     """
     if not isinstance(arrays, dict) or not all(isinstance(name, str) for name in arrays):
         raise TypeError(f"save_safetensors: arrays must be a dict with names as keys, got {describe(arrays)}")
+    if metadata is not None and not (
+        isinstance(metadata, dict) and all(isinstance(v, str) for pair in metadata.items() for v in pair)
+    ):
+        raise TypeError(f"save_safetensors: metadata must be a dict of strings, got {describe(metadata)}")
     values = {name: np.array(as_array(x, "save_safetensors", name), order="C") for name, x in arrays.items()}
     contents = importlib.import_module("safetensors.numpy").save(values, metadata=metadata)
     target = _with_suffix("save_safetensors", file, ".safetensors")
@@ -124,6 +134,7 @@ _SAFETENSORS_DTYPES = {
 }  # fmt: skip
 
 
+@attributed
 def load(
     file: File, /, format: str | None = None, return_metadata: bool = False
 ) -> Array | dict[str, Array] | tuple[dict[str, Array], dict[str, str]]:
@@ -157,7 +168,10 @@ def load(
     if return_metadata and format != "safetensors":
         raise ValueError(f"load: return_metadata is for safetensors files, got format {format!r}")
     if format != "safetensors":
-        loaded = np.load(file, allow_pickle=False)
+        try:
+            loaded = np.load(file, allow_pickle=False)
+        except (EOFError, ValueError, zipfile.BadZipFile) as error:
+            raise ValueError(f"load: the file is not in the {format} format: {error}") from None
         if isinstance(loaded, np.ndarray):
             return _from_numpy(loaded)
         with loaded:

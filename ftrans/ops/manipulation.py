@@ -13,6 +13,7 @@ from .operands import (
     as_array,
     as_arrays,
     as_integer,
+    as_integers,
     broadcast,
     broadcast_shapes_of,
     constant_like,
@@ -196,12 +197,12 @@ def moveaxis(x: Any, source: Any, destination: Any, /, *, stream: Any = None) ->
     (3, 4, 2)
     """
     x = as_array(x, "moveaxis")
-    sources = source if isinstance(source, (tuple, list)) else (source,)
-    targets = destination if isinstance(destination, (tuple, list)) else (destination,)
+    sources = as_integers(source, "moveaxis", "source")
+    targets = as_integers(destination, "moveaxis", "destination")
+    normalize_axes("moveaxis", sources, x.ndim, "source")
+    normalize_axes("moveaxis", targets, x.ndim, "destination")
     if len(sources) != len(targets):
         raise ValueError(f"moveaxis: got {len(sources)} source and {len(targets)} destination axes")
-    normalize_axes("moveaxis", tuple(sources), x.ndim)
-    normalize_axes("moveaxis", tuple(targets), x.ndim)
     moved = {
         normalize_axis("moveaxis", t, x.ndim): normalize_axis("moveaxis", s, x.ndim)
         for s, t in zip(sources, targets, strict=True)
@@ -310,14 +311,13 @@ def roll(x: Any, /, shift: Any, axis: Any = None, *, stream: Any = None) -> Arra
     x = as_array(x, "roll")
     if axis is None:
         return reshape_to(roll(reshape_to(x, (x.size,)), shift, axis=0), x.shape)
-    axes = axis if isinstance(axis, (tuple, list)) else (axis,)
+    axes = [normalize_axis("roll", a, x.ndim) for a in as_integers(axis, "roll", "axis")]
     if type(shift) is Array and shift.ndim:
         shift = [reshape_to(slice_axis(shift, 0, i, i + 1), ()) for i in range(shift.size)]
     shifts = shift if isinstance(shift, (tuple, list)) else (shift,) * len(axes)
     if len(shifts) != len(axes):
         raise ValueError(f"roll: got {len(shifts)} shifts for {len(axes)} axes")
     for a, by in zip(axes, shifts, strict=True):
-        a = normalize_axis("roll", a, x.ndim)
         extent = x.shape[a]
         if type(by) is Array:
             x = _rolled(x, by, a)

@@ -186,18 +186,18 @@ def normalize_axis(function: str, axis: Any, ndim: int, argument: str = "axis") 
     return index + ndim if index < 0 else index
 
 
-def normalize_axes(function: str, axis: Any, ndim: int) -> tuple[int, ...]:
+def normalize_axes(function: str, axis: Any, ndim: int, argument: str = "axis") -> tuple[int, ...]:
     """A sorted tuple of distinct axes from None (all of them), an integer or a tuple of integers."""
     if axis is None:
         return tuple(range(ndim))
     if isinstance(axis, (tuple, list)):
-        axes = tuple(sorted(normalize_axis(function, a, ndim) for a in axis))
+        axes = tuple(sorted(normalize_axis(function, a, ndim, argument) for a in axis))
         if len(set(axes)) < len(axes):
             raise AxisError(
-                f"{function}: an axis is given twice in {tuple(axis)} for an array of ndim {ndim}"
+                f"{function}: an axis is given twice in {argument} {tuple(axis)} for an array of ndim {ndim}"
             )
         return axes
-    return (normalize_axis(function, axis, ndim),)
+    return (normalize_axis(function, axis, ndim, argument),)
 
 
 def normalize_shape(function: str, shape: Any) -> tuple[int, ...]:

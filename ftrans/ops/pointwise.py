@@ -129,6 +129,7 @@ def divmod(x1: Any, x2: Any, /, *, stream: Any = None) -> tuple[Array, Array]:
     (array([1, -2], dtype=int32), array([3, 1], dtype=int32))
     """
     x1, x2, _ = promote("divmod", x1, x2, elementwise.bool_to_int8)
+    require_kinds("divmod", x1, "iuf", "a real", "x1 and x2")
     x1, x2 = broadcast_operands("divmod", x1, x2)
     return floor_divide_p.bind(x1, x2), remainder_p.bind(x1, x2)
 
@@ -360,6 +361,7 @@ def heaviside(x1: Any, x2: Any, /, *, stream: Any = None) -> Array:
     array([0, 0.5, 1], dtype=float32)
     """
     x1, x2, _ = promote("heaviside", x1, x2, inexact_dtype)
+    require_kinds("heaviside", x1, "f", "a real", "x1 and x2")
     x1, x2 = broadcast_operands("heaviside", x1, x2)
     zero, one = constant_like(x1, 0), constant_like(x1, 1)
     step = select_p.bind(lt_p.bind(x1, zero), zero, select_p.bind(eq_p.bind(x1, zero), x2, one))

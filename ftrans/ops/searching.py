@@ -192,5 +192,9 @@ def searchsorted(x1: Any, x2: Any, /, *, side: str = "left", sorter: Any = None,
         raise ValueError(f"searchsorted: x1 must have 1 dimension, got shape {x1.shape}")
     require_kinds("searchsorted", x1, "biuf", "a real", "x1")
     if sorter is not None:
-        x1 = take_along(x1, convert(as_array(sorter, "searchsorted", "sorter"), int32), 0, "clip")
+        sorter = as_array(sorter, "searchsorted", "sorter")
+        require_kinds("searchsorted", sorter, "iu", "an integer", "sorter")
+        if sorter.shape != x1.shape:
+            raise ValueError(f"searchsorted: sorter must have x1's shape {x1.shape}, got {sorter.shape}")
+        x1 = take_along(x1, convert(sorter, int32), 0, "clip")
     return count_below(x1, x2, side == "right")

@@ -79,6 +79,9 @@ def piecewise(
     if getattr(conditions, "ndim", None) == x.ndim:
         conditions = [conditions]
     tests = as_arrays(conditions, "piecewise", "conditions")
+    if any(test.shape not in ((), x.shape) for test in tests):
+        shapes = ", ".join(str(test.shape) for test in tests)
+        raise ValueError(f"piecewise: conditions must have x's shape {x.shape}, got {shapes}")
     if not isinstance(functions, (list, tuple)) or len(functions) not in (len(tests), len(tests) + 1):
         count = len(functions) if isinstance(functions, (list, tuple)) else type(functions).__name__
         raise ValueError(

@@ -121,6 +121,13 @@ class _Distinct(NamedTuple):
     counts: Array
 
 
+def _fill(function: str, fill_value: Any, x: Array) -> Array:
+    fill = as_dtype_array(fill_value, x.dtype, function, "fill_value")
+    if fill.ndim:
+        raise ValueError(f"{function}: fill_value must be a scalar, got shape {fill.shape}")
+    return fill
+
+
 def _distinct(
     function: str,
     x: Array,
@@ -159,7 +166,7 @@ def _distinct(
         values = broadcast(constant_like(x, 0), (size, *slices.shape[1:]))
         least = constant_like(x, 0)
         inverse = broadcast(constant_like(order, 0), (n,))
-    fill = least if fill_value is None else as_dtype_array(fill_value, x.dtype, function, "fill_value")
+    fill = least if fill_value is None else _fill(function, fill_value, x)
     absent = broadcast(reshape_to(missing, (size,) + (1,) * (values.ndim - 1)), values.shape)
     values = p.select_p.bind(absent, broadcast(fill, values.shape), values)
     if axis is None:
@@ -279,11 +286,13 @@ def _chosen(function: str, x: Array, keep: Array, size: int | None, fill_value: 
         size = as_integer(size, function, "size", least=0)
     places = flatnonzero(keep, size=size, fill_value=x.size)
     if not x.size:
-        return broadcast(constant_like(x, 0 if fill_value is None else fill_value), (size,))
+        return broadcast(
+            constant_like(x, 0) if fill_value is None else _fill(function, fill_value, x), (size,)
+        )
     values = take(x, places, mode="clip")
     missing = p.eq_p.bind(places, constant_like(places, x.size))
     least = reshape_to(slice_axis(values, 0, 0, 1), ()) if size else constant_like(values, 0)
-    fill = least if fill_value is None else as_dtype_array(fill_value, x.dtype, function, "fill_value")
+    fill = least if fill_value is None else _fill(function, fill_value, x)
     return p.select_p.bind(missing, broadcast(fill, values.shape), values)
 
 

@@ -140,8 +140,8 @@ CALLS: dict[str, list[Call]] = {
     # elementwise, one operand
     **_each(
         "abs angle cbrt ceil cos cosh degrees exp exp2 expm1 fix floor negative positive radians rint "
-        "sign sin sinc sinh square tan tanh trunc asinh atan reciprocal signbit isfinite isinf isnan isneginf "
-        "isposinf",
+        "sign sin sinc sinh square tan tanh trunc asinh atan reciprocal signbit isfinite isinf isnan "
+        "isneginf isposinf",
         _UNARY,
     ),
     **_each("sqrt log log2 log10 log1p", _ON_POSITIVE),

@@ -209,8 +209,10 @@ def interp(
     >>> ft.interp(ft.array([0.5, 9.0]), ft.array([0.0, 1.0]), ft.array([0.0, 10.0]))
     array([5, 10], dtype=float32)
     """
-    x, xp, _ = promote("interp", x, xp, inexact_dtype)
+    x, xp, _ = promote("interp", x, xp, inexact_dtype, ("x", "xp"))
     fp = to_inexact(as_array(fp, "interp", "fp"))
+    left = None if left is None else as_array(left, "interp", "left")
+    right = None if right is None else as_array(right, "interp", "right")
     require_kinds("interp", x, "f", "a real")
     if xp.ndim != 1 or fp.shape != xp.shape or xp.size == 0:
         raise ValueError(
@@ -286,7 +288,7 @@ def polyval(coefficients: Any, x: Any, /, *, stream: Any = None) -> Array:
     coefficients = as_array(coefficients, "polyval", "coefficients")
     if coefficients.ndim != 1:
         raise ValueError(f"polyval: coefficients must have 1 dimension, got shape {coefficients.shape}")
-    coefficients, x, dtype = promote("polyval", coefficients, x)
+    coefficients, x, dtype = promote("polyval", coefficients, x, names=("coefficients", "x"))
     require_kinds("polyval", coefficients, "iufc", "a numeric", "coefficients")
     value = zeros(x.shape, dtype=dtype)
     for i in range(coefficients.size):

@@ -61,6 +61,13 @@ __all__ = [
 ]
 
 
+def _common_float(function: str, start: Any, stop: Any) -> Dtype:
+    """The float or complex dtype that both promote to."""
+    return inexact_dtype(
+        promoted_dtype(function, as_array(start, function, "start"), as_array(stop, function, "stop"))
+    )
+
+
 def _dtype_or(dtype: Any, default: Dtype, function: str) -> Dtype:
     return default if dtype is None else as_dtype(dtype, function)
 
@@ -118,7 +125,8 @@ def full(shape: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, 
 
 
 def _full(function: str, shape: tuple[int, ...], value: Any, dtype: Any) -> Array:
-    value = to_array(value, None if dtype is None else as_dtype(dtype, function), None, function)
+    dtype = None if dtype is None else as_dtype(dtype, function)
+    value = to_array(value, dtype, None, f"{function}: fill_value")
     if broadcast_shapes_of(function, value.shape, shape) != shape:
         raise ValueError(f"{function}: fill_value of shape {value.shape} does not broadcast to {shape}")
     return broadcast(value, shape)
@@ -263,7 +271,7 @@ def linspace(
     array([0, 0.25, 0.5, 0.75, 1], dtype=float32)
     """
     num = as_integer(num, "linspace", "num", least=0)
-    promoted = inexact_dtype(promoted_dtype("linspace", start, stop))
+    promoted = _common_float("linspace", start, stop)
     result_dtype = _dtype_or(dtype, promoted, "linspace")
     work = PROMOTION[promoted, result_dtype]  # not below the result's precision
     first = as_dtype_array(start, work, "linspace", "start")
@@ -309,7 +317,7 @@ def geomspace(
     >>> ft.geomspace(1, 100, 3)
     array([1, 10, 100], dtype=float32)
     """
-    promoted = inexact_dtype(promoted_dtype("geomspace", start, stop))
+    promoted = _common_float("geomspace", start, stop)
     first, last = (as_dtype_array(v, promoted, "geomspace", n) for v, n in ((start, "start"), (stop, "stop")))
     if first.ndim or last.ndim:
         raise ValueError(
@@ -338,6 +346,11 @@ def copy(x: Any, /, *, stream: Any = None) -> Array:
     return as_array(x, "copy")._snapshot()
 
 
+def _matrix_shape(function: str, n_rows: Any, n_cols: Any) -> tuple[int, int]:
+    rows = as_integer(n_rows, function, "n_rows", least=0)
+    return rows, rows if n_cols is None else as_integer(n_cols, function, "n_cols", least=0)
+
+
 @streamed
 def eye(
     n_rows: int,
@@ -355,9 +368,8 @@ def eye(
     array([[1, 0],
            [0, 1]], dtype=float32)
     """
-    rows = operator.index(n_rows)
-    columns = rows if n_cols is None else operator.index(n_cols)
-    shape = normalize_shape("eye", (rows, columns))
+    shape = _matrix_shape("eye", n_rows, n_cols)
+    k = as_integer(k, "eye", "k")
     return convert(eq_p.bind(*_row_and_column(shape, k)), _dtype_or(dtype, DEFAULT_FLOAT, "eye"))
 
 
@@ -381,7 +393,8 @@ def tri(
     array([[1, 0],
            [1, 1]], dtype=float32)
     """
-    shape = normalize_shape("tri", (n_rows, n_rows if n_cols is None else n_cols))
+    shape = _matrix_shape("tri", n_rows, n_cols)
+    k = as_integer(k, "tri", "k")
     return convert(ge_p.bind(*_row_and_column(shape, k)), _dtype_or(dtype, DEFAULT_FLOAT, "tri"))
 
 
@@ -397,7 +410,7 @@ def _keep_triangle(function: str, x: Any, k: int, lower: bool) -> Array:
     x = as_array(x, function)
     if x.ndim < 2:
         raise ValueError(f"{function}: x must have at least 2 dimensions, got shape {x.shape}")
-    row, column = _row_and_column(x.shape, operator.index(k))
+    row, column = _row_and_column(x.shape, as_integer(k, function, "k"))
     keep = ge_p.bind(row, column) if lower else ge_p.bind(column, row)
     return select_p.bind(keep, x, constant_like(x, False if x.dtype is bool_ else 0))
 

@@ -19,7 +19,7 @@ from .promotion import (
     promote_dtypes,
     real_dtype,
 )
-from .streams import attributed, streamed
+from .streams import streamed
 
 __all__ = [
     "DtypeCategory",
@@ -137,6 +137,13 @@ def _resized(words: Array, dtype: Dtype) -> Array:
     return words
 
 
+def _dtype_of(x: Any, function: str, argument: str) -> Dtype:
+    """That of an array or a Python number, or the dtype that is meant."""
+    if type(x) in PYTHON_DTYPES or type(x) is Array or hasattr(x, "__array__"):
+        return as_array(x, function, argument).dtype
+    return as_dtype(x, function, argument)
+
+
 def result_type(*arrays_and_dtypes: Any) -> Dtype:
     """The dtype that arrays, dtypes and Python scalars promote to.
 
@@ -164,18 +171,17 @@ def promote_types(type1: Any, type2: Any, /) -> Dtype:
     >>> ft.promote_types(ft.uint8, ft.int8)
     int16
     """
-    return PROMOTION[as_dtype(type1, "promote_types"), as_dtype(type2, "promote_types")]
+    return PROMOTION[as_dtype(type1, "promote_types", "type1"), as_dtype(type2, "promote_types", "type2")]
 
 
-@attributed
 def can_cast(from_: Any, to: Any, /) -> bool:
     """Whether promotion may turn `from_` (a dtype or an array) into the dtype `to`.
 
     >>> ft.can_cast(ft.float64, ft.float32)
     False
     """
-    source = result_type(from_)
-    target = as_dtype(to, "can_cast")
+    source = _dtype_of(from_, "can_cast", "from_")
+    target = as_dtype(to, "can_cast", "to")
     return PROMOTION[source, target] is target
 
 
@@ -209,10 +215,12 @@ def issubdtype(type1: Any, type2: Any, /) -> bool:
     True
     """
     if isinstance(type2, DtypeCategory):
-        kinds = type1.value if isinstance(type1, DtypeCategory) else as_dtype(type1, "issubdtype").kind
+        kinds = (
+            type1.value if isinstance(type1, DtypeCategory) else as_dtype(type1, "issubdtype", "type1").kind
+        )
         return set(kinds) <= set(type2.value)
-    target = as_dtype(type2, "issubdtype")
-    return not isinstance(type1, DtypeCategory) and as_dtype(type1, "issubdtype") is target
+    target = as_dtype(type2, "issubdtype", "type2")
+    return not isinstance(type1, DtypeCategory) and as_dtype(type1, "issubdtype", "type1") is target
 
 
 _UNSIGNED = {1: uint8, 2: uint16, 4: uint32, 8: uint64}
@@ -244,7 +252,7 @@ def isdtype(dtype: Any, kind: Any) -> bool:
         if kind not in _KINDS:
             raise ValueError(f"isdtype: kind must be one of {', '.join(_KINDS)}; got {kind!r}")
         return dtype.kind in _KINDS[kind]
-    return dtype is as_dtype(kind, "isdtype")
+    return dtype is as_dtype(kind, "isdtype", "kind")
 
 
 class FloatInfo(NamedTuple):
@@ -258,14 +266,13 @@ class FloatInfo(NamedTuple):
     dtype: Dtype
 
 
-@attributed
 def finfo(type: Any, /) -> FloatInfo:
     """The limits of a floating-point dtype (of the real part of a complex one), or of an array's.
 
     >>> ft.finfo(ft.float16).max
     65504.0
     """
-    dtype = result_type(type)
+    dtype = _dtype_of(type, "finfo", "type")
     if dtype.kind not in "fc":
         raise TypeError(f"finfo: expected a floating-point dtype, got {dtype.name}")
     dtype = real_dtype(dtype)
@@ -283,14 +290,13 @@ class IntegerInfo(NamedTuple):
     dtype: Dtype
 
 
-@attributed
 def iinfo(type: Any, /) -> IntegerInfo:
     """The limits of an integer dtype, or of an array's.
 
     >>> ft.iinfo(ft.int8).min
     -128
     """
-    dtype = result_type(type)
+    dtype = _dtype_of(type, "iinfo", "type")
     if dtype.kind not in "iu":
         raise TypeError(f"iinfo: expected an integer dtype, got {dtype.name}")
     low, high = integer_bounds(dtype)

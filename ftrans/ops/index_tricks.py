@@ -57,7 +57,7 @@ def indices(
     array([[0, 1],
            [0, 1]], dtype=int32)
     """
-    shape = normalize_shape("indices", dimensions)
+    shape = normalize_shape("indices", dimensions, "dimensions")
     result: Dtype = int32 if dtype is None else as_dtype(dtype, "indices")
     n = len(shape)
     along = [
@@ -157,7 +157,7 @@ def ravel_multi_index(
     >>> ft.ravel_multi_index((ft.array([0, 1]), ft.array([2, 0])), (2, 3))
     array([2, 3], dtype=int32)
     """
-    shape = normalize_shape("ravel_multi_index", dimensions)
+    shape = normalize_shape("ravel_multi_index", dimensions, "dimensions")
     arrays = as_arrays(multi_index, "ravel_multi_index", "multi_index")
     if mode not in ("raise", "clip", "wrap"):
         raise ValueError(f"ravel_multi_index: mode must be raise, clip or wrap; got {mode!r}")

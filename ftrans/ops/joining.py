@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +15,7 @@ from .operands import (
     as_arrays,
     as_dtype_array,
     as_integer,
+    as_integers,
     broadcast,
     broadcast_shapes_of,
     convert,
@@ -149,12 +148,13 @@ def split(x: Any, indices_or_sections: Any, /, axis: int = 0, *, stream: Any = N
     x = as_array(x, "split")
     axis = normalize_axis("split", axis, x.ndim)
     extent = x.shape[axis]
-    if isinstance(indices_or_sections, Sequence):
+    if isinstance(indices_or_sections, (tuple, list)):
         cuts = [
-            min(max(i + extent if i < 0 else i, 0), extent) for i in map(operator.index, indices_or_sections)
+            min(max(i + extent if i < 0 else i, 0), extent)
+            for i in as_integers(indices_or_sections, "split", "indices_or_sections")
         ]
     else:
-        parts = operator.index(indices_or_sections)
+        parts = as_integer(indices_or_sections, "split", "indices_or_sections")
         if parts <= 0 or extent % parts:
             raise ValueError(
                 f"split: axis {axis} of extent {extent} does not divide into {parts} equal parts"
@@ -201,7 +201,7 @@ def block(arrays: Any, /, *, stream: Any = None) -> Array:
 
     def joined(part: Any, level: int, ndim: int) -> Array:
         if level == levels:
-            x = as_array(part, "block", "a block")
+            x = as_array(part, "block", "each of arrays")
             return reshape_to(x, (1,) * (ndim - x.ndim) + x.shape)
         if not isinstance(part, list) or not part:
             raise ValueError("block: lists must be nested equally deep everywhere, and not be empty")
@@ -210,7 +210,7 @@ def block(arrays: Any, /, *, stream: Any = None) -> Array:
     def widest(part: Any) -> int:
         if isinstance(part, list):
             return max(map(widest, part), default=0)
-        return as_array(part, "block", "a block").ndim
+        return as_array(part, "block", "each of arrays").ndim
 
     return joined(arrays, 0, max(levels, widest(arrays)))
 
@@ -313,7 +313,7 @@ def array_split(x: Any, indices_or_sections: Any, /, axis: int = 0, *, stream: A
     [3, 2]
     """
     x = as_array(x, "array_split")
-    if isinstance(indices_or_sections, Sequence):
+    if isinstance(indices_or_sections, (tuple, list)):
         return split(x, indices_or_sections, axis)
     parts = as_integer(indices_or_sections, "array_split", "indices_or_sections", least=1)
     axis = normalize_axis("array_split", axis, x.ndim)

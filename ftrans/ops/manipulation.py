@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from typing import Any
 
 from .._native import Array, int32
@@ -71,9 +70,7 @@ def reshape(x: Any, /, shape: Any, *, copy: bool | None = None, stream: Any = No
 
 def _resolve_shape(function: str, old: tuple[int, ...], size: int, shape: Any) -> tuple[int, ...]:
     """`shape` with its -1 inferred, checked against the number of elements."""
-    extents = (
-        [operator.index(s) for s in shape] if isinstance(shape, (tuple, list)) else [operator.index(shape)]
-    )
+    extents = list(as_integers(shape, function, "shape"))
     known = 1
     for extent in extents:
         known *= extent if extent != -1 else 1
@@ -108,8 +105,8 @@ def flatten(x: Any, /, start_axis: int = 0, end_axis: int = -1, *, stream: Any =
     x = as_array(x, "flatten")
     if x.ndim == 0:
         return reshape_to(x, (1,))
-    start = normalize_axis("flatten", start_axis, x.ndim)
-    end = normalize_axis("flatten", end_axis, x.ndim)
+    start = normalize_axis("flatten", start_axis, x.ndim, "start_axis")
+    end = normalize_axis("flatten", end_axis, x.ndim, "end_axis")
     if start > end:
         raise ValueError(
             f"flatten: start_axis {start_axis} is behind end_axis {end_axis} of an array of ndim {x.ndim}"
@@ -183,7 +180,8 @@ def permute_dims(x: Any, /, axes: Any = None, *, stream: Any = None) -> Array:
     x = as_array(x, "permute_dims")
     if axes is None:
         return permute(x, tuple(range(x.ndim - 1, -1, -1)))
-    permutation = tuple(normalize_axis("permute_dims", a, x.ndim) for a in axes)
+    axes = as_integers(axes, "permute_dims", "axes")
+    permutation = tuple(normalize_axis("permute_dims", a, x.ndim, "axes") for a in axes)
     if sorted(permutation) != list(range(x.ndim)):
         raise AxisError(f"permute_dims: axes must be a permutation of the {x.ndim} axes, got {tuple(axes)}")
     return permute(x, permutation)
@@ -219,7 +217,8 @@ def swapaxes(x: Any, axis1: int, axis2: int, /, *, stream: Any = None) -> Array:
     (4, 3, 2)
     """
     x = as_array(x, "swapaxes")
-    a, b = normalize_axis("swapaxes", axis1, x.ndim), normalize_axis("swapaxes", axis2, x.ndim)
+    a = normalize_axis("swapaxes", axis1, x.ndim, "axis1")
+    b = normalize_axis("swapaxes", axis2, x.ndim, "axis2")
     order = list(range(x.ndim))
     order[a], order[b] = b, a
     return permute(x, tuple(order))
@@ -266,10 +265,13 @@ def rot90(x: Any, /, k: int = 1, axes: tuple[int, int] = (0, 1), *, stream: Any 
            [1, 3]], dtype=int32)
     """
     x = as_array(x, "rot90")
-    a, b = (normalize_axis("rot90", axis, x.ndim) for axis in axes)
+    plane = as_integers(axes, "rot90", "axes")
+    if len(plane) != 2:
+        raise ValueError(f"rot90: axes must be two axes, got {plane}")
+    a, b = (normalize_axis("rot90", axis, x.ndim, "axes") for axis in plane)
     if a == b:
-        raise AxisError(f"rot90: axes must be different, got {tuple(axes)}")
-    turns = operator.index(k) % 4
+        raise AxisError(f"rot90: axes must be different, got {plane}")
+    turns = as_integer(k, "rot90", "k") % 4
     if turns == 2:
         return flip(x, axis=(a, b))
     if turns == 1:

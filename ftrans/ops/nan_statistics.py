@@ -187,7 +187,9 @@ def nanvar(
     >>> ft.nanvar(ft.array([1.0, float("nan"), 3.0]))
     array(1, dtype=float32)
     """
-    variance = _nan_variance("nanvar", x, axis, keepdims, correction if ddof is None else ddof)
+    variance = _nan_variance(
+        "nanvar", x, axis, keepdims, statistical.degrees_subtracted("nanvar", correction, ddof)
+    )
     return convert(variance, real_dtype(to_inexact(as_array(x, "nanvar")).dtype))
 
 
@@ -207,7 +209,9 @@ def nanstd(
     >>> ft.nanstd(ft.array([1.0, float("nan"), 3.0]))
     array(1, dtype=float32)
     """
-    variance = _nan_variance("nanstd", x, axis, keepdims, correction if ddof is None else ddof)
+    variance = _nan_variance(
+        "nanstd", x, axis, keepdims, statistical.degrees_subtracted("nanstd", correction, ddof)
+    )
     return convert(p.sqrt_p.bind(variance), real_dtype(to_inexact(as_array(x, "nanstd")).dtype))
 
 

@@ -38,7 +38,7 @@ def as_array(x: Any, function: str, argument: str = "x") -> Array:
             check_integer_fits(x, dtype, function)
         return _native.scalar(x, dtype, True)
     if isinstance(x, (np.ndarray, np.generic)) or hasattr(x, "__array__") or hasattr(x, "__dlpack__"):
-        return to_array(x, None, None, function)
+        return to_array(x, None, None, f"{function}: {argument}")
     raise TypeError(f"{function}: {argument} must be an array or a number, got {kind.__name__}")
 
 
@@ -86,21 +86,25 @@ def as_dtype_array(x: Any, dtype: Dtype, function: str, argument: str) -> Array:
 
 
 def promote(
-    function: str, x1: Any, x2: Any, to: Callable[[Dtype], Dtype] | None = None
+    function: str,
+    x1: Any,
+    x2: Any,
+    to: Callable[[Dtype], Dtype] | None = None,
+    names: tuple[str, str] = ("x1", "x2"),
 ) -> tuple[Array, Array, Dtype]:
     """Both operands as Arrays of their common dtype (`to` of it, if given), and that dtype."""
     kind1, kind2 = type(x1), type(x2)
     if kind1 not in PYTHON_DTYPES:
-        x1 = as_array(x1, function, "x1")
+        x1 = as_array(x1, function, names[0])
     if kind2 not in PYTHON_DTYPES:
-        x2 = as_array(x2, function, "x2")
+        x2 = as_array(x2, function, names[1])
     if type(x1) is Array and type(x2) is Array and not x1.weak_type and not x2.weak_type:
         dtype = PROMOTION[x1.dtype, x2.dtype]
     else:
         dtype = promoted_dtype(function, x1, x2)
     if to is not None:
         dtype = to(dtype)
-    return as_dtype_array(x1, dtype, function, "x1"), as_dtype_array(x2, dtype, function, "x2"), dtype
+    return as_dtype_array(x1, dtype, function, names[0]), as_dtype_array(x2, dtype, function, names[1]), dtype
 
 
 def broadcast_shapes_of(function: str, *shapes: tuple[int, ...]) -> tuple[int, ...]:
@@ -200,14 +204,11 @@ def normalize_axes(function: str, axis: Any, ndim: int, argument: str = "axis") 
     return (normalize_axis(function, axis, ndim, argument),)
 
 
-def normalize_shape(function: str, shape: Any) -> tuple[int, ...]:
+def normalize_shape(function: str, shape: Any, argument: str = "shape") -> tuple[int, ...]:
     """A tuple of non-negative ints from an int or a sequence of ints."""
-    if isinstance(shape, (tuple, list)):
-        result = tuple([as_integer(extent, function, "shape") for extent in shape])
-    else:
-        result = (as_integer(shape, function, "shape"),)
+    result = as_integers(shape, function, argument)
     if any(extent < 0 for extent in result):
-        raise ValueError(f"{function}: shape must not be negative, got {result}")
+        raise ValueError(f"{function}: {argument} must not be negative, got {result}")
     return result
 
 

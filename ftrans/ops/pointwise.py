@@ -45,6 +45,7 @@ from ._elementwise_factory import ELEMENTWISE
 from .operands import (
     as_array,
     as_dtype_array,
+    as_integer,
     broadcast,
     broadcast_operands,
     constant_like,
@@ -164,8 +165,10 @@ def clip(x: Any, /, min: Any = None, max: Any = None, *, stream: Any = None) -> 
     >>> ft.clip(ft.array([-1.0, 0.5, 3.0]), 0, 1)
     array([0, 0.5, 1], dtype=float32)
     """
-    bounds = [b for b in (min, max) if b is not None]
-    dtype = promoted_dtype("clip", x, *bounds)
+    given = (("x", x), ("min", min), ("max", max))
+    operands = [as_array(value, "clip", name) for name, value in given if value is not None]
+    bounds = operands[1:]
+    dtype = promoted_dtype("clip", *operands)
     x = as_dtype_array(x, dtype, "clip", "x")
     require_kinds("clip", x, "iuf", "a real")
     if len(bounds) == 2:
@@ -185,7 +188,7 @@ def round(x: Any, /, decimals: int = 0, *, stream: Any = None) -> Array:
     >>> ft.round(ft.array([0.5, 1.5, 2.345]), 2)
     array([0.5, 1.5, 2.34], dtype=float32)
     """
-    x = as_array(x, "round")
+    x, decimals = as_array(x, "round"), as_integer(decimals, "round", "decimals")
     kind = x.dtype.kind
     if kind == "c":
         return complex_p.bind(round(real_p.bind(x), decimals), round(imag_p.bind(x), decimals))

@@ -66,7 +66,7 @@ def tile(x: Any, repetitions: Any, /, *, stream: Any = None) -> Array:
     array([1, 2, 1, 2], dtype=int32)
     """
     x = as_array(x, "tile")
-    counts = normalize_shape("tile", repetitions)
+    counts = normalize_shape("tile", repetitions, "repetitions")
     ndim = max(len(counts), x.ndim)
     counts = (1,) * (ndim - len(counts)) + counts
     shape = (1,) * (ndim - x.ndim) + x.shape

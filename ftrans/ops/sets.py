@@ -51,7 +51,7 @@ def isin(x: Any, values: Any, /, *, invert: bool = False, stream: Any = None) ->
     >>> ft.isin(ft.array([1, 2, 3]), ft.array([3, 1]))
     array([True, False, True], dtype=bool)
     """
-    x, values, dtype = promote("isin", x, values)
+    x, values, dtype = promote("isin", x, values, names=("x", "values"))
     values = reshape_to(values, (values.size,))
     if values.size == 0:
         found = broadcast(p.ne_p.bind(constant_like(x, 0), constant_like(x, 0)), x.shape)

@@ -62,7 +62,7 @@ def slice(x: Any, start_indices: Any, /, axes: Any, slice_size: Any, *, stream: 
     array([[4, 5]], dtype=int32)
     """
     x = as_array(x, "slice")
-    sizes = normalize_shape("slice", slice_size)
+    sizes = normalize_shape("slice", slice_size, "slice_size")
     if len(sizes) != x.ndim or any(s > extent for s, extent in zip(sizes, x.shape, strict=False)):
         raise ValueError(f"slice: slice_size must fit in x's shape {x.shape}, got {sizes}")
     return p.dynamic_slice_p.bind(x, _start("slice", x, start_indices, axes), slice_sizes=sizes)

@@ -7,7 +7,7 @@ from typing import Any
 from .. import primitives as p
 from .._native import Array, int32
 from .manipulation import slice_axis
-from .operands import as_array, as_integer, as_integers, normalize_axis, require_kinds, reshape_to
+from .operands import as_array, as_arrays, as_integer, as_integers, normalize_axis, require_kinds, reshape_to
 from .streams import streamed
 
 __all__ = ["argpartition", "argsort", "lexsort", "partition", "sort", "topk"]
@@ -63,7 +63,7 @@ def lexsort(keys: Any, /, *, axis: int = -1, stream: Any = None) -> Array:
     >>> ft.lexsort((ft.array([2, 1, 1]), ft.array([0, 1, 0])))
     array([2, 0, 1], dtype=int32)
     """
-    arrays = [as_array(k, "lexsort", f"keys[{i}]") for i, k in enumerate(keys)]
+    arrays = as_arrays(keys, "lexsort", "keys")
     if not arrays or any(k.shape != arrays[0].shape for k in arrays):
         raise ValueError(
             f"lexsort: keys must be arrays of one shape, got {', '.join(str(k.shape) for k in arrays)}"

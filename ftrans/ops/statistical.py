@@ -16,6 +16,7 @@ from .operands import (
     broadcast,
     constant_like,
     convert,
+    describe,
     expand,
     normalize_axes,
     require_kinds,
@@ -237,9 +238,18 @@ def average(
     """
     if weights is None:
         return mean(x, axis, keepdims=keepdims)
+    weights = as_array(weights, "average", "weights")
     weighted = elementwise.multiply(to_inexact(as_array(x, "average")), weights)
     weights = broadcast(as_dtype_array(weights, weighted.dtype, "average", "weights"), weighted.shape)
     return elementwise.divide(sum(weighted, axis, keepdims=keepdims), sum(weights, axis, keepdims=keepdims))
+
+
+def degrees_subtracted(function: str, correction: Any, ddof: Any) -> float:
+    """The correction, by whichever name it was given."""
+    value, argument = (correction, "correction") if ddof is None else (ddof, "ddof")
+    if not isinstance(value, (int, float)):
+        raise TypeError(f"{function}: {argument} must be a real number, got {describe(value)}")
+    return value
 
 
 def _variance(function: str, x: Any, axis: Axis, correction: float, keepdims: bool) -> tuple[Array, Dtype]:
@@ -279,7 +289,7 @@ def var(
     >>> ft.var(ft.array([1.0, 2.0, 3.0]), correction=1)
     array(1, dtype=float32)
     """
-    variance, dtype = _variance("var", x, axis, correction if ddof is None else ddof, keepdims)
+    variance, dtype = _variance("var", x, axis, degrees_subtracted("var", correction, ddof), keepdims)
     return convert(variance, dtype)
 
 
@@ -299,7 +309,7 @@ def std(
     >>> ft.std(ft.array([1.0, 3.0]))
     array(1, dtype=float32)
     """
-    variance, dtype = _variance("std", x, axis, correction if ddof is None else ddof, keepdims)
+    variance, dtype = _variance("std", x, axis, degrees_subtracted("std", correction, ddof), keepdims)
     return convert(p.sqrt_p.bind(variance), dtype)
 
 

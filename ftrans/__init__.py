@@ -5,7 +5,7 @@ from pkgutil import extend_path
 # In a checkout this folder hides the installed package, which has the native module.
 __path__ = extend_path(__path__, __name__)
 
-from . import nn, ops, random
+from . import nn, ops, random, testing
 from ._native import (
     Array,
     Device,
@@ -43,6 +43,7 @@ from ._native import (
     uint32,
     uint64,
 )
+from .checking import check
 from .core.avals import ShapedArray
 from .core.errors import ConcretizationError, LeakedTracerError
 from .core.jaxpr import ClosedJaxpr, Jaxpr
@@ -50,17 +51,29 @@ from .core.pytree import register_dataclass, register_pytree_node, tree_map
 from .core.tracing import eval_jaxpr
 from .ops import *  # noqa: F403  (all the array functions, which ops.__all__ lists)
 from .runtime import async_eval, device_info, eval, is_available, stream
+from .transforms import checkpoint_policies
 from .transforms.autodiff import grad, jvp, linearize, stop_gradient, value_and_grad, vjp
 from .transforms.batching import vmap
-from .transforms.custom import custom_jvp, custom_vjp
-from .transforms.jacobian import hessian, jacfwd, jacrev
+from .transforms.checkpoint import checkpoint, checkpoint_name, remat, saved_residuals
+from .transforms.custom_function import SymbolicZero
+from .transforms.custom_gradient import closure_convert, custom_gradient
+from .transforms.custom_jvp import custom_jvp
+from .transforms.custom_vjp import CustomVJPPrimal, custom_vjp
+from .transforms.custom_vmap import custom_vmap
+from .transforms.implicit import custom_linear_solve, custom_root, fixed_point
+from .transforms.jacobian import hessian, hvp, jacfwd, jacrev
 from .transforms.jit import jit, make_jaxpr
+from .transforms.linear import linear_transpose
 from .transforms.mapping import apply_along_axis
+from .transforms.vectorize import vectorize
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Array",
+    "CustomVJPPrimal",
+    "SymbolicZero",
+    "linear_transpose",
     "ClosedJaxpr",
     "ConcretizationError",
     "Device",
@@ -73,17 +86,27 @@ __all__ = [
     "async_eval",
     "bfloat16",
     "bool_",
+    "check",
+    "checkpoint",
+    "checkpoint_name",
+    "checkpoint_policies",
     "clear_cache",
+    "closure_convert",
     "complex128",
     "complex64",
     "cpu",
+    "custom_gradient",
     "custom_jvp",
+    "custom_linear_solve",
+    "custom_root",
     "custom_vjp",
+    "custom_vmap",
     "default_device",
     "default_stream",
     "device_info",
     "eval",
     "eval_jaxpr",
+    "fixed_point",
     "float16",
     "float32",
     "float64",
@@ -94,6 +117,7 @@ __all__ = [
     "gpu",
     "grad",
     "hessian",
+    "hvp",
     "int16",
     "int32",
     "int64",
@@ -110,7 +134,9 @@ __all__ = [
     "random",
     "register_dataclass",
     "register_pytree_node",
+    "remat",
     "reset_peak_memory",
+    "saved_residuals",
     "set_cache_limit",
     "set_default_device",
     "set_default_stream",
@@ -118,6 +144,7 @@ __all__ = [
     "stop_gradient",
     "stream",
     "synchronize",
+    "testing",
     "tree_map",
     "uint16",
     "uint32",
@@ -125,6 +152,7 @@ __all__ = [
     "uint8",
     "value_and_grad",
     "vjp",
+    "vectorize",
     "vmap",
     *ops.__all__,
 ]

@@ -92,6 +92,7 @@ from .reduction import (
     reduce_or_p,
     reduce_prod_p,
 )
+from .rematerialization import checkpoint_name_p, optimization_barrier_p
 from .scan_ops import cummax_p, cummin_p, cumprod_p, cumsum_p
 from .shape import concatenate_p, iota_p, pad_p, rev_p, slice_p
 from .sort import sort_p
@@ -114,6 +115,7 @@ __all__ = [
     "broadcast_in_dim_p",
     "cbrt_p",
     "ceil_p",
+    "checkpoint_name_p",
     "clamp_p",
     "complex_p",
     "concatenate_p",
@@ -166,6 +168,7 @@ __all__ = [
     "neg_p",
     "nextafter_p",
     "not_p",
+    "optimization_barrier_p",
     "or_p",
     "pad_p",
     "population_count_p",

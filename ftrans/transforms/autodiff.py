@@ -8,7 +8,7 @@ from typing import Any
 
 from .. import _native
 from .._native import Array
-from ..core.pytree import as_array, flatten, leaf_names, tree_map, unflatten
+from ..core.pytree import as_array, flatten, leaf_names, unflatten
 from ..core.source import ArgumentSource, function_name
 from ..primitives.layout import full
 from ..primitives.stop_gradient import stop_gradient_p
@@ -328,8 +328,6 @@ def stop_gradient(x: Any) -> Any:
     >>> ft.grad(lambda x: ft.stop_gradient(x) * x)(3.0)
     array(3, dtype=float32)
     """
-
-    def stop(leaf: Any) -> Array:
-        return stop_gradient_p.bind(as_array(leaf, lambda: "stop_gradient: x"))
-
-    return tree_map(stop, x)
+    leaves, structure = flatten(x)
+    arrays = [as_array(leaf, lambda: "stop_gradient: x") for leaf in leaves]
+    return unflatten(structure, [stop_gradient_p.bind(array) for array in arrays])

@@ -47,7 +47,7 @@ def _linked_forward(
 jit_p = _Jit("jit", batch=_batch, linked_forward=_linked_forward)
 
 
-class _StaticArguments:
+class StaticArguments:
     """Which arguments of a function are static: ordinary Python values, part of the signature."""
 
     def __init__(self, transformation: str, fun: Callable, argnums: Any, argnames: Any):
@@ -119,7 +119,7 @@ class _StaticArguments:
         return leaves, structure, static, fill
 
 
-def _trace(
+def trace_function(
     transformation: str, fun: Callable, arrays: list[Array], structure: PyTreeSpec, fill: Callable
 ) -> tuple[ClosedJaxpr, PyTreeSpec]:
     """The jaxpr of `fun`, and the structure of its output."""
@@ -156,7 +156,7 @@ class Jitted:
     """A function that `jit` compiles: the calls that its native front `function` cannot dispatch."""
 
     def __init__(self, fun: Callable, static_argnums: Any, static_argnames: Any):
-        self._static = _StaticArguments("jit", fun, static_argnums, static_argnames)
+        self._static = StaticArguments("jit", fun, static_argnums, static_argnames)
         self._fun = fun
         self._cache: dict[tuple, _Traced] = {}
         #: How many times the function was traced.
@@ -194,7 +194,7 @@ class Jitted:
         traced = self._cache.get(key)
         if traced is None:
             self.trace_count += 1
-            closed, out_structure = _trace("jit", self._fun, arrays, structure, fill)
+            closed, out_structure = trace_function("jit", self._fun, arrays, structure, fill)
             traced = _Traced(*hoist_tracers(closed), out_structure)
             if not traced.captured:  # else it belongs to this run of the outer trace
                 self._cache[key] = traced
@@ -266,13 +266,13 @@ def make_jaxpr(
     >>> ft.make_jaxpr(ft.sin)(1.0)
     { lambda ; a:f32[]. let b:f32[] = sin a in (b,) }
     """
-    static = _StaticArguments("make_jaxpr", fun, static_argnums, ())
+    static = StaticArguments("make_jaxpr", fun, static_argnums, ())
 
     @wraps(fun)
     def jaxpr_of(*args: Any, **kwargs: Any) -> Any:
         leaves, structure, _, fill = static.split(args, kwargs)
         arrays = argument_arrays("make_jaxpr", fun, leaves, structure)
-        closed, out_structure = _trace("make_jaxpr", fun, arrays, structure, fill)
+        closed, out_structure = trace_function("make_jaxpr", fun, arrays, structure, fill)
         return (closed, unflatten(out_structure, closed.out_avals)) if return_shape else closed
 
     return jaxpr_of

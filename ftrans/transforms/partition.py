@@ -13,9 +13,10 @@ from typing import Any, NamedTuple
 
 from .._native import Array
 from ..core.avals import ShapedArray
-from ..core.jaxpr import Atom, ClosedJaxpr, Jaxpr, Var, live_equations
+from ..core.jaxpr import Atom, ClosedJaxpr, Equation, Jaxpr, Var, live_equations
 from ..core.tracing import eval_jaxpr, trace_to_jaxpr
 from ..primitives.layout import full
+from ..primitives.rematerialization import optimization_barrier_p
 from .derivative import record
 
 
@@ -31,11 +32,21 @@ class Partition(NamedTuple):
     residual_inputs: list[int]
 
 
-def partition(closed: ClosedJaxpr, unknown_in: Sequence[bool], unknown_out: Sequence[bool]) -> Partition:
+#: Whether the results of an equation are computed again where they are needed, rather than kept.
+Recompute = Callable[[Equation], bool]
+
+
+def partition(
+    closed: ClosedJaxpr,
+    unknown_in: Sequence[bool],
+    unknown_out: Sequence[bool],
+    recompute: Recompute | None = None,
+) -> Partition:
     """Split a jaxpr by what depends on the unknown inputs; outputs are known or unknown as told.
 
     An unknown output may turn out not to depend on unknown inputs; a known one must not.
-    Equations that depend on no input at all are cheap constants: both parts get them, rather than a residual.
+    Both parts get the equations that are to be recomputed, and those that depend on no input at all, which
+    are cheap constants: their results are no residuals.
     """
     jaxpr = closed.jaxpr
     unknown = {v for v, u in zip(jaxpr.invars, unknown_in, strict=True) if u}
@@ -50,8 +61,10 @@ def partition(closed: ClosedJaxpr, unknown_in: Sequence[bool], unknown_out: Sequ
             unknown_side.append(equation)
             continue
         known_side.append(equation)
-        if all(v in free for v in inputs):
+        is_free = all(v in free for v in inputs)
+        if is_free:
             free.update(equation.outputs)
+        if is_free or (recompute is not None and recompute(equation)):
             unknown_side.append(equation)
     outs = list(zip(jaxpr.outvars, unknown_out, strict=True))
     unknown_outs = [v for v, u in outs if u]
@@ -92,19 +105,27 @@ class Joint(NamedTuple):
     present: list[bool]
 
 
-def joint_derivative(mode: str, closed: ClosedJaxpr, needed: Sequence[bool]) -> Joint:
+#: From the jaxpr of a joint derivative function, which of its equations to recompute.
+Rematerialization = Callable[[Jaxpr], Recompute]
+
+
+def joint_derivative(
+    mode: str, closed: ClosedJaxpr, needed: Sequence[bool], rematerialization: Rematerialization | None = None
+) -> Joint:
     """The forward and backward (``mode="vjp"``) or tangent (``"jvp"``) jaxprs of `closed`, cached in it.
 
     The second jaxpr takes the cotangents of all inexact outputs, or the tangents of the `needed` inputs, and
     returns those input cotangents, or output tangents, that are present.
     """
-    key = (mode, tuple(needed))
+    key = (mode, tuple(needed), rematerialization)
     if key not in closed.derived:
-        closed.derived[key] = _joint_derivative(mode, closed, needed)
+        closed.derived[key] = _joint_derivative(mode, closed, needed, rematerialization)
     return closed.derived[key]
 
 
-def _joint_derivative(mode: str, closed: ClosedJaxpr, needed: Sequence[bool]) -> Joint:
+def _joint_derivative(
+    mode: str, closed: ClosedJaxpr, needed: Sequence[bool], rematerialization: Rematerialization | None
+) -> Joint:
     n_in, n_out = len(closed.in_avals), len(closed.out_avals)
     present: list[bool] = []
 
@@ -132,7 +153,9 @@ def _joint_derivative(mode: str, closed: ClosedJaxpr, needed: Sequence[bool]) ->
         differentiated = [aval for aval, need in zip(closed.in_avals, needed, strict=True) if need]
     traced = trace_to_jaxpr(joint, [*closed.in_avals, *(a.strong() for a in differentiated)], mode)
     unknown_in = [False] * n_in + [True] * len(differentiated)
-    return Joint(partition(traced, unknown_in, [False] * n_out + [True] * sum(present)), present)
+    unknown_out = [False] * n_out + [True] * sum(present)
+    recompute = None if rematerialization is None else rematerialization(traced.jaxpr)
+    return Joint(partition(traced, unknown_in, unknown_out, recompute), present)
 
 
 def call_linked_forward(
@@ -141,19 +164,25 @@ def call_linked_forward(
     primals: Sequence[Array],
     needed: Sequence[bool],
     closed: ClosedJaxpr,
+    rematerialization: Rematerialization | None = None,
+    barrier: bool = False,
 ) -> tuple[list[Array], Callable]:
     """The `linked_forward` of a primitive that calls `closed` once: the outputs, and the derivative rule.
 
-    `call` binds the primitive again with another jaxpr.
+    `call` binds the primitive again with another jaxpr. With a `barrier`, what is recomputed is not merged
+    with what was computed, and waits for the cotangents.
     """
-    (known, unknown, residual_inputs), present = joint_derivative(mode, closed, needed)
+    (known, unknown, residual_inputs), present = joint_derivative(mode, closed, needed, rematerialization)
     results = call(known, primals)
     n_out = len(closed.out_avals)
     outs, computed = results[:n_out], results[n_out:]
     residuals = [primals[i] for i in residual_inputs] + computed
 
     def spread(given: list[Array]) -> list[Array | None]:
-        derivatives = iter(call(unknown, [*residuals, *given]))
+        operands = [*residuals, *given]
+        if barrier:
+            operands = optimization_barrier_p.bind(*operands)
+        derivatives = iter(call(unknown, operands))
         return [next(derivatives) if p else None for p in present]
 
     def vjp_rule(cotangents: Any, primals: Any, outs: Any, needed: Any, **_: Any) -> list[Array | None]:

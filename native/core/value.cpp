@@ -139,7 +139,7 @@ void make_node(Opcode opcode, const Ref<Value>* inputs, int input_count, const D
   node->opcode = opcode;
   node->stream = stream;
   node->inputs.reserve(input_count);
-  node->first_sequence = node_sequence.fetch_add(1, std::memory_order_relaxed);
+  node->sequence = node->first_sequence = node_sequence.fetch_add(1, std::memory_order_relaxed);
   node->first_bytes = byte_sequence.load(std::memory_order_relaxed);
   for (int i = 0; i < input_count; ++i) {
     const Value& input = *inputs[i];

@@ -88,6 +88,7 @@ class Node : public RefCounted {
   Opcode opcode;
   Stream* stream = nullptr;
   bool symbolic = false;       ///< depends on a placeholder: can be compiled, not evaluated
+  int64_t sequence = 0;        ///< grows in the order of creation
   int64_t first_sequence = 0;  ///< smallest sequence number among the pending nodes it depends on
   int64_t first_bytes = 0;     ///< bytes created when that node was
   int64_t mark = -1;           ///< place in the graph that is being built

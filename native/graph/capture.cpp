@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <stdexcept>
 #include <unordered_map>
 
@@ -30,6 +31,18 @@ class Capture {
   void add_placeholder(Value& value) {
     if (is_known(value)) throw std::invalid_argument("compile: a placeholder is given twice");
     add_input(value);
+  }
+
+  /// Visits the values in the order of their creation, in which the fewest are alive at once: the gradient of
+  /// the last layer is done before that of the first, which depends on more.
+  void visit_all(const std::vector<Ref<Value>>& roots) {
+    std::vector<Value*> order;
+    order.reserve(roots.size());
+    for (const Ref<Value>& root : roots) order.push_back(root.get());
+    auto sequence = [](const Value* value) { return value->node ? value->node->sequence : 0; };
+    std::stable_sort(order.begin(), order.end(),
+                     [&](const Value* a, const Value* b) { return sequence(a) < sequence(b); });
+    for (Value* root : order) visit(*root);
   }
 
   /// Visits what a value depends on, without recursion: a node is emitted after its inputs.
@@ -186,14 +199,14 @@ class Capture {
 
 CapturedGraph capture(const std::vector<Ref<Value>>& roots) {
   Capture capture(true);
-  for (const Ref<Value>& root : roots) capture.visit(*root);
+  capture.visit_all(roots);
   return capture.finish(roots);
 }
 
 CapturedGraph capture(const std::vector<Ref<Value>>& placeholders, const std::vector<Ref<Value>>& outputs) {
   Capture capture(false);
   for (const Ref<Value>& placeholder : placeholders) capture.add_placeholder(*placeholder);
-  for (const Ref<Value>& output : outputs) capture.visit(*output);
+  capture.visit_all(outputs);
   return capture.finish(outputs);
 }
 

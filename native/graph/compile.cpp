@@ -84,6 +84,8 @@ class ProgramBuilder {
       step.parameters = *node.parameters;
       if (info(node.opcode).category == OpcodeCategory::View) {
         step.kind = Program::Step::Kind::View;
+      } else if (node.opcode == Opcode::OptimizationBarrier) {
+        step.kind = Program::Step::Kind::Alias;
       } else if (node.opcode == Opcode::CallProgram) {
         step.kind = Program::Step::Kind::Call;
         step.callee = Ref<Program>(static_cast<Program*>(node.payload));

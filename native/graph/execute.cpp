@@ -43,6 +43,7 @@ class Run {
       case Program::Step::Kind::Fused: fused(step); break;
       case Program::Step::Kind::Kernel: kernel(step); break;
       case Program::Step::Kind::View: view(step); break;
+      case Program::Step::Kind::Alias: alias(step); break;
       case Program::Step::Kind::Call: call(step); break;
     }
     for (int32_t slot : step.releases) states_[slot].buffer = nullptr;
@@ -168,6 +169,10 @@ class Run {
     to.strides = strides.data();
     cpu::StepArguments arguments{&from, 1, &to, 1, nullptr, 0};
     backend(step.stream->device().kind).step(Opcode::Copy)(arguments);
+  }
+
+  void alias(const Program::Step& step) {
+    for (size_t i = 0; i < step.inputs.size(); ++i) states_[step.outputs[i]] = states_[step.inputs[i]];
   }
 
   void call(const Program::Step& step) {

@@ -24,7 +24,7 @@ class Program : public RefCounted {
   };
 
   struct Step {
-    enum class Kind : uint8_t { Fused, Kernel, View, Call };
+    enum class Kind : uint8_t { Fused, Kernel, View, Alias, Call };
     Kind kind;
     Opcode opcode{};
     Stream* stream = nullptr;

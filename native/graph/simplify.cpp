@@ -68,7 +68,8 @@ class Simplifier {
           continue;
         }
       }
-      merge_with_equal(static_cast<int32_t>(index));
+      // What is behind a barrier is computed again, not taken from what is in front of it.
+      if (node.opcode != Opcode::OptimizationBarrier) merge_with_equal(static_cast<int32_t>(index));
     }
     for (int32_t& output : graph_.outputs) {
       const int32_t replaced = replacement_[output];

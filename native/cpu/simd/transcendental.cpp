@@ -3,6 +3,7 @@
 #include "cpu/simd/kernel_parts.h"
 #include "cpu/simd/loops.h"
 #include "cpu/simd/math_float32.h"
+#include "cpu/simd/segments.h"
 #include "cpu/wide_angle.h"
 
 namespace ftrans::cpu::FTRANS_ISA_NAMESPACE {
@@ -23,9 +24,7 @@ namespace {
 
 NATIVE_FLOAT32(Exp32, exp)
 NATIVE_FLOAT32(Log32, log)
-NATIVE_FLOAT32(Tanh32, tanh)
 NATIVE_FLOAT32(Logistic32, logistic)
-NATIVE_FLOAT32(Erf32, erf)
 
 VIA_FLOAT64(Exp232, exp2)
 VIA_FLOAT64(Expm132, expm1)
@@ -56,7 +55,6 @@ NATIVE_FLOAT64(Cosh64, cosh)
 NATIVE_FLOAT64(Tanh64, tanh)
 NATIVE_FLOAT64(Logistic64, logistic)
 
-#undef NATIVE_FLOAT32
 #undef VIA_FLOAT64
 #undef NATIVE_FLOAT64
 
@@ -110,6 +108,17 @@ struct FloorDivide32 {
   }
 };
 
+#if defined(__AVX512F__)
+const KernelVariants kTanh32 = {{segments_loop<kTanhSegments>}, false, 5};
+const KernelVariants kErf32 = {{segments_loop<kErfSegments>}, false, 5};
+#else
+NATIVE_FLOAT32(Tanh32, tanh)
+NATIVE_FLOAT32(Erf32, erf)
+const KernelVariants kTanh32 = unary<Tanh32, float, float>(8);
+const KernelVariants kErf32 = unary<Erf32, float, float>(8);
+#endif
+#undef NATIVE_FLOAT32
+
 KernelVariants float32_kernels(Opcode opcode) {
   switch (opcode) {
     case Opcode::Exp: return unary<Exp32, float, float>(6);
@@ -127,11 +136,11 @@ KernelVariants float32_kernels(Opcode opcode) {
     case Opcode::Atan: return unary<Atan32, float, float>(12);
     case Opcode::Sinh: return unary<Sinh32, float, float>(20);
     case Opcode::Cosh: return unary<Cosh32, float, float>(20);
-    case Opcode::Tanh: return unary<Tanh32, float, float>(8);
+    case Opcode::Tanh: return kTanh32;
     case Opcode::Asinh: return unary<Asinh32, float, float>(20);
     case Opcode::Acosh: return unary<Acosh32, float, float>(20);
     case Opcode::Atanh: return unary<Atanh32, float, float>(16);
-    case Opcode::Erf: return unary<Erf32, float, float>(8);
+    case Opcode::Erf: return kErf32;
     case Opcode::Erfc: return unary<Erfc32, float, float>(20);
     case Opcode::ErfInv: return unary<ErfInv32, float, float>(20);
     case Opcode::Logistic: return unary<Logistic32, float, float>(8);

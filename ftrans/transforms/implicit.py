@@ -1,0 +1,360 @@
+"""custom_linear_solve, custom_root and fixed_point: derivatives of solutions, not of how they were found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+from optree import PyTreeSpec
+
+from .._native import Array
+from ..core.errors import ConcretizationError
+from ..core.jaxpr import ClosedJaxpr, Jaxpr
+from ..core.pytree import flatten, leaf_names, unflatten
+from ..core.source import function_name
+from ..core.tracing import eval_jaxpr, trace_to_jaxpr
+from ..primitives.elementwise import add_p, sub_p
+from .arguments import FlatFunction, argument_arrays, argument_sources, check_callable, output_arrays
+from .custom_function import Flat, check_like, check_pair
+from .implicit_primitives import (
+    Function,
+    LinearProblem,
+    RootProblem,
+    Solver,
+    linear_solve_p,
+    linearized,
+    root_p,
+)
+from .jit import hoist_tracers
+from .linear import check_linear
+
+
+class _Unknowns:
+    """The arrays that are solved for, and the user's function of them; what it closes over are constants."""
+
+    def __init__(self, transformation: str, fun: Callable, start: Any):
+        check_callable(transformation, fun)
+        self.transformation = transformation
+        self.fun = fun
+        leaves, self.structure = flatten(start)
+        _, as_arguments = flatten(((start,), {}))
+        self.arrays = argument_arrays(transformation, fun, leaves, as_arguments)
+        self.avals = [x.aval.strong() for x in self.arrays]
+        names = leaf_names(start, "x")
+        for aval, name in zip(self.avals, names, strict=True):
+            if not aval.is_inexact:
+                raise TypeError(f"{transformation}: {name} must be real or complex, got {aval.dtype}")
+        function = FlatFunction(transformation, fun, as_arguments.unflatten)
+        traced = trace_to_jaxpr(function, self.avals, transformation, argument_sources(fun, as_arguments))
+        self._check(function.structure, traced)
+        self.closed, self.constants = hoist_tracers(traced)
+        self.aux_structure: PyTreeSpec
+
+    def closed_in_unknowns(self) -> ClosedJaxpr:
+        """The jaxpr as a function of the unknowns alone."""
+        jaxpr = self.closed.jaxpr
+        k = len(self.constants)
+        constvars = [*jaxpr.constvars, *jaxpr.invars[:k]]
+        return ClosedJaxpr(
+            Jaxpr(constvars, jaxpr.invars[k:], jaxpr.equations, jaxpr.outvars),
+            [*self.closed.consts, *self.constants],
+        )
+
+    def _check(self, structure: PyTreeSpec, traced: ClosedJaxpr) -> None:
+        what = f"{self.transformation}: the output of {function_name(self.fun)}"
+        if structure != self.structure:
+            raise TypeError(
+                f"{what} must have the structure of its argument, {self.structure}, got {structure}"
+            )
+        for found, expected in zip(traced.out_avals, self.avals, strict=True):
+            if found.strong() is not expected:
+                raise TypeError(f"{what} must be {expected} like its argument, got {found}")
+
+    def function(self, constants: Flat, x: Flat) -> list[Array]:
+        """The user's function on flat arrays; its constants are the last ones."""
+        own = constants[len(constants) - len(self.constants) :]
+        return eval_jaxpr(self.closed.jaxpr, self.closed.consts, *own, *x)
+
+    def solver(self, solve: Callable, what: str, has_aux: bool) -> Solver:
+        """The user's ``solve(function, start)`` on flat arrays."""
+        check_callable(f"{self.transformation}: {what}", solve)
+
+        def solver(function: Function, constants: Flat, start: Flat) -> list[Array]:
+            def on_trees(x: Any) -> Any:
+                leaves, structure = flatten(x)
+                if structure != self.structure:
+                    raise TypeError(
+                        f"{self.transformation}: {what} called the function with the structure {structure}, "
+                        f"expected {self.structure}"
+                    )
+                arrays = output_arrays(self.transformation, solve, leaves, x)
+                return unflatten(self.structure, function(constants, arrays))
+
+            result, aux = solve(on_trees, unflatten(self.structure, start)), None
+            if has_aux:
+                check_pair(self.transformation, what, "(solution, aux)", result)
+                result, aux = result
+            leaves, structure = flatten(result)
+            if structure != self.structure:
+                raise TypeError(
+                    f"{self.transformation}: {what} must return a solution of the unknowns' structure, "
+                    f"{self.structure}, got {structure}"
+                )
+            arrays = output_arrays(self.transformation, solve, leaves, result)
+            for x, s, name in zip(arrays, start, leaf_names(result, "solution"), strict=True):
+                check_like(self.transformation, f"{name} that {what} returns", x, s.aval)
+            aux_leaves, self.aux_structure = flatten(aux)
+            return [*arrays, *output_arrays(self.transformation, solve, aux_leaves, aux)]
+
+        return solver
+
+    def result(self, outs: list[Array], has_aux: bool) -> Any:
+        """The tree of the solution; with `has_aux`, and the auxiliary one."""
+        n = len(self.avals)
+        solution = unflatten(self.structure, outs[:n])
+        return (solution, unflatten(self.aux_structure, outs[n:])) if has_aux else solution
+
+
+class _Constants:
+    """The constants of a problem: in front of the function's own, what its solvers close over."""
+
+    def __init__(self, unknowns: _Unknowns):
+        self.name = unknowns.transformation
+        self.function = unknowns.function
+        self.arrays = unknowns.constants
+        self._own = len(unknowns.constants)
+
+    def closure_converted(
+        self, solver: Solver, function: Function, start: list[Array], point: list[Array] | None = None
+    ) -> Solver:
+        """A solver without closed-over tracers. One that branches on values stays as it is.
+
+        For a tangent problem, `point` are its further constants.
+        """
+        own = [*self.arrays[len(self.arrays) - self._own :], *(point or [])]
+        if all(x._trace is None for x in [*own, *start]):
+            return solver
+        n, after = len(own), len(self.arrays) + len(point or [])
+        try:
+            traced = trace_to_jaxpr(
+                lambda *args: solver(function, args[:n], args[n:]),
+                [x.aval for x in [*own, *start]],
+                self.name,
+            )
+        except ConcretizationError:
+            return solver
+        closed, captured = hoist_tracers(traced)
+        if not captured:
+            return solver
+        self.arrays = [*captured, *self.arrays]
+
+        def converted(function: Function, constants: Flat, start: Flat) -> list[Array]:
+            end = len(constants) - after
+            hoisted = constants[end - len(captured) : end]
+            return eval_jaxpr(closed.jaxpr, closed.consts, *hoisted, *constants[len(constants) - n :], *start)
+
+        return converted
+
+
+def custom_linear_solve(
+    matvec: Callable,
+    b: Any,
+    solve: Callable,
+    transpose_solve: Callable | None = None,
+    symmetric: bool = False,
+    has_aux: bool = False,
+) -> Any:
+    """Solve a linear system by any means, with the derivatives of its solution.
+
+    Derivatives in both modes and of all orders are solves of the same or the transposed system: with respect
+    to `b`, and to the arrays that `matvec` closes over. `solve` itself is not differentiated.
+
+    Args:
+        matvec: ``x -> A x`` on trees like `b`, linear as it is written.
+        b: the right-hand side, a pytree of real or complex arrays.
+        solve: ``solve(matvec, b) -> x``. It may branch on values of arrays, but cannot be compiled or
+            vectorised then.
+        transpose_solve: ``transpose_solve(vecmat, b) -> x`` for the transpose (not conjugated) of `matvec`;
+            needed in reverse mode, unless `symmetric`.
+        symmetric: promises that A is its own transpose, so that `solve` serves for both.
+        has_aux: whether the solvers return ``(x, aux)``, with `aux` not differentiated.
+
+    Returns:
+        x; ``(x, aux)`` with `has_aux`.
+
+    Raises:
+        TypeError: `matvec` is not linear, or its output not like `b`; a solver does not return what it
+            should; in reverse mode, there is no `transpose_solve`.
+        ConcretizationError: a solver branches on values under `jit` or `vmap`.
+
+    >>> def solution(a, b):
+    ...     return ft.custom_linear_solve(lambda x: a * x, b, lambda matvec, b: b / a, symmetric=True)
+    >>> ft.grad(solution, argnums=(0, 1))(2.0, 6.0)
+    (array(-1.5, dtype=float32), array(0.5, dtype=float32))
+    """
+    name = "custom_linear_solve"
+    unknowns = _Unknowns(name, matvec, b)
+    check_linear(unknowns.closed_in_unknowns(), f"{name}: {function_name(matvec)} must be linear")
+    solver = unknowns.solver(solve, "solve", has_aux)
+    transpose_solver = None
+    if symmetric:
+        transpose_solver = solver
+    elif transpose_solve is not None:
+        transpose_solver = unknowns.solver(transpose_solve, "transpose_solve", has_aux)
+    problem = LinearProblem(name, unknowns.function, solver, transpose_solver, symmetric, has_aux=has_aux)
+    constants = _Constants(unknowns)
+    solver = constants.closure_converted(solver, problem.function, unknowns.arrays)
+    if symmetric:
+        transpose_solver = solver
+    elif transpose_solver is not None:
+        function = problem.transposed().function
+        transpose_solver = constants.closure_converted(transpose_solver, function, unknowns.arrays)
+    problem = replace(problem, solver=solver, transpose_solver=transpose_solver)
+    outs = linear_solve_p.bind(
+        *constants.arrays, *unknowns.arrays, problem=problem, unknowns=len(unknowns.arrays)
+    )
+    return unknowns.result(outs, has_aux)
+
+
+def custom_root(
+    f: Callable, initial_guess: Any, solve: Callable, tangent_solve: Callable, has_aux: bool = False
+) -> Any:
+    """Find a root of a function by any means, with the derivatives that the implicit function theorem gives.
+
+    They are with respect to the arrays that `f` closes over, in both modes and of all orders; `solve` is not
+    differentiated, and the derivative with respect to `initial_guess` is zero.
+
+    Args:
+        f: a function of trees like `initial_guess` that returns such.
+        initial_guess: a pytree of real or complex arrays.
+        solve: ``solve(f, initial_guess) -> x`` with ``f(x) = 0``. It may branch on values of arrays, but
+            cannot be compiled or vectorised then.
+        tangent_solve: ``tangent_solve(g, y) -> x`` with ``g(x) = y`` for linear g: the derivative of `f` at
+            the root, or its transpose.
+        has_aux: whether `solve` returns ``(x, aux)``, with `aux` not differentiated.
+
+    Returns:
+        x; ``(x, aux)`` with `has_aux`.
+
+    Raises:
+        TypeError: the output of `f` is not like `initial_guess`, or a solver does not return what it should.
+        ConcretizationError: a solver branches on values under `jit` or `vmap`.
+
+    >>> def square_root(a):
+    ...     def newton(f, x):
+    ...         while abs(f(x)) > 1e-6:
+    ...             x = x - f(x) / ft.grad(f)(x)
+    ...         return x
+    ...     return ft.custom_root(lambda x: x * x - a, 1.0, newton, lambda g, y: y / g(1.0))
+    >>> ft.grad(square_root)(4.0)
+    array(0.25, dtype=float32)
+    """
+    name = "custom_root"
+    unknowns = _Unknowns(name, f, initial_guess)
+    solver = unknowns.solver(solve, "solve", has_aux)
+    tangent_solver = unknowns.solver(tangent_solve, "tangent_solve", False)
+    outs = _find_root(name, unknowns, solver, tangent_solver, blockwise=False, has_aux=has_aux)
+    return unknowns.result(outs, has_aux)
+
+
+def _find_root(
+    name: str, unknowns: _Unknowns, solver: Solver, tangent_solver: Solver, blockwise: bool, has_aux: bool
+) -> list[Array]:
+    n = len(unknowns.arrays)
+    function = unknowns.function
+    derivative = linearized(function, n)
+    constants = _Constants(unknowns)
+    solver = constants.closure_converted(solver, function, unknowns.arrays)
+    tangent_solver = constants.closure_converted(tangent_solver, derivative, unknowns.arrays, unknowns.arrays)
+    tangent = LinearProblem(name, derivative, tangent_solver, tangent_solver, blockwise=blockwise)
+    problem = RootProblem(name, function, solver, tangent, blockwise, has_aux)
+    return root_p.bind(*constants.arrays, *unknowns.arrays, problem=problem, unknowns=n)
+
+
+def fixed_point(fun: Callable, init: Any, *, tol: float | None = None, max_iterations: int = 1000) -> Any:
+    """The fixed point ``x = fun(x)`` of a contraction, by iteration, with the derivatives of the solution.
+
+    They are with respect to the arrays that `fun` closes over, in both modes and of all orders, and are found
+    by the same iteration, which converges as fast. The derivative with respect to `init` is zero.
+
+    Args:
+        fun: a function of trees like `init` that returns such.
+        init: where to start, a pytree of real or complex arrays.
+        tol: stop when ``max |fun(x) - x| <= tol * max(1, max |x|)``; 16 units in the last place of the
+            narrowest dtype, if not given.
+        max_iterations: how many applications of `fun` are tried.
+
+    Returns:
+        x, a tree like `init`.
+
+    Raises:
+        TypeError: the output of `fun` is not like `init`.
+        RuntimeError: no convergence.
+        ConcretizationError: under `jit`, which does not have the values that tell when to stop.
+
+    The derivative is that of Christianson, "Reverse accumulation and attractive fixed points" (Optimization
+    Methods and Software 3, 1994).
+
+    >>> def square_root(a):
+    ...     return ft.fixed_point(lambda x: 0.5 * (x + a / x), 1.0)
+    >>> ft.value_and_grad(square_root)(4.0)
+    (array(2, dtype=float32), array(0.25, dtype=float32))
+    """
+    check_callable("fixed_point", fun)
+
+    def residual(x: Any) -> Any:
+        before, structure = flatten(x)
+        after, after_structure = flatten(fun(x))
+        if structure != after_structure:
+            raise TypeError(
+                f"fixed_point: the output of {function_name(fun)} must have the structure of init, "
+                f"{structure}, got {after_structure}"
+            )
+        arrays = output_arrays("fixed_point", fun, after, after)
+        for y, b, name in zip(arrays, before, leaf_names(x, "output"), strict=True):
+            check_like("fixed_point", f"{name} of {function_name(fun)}", y, b.aval)
+        return unflatten(structure, [sub_p.bind(y, b) for y, b in zip(arrays, before, strict=True)])
+
+    unknowns = _Unknowns("fixed_point", residual, init)
+    if tol is None:
+        tol = 16 * max(float(np.finfo(x.dtype.name).eps) for x in unknowns.avals) if unknowns.avals else 0.0
+    iterate = partial(_iterate, tol, max_iterations)
+
+    def solver(function: Function, constants: Flat, start: Flat) -> list[Array]:
+        return iterate(lambda x: function(constants, x), list(start))
+
+    def tangent_solver(function: Function, constants: Flat, b: Flat) -> list[Array]:
+        # (∂fun/∂x − 1) v = b is the fixed point v = ∂fun/∂x v − b.
+        def change(v: Flat) -> list[Array]:
+            return [sub_p.bind(c, r) for c, r in zip(function(constants, v), b, strict=True)]
+
+        return iterate(change, list(b))
+
+    outs = _find_root("fixed_point", unknowns, solver, tangent_solver, blockwise=True, has_aux=False)
+    return unknowns.result(outs, False)
+
+
+def _iterate(
+    tol: float, max_iterations: int, residual: Callable[[Flat], list[Array]], x: list[Array]
+) -> list[Array]:
+    """Add the residual until it is small."""
+    size = np.inf
+    for _ in range(max_iterations):
+        change = residual(x)
+        x = [add_p.bind(a, c) for a, c in zip(x, change, strict=True)]
+        size, scale = _largest(change), max(1.0, _largest(x))
+        if not np.isfinite(size):
+            break
+        if size <= tol * scale:
+            return x
+    raise RuntimeError(
+        f"fixed_point: no convergence within {max_iterations} iterations (the last one changed the unknowns "
+        f"by {size:.3g}, tol is {tol:.3g}); the function must be a contraction near its fixed point"
+    )
+
+
+def _largest(arrays: Flat) -> float:
+    return max((float(np.max(np.abs(np.asarray(x)), initial=0.0)) for x in arrays), default=0.0)

@@ -1,0 +1,180 @@
+"""linear_transpose, and the check that a jaxpr is linear."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from itertools import repeat
+from typing import Any
+
+import numpy as np
+
+from .._native import Array
+from ..core.avals import ShapedArray
+from ..core.call import CallPrimitive
+from ..core.jaxpr import Atom, ClosedJaxpr, Equation
+from ..core.primitive import Primitive
+from ..core.pytree import as_array, flatten, leaf_names, unflatten
+from ..core.source import format_source, function_name
+from ..core.tracing import eval_jaxpr, trace_to_jaxpr
+from ..primitives.layout import full
+from ..primitives.linearity import linearity
+from .arguments import FlatFunction, argument_arrays, argument_sources, check_callable
+from .derivative import record
+
+
+def linear_transpose(fun: Callable, *primals: Any) -> Callable:
+    """The transpose of a function that is linear in its arguments.
+
+    Args:
+        fun: a linear function of arrays or pytrees of arrays. It is traced once.
+        *primals: arguments, of which only structure, shapes and dtypes matter; leaves may be `ShapedArray`.
+
+    Returns:
+        A function that takes a tree like the output of `fun` and returns a tuple of trees like `primals`:
+        for ``fun(x) = A x`` it is ``Aᵀ c``, without conjugation.
+
+    Raises:
+        TypeError: `fun` is not linear, naming the line; an argument or output is not of an inexact dtype;
+            from the function returned: structure or a dtype is wrong.
+        ValueError: from the function returned: a shape is wrong.
+
+    >>> transposed = ft.linear_transpose(lambda x: 2.0 * x.sum(), ft.zeros(3))
+    >>> transposed(1.0)
+    (array([2, 2, 2], dtype=float32),)
+    """
+    check_callable("linear_transpose", fun)
+    leaves, structure = flatten((primals, {}))
+    sources = argument_sources(fun, structure)
+    filled = [full(x.shape, 0, x.dtype) if isinstance(x, ShapedArray) else x for x in leaves]
+    avals = [x.aval.strong() for x in argument_arrays("linear_transpose", fun, filled, structure)]
+    for aval, source in zip(avals, sources, strict=True):
+        if not aval.is_inexact:
+            raise TypeError(f"linear_transpose: {source} must be real or complex, got {aval.dtype}")
+    function = FlatFunction("linear_transpose", fun, structure.unflatten)
+    closed = trace_to_jaxpr(function, avals, "linear_transpose", sources)
+    check_linear(closed, f"linear_transpose: {function_name(fun)} must be linear in its arguments")
+    out_avals = closed.out_avals
+
+    def transposed(cotangent: Any) -> tuple:
+        given, given_structure = flatten(cotangent)
+        if given_structure != function.structure:
+            raise TypeError(
+                f"linear_transpose: the cotangent must have the structure of the output of "
+                f"{function_name(fun)}, {function.structure}, got {given_structure}"
+            )
+        names = leaf_names(cotangent, "cotangent")
+        checked = [
+            like_aval("linear_transpose", name, c, a)
+            for c, a, name in zip(given, out_avals, names, strict=True)
+        ]
+        gradients = [
+            full(aval.shape, 0, aval.dtype) if g is None else g
+            for g, aval in zip(transpose_jaxpr(closed, checked), avals, strict=True)
+        ]
+        return unflatten(structure, gradients)[0]
+
+    return transposed
+
+
+def like_aval(transformation: str, name: str, x: Any, aval: ShapedArray) -> Array:
+    """`x` as an array of this shape and dtype, else an error that names it.
+
+    Raises:
+        TypeError: the dtype is another, or it is not an array.
+        ValueError: the shape is another.
+    """
+    array = as_array(x, lambda: f"{transformation}: {name}")
+    if array.shape != aval.shape:
+        raise ValueError(f"{transformation}: {name} must have shape {aval.shape}, got {array.shape}")
+    if array.dtype != aval.dtype:
+        raise TypeError(f"{transformation}: {name} must have dtype {aval.dtype}, got {array.dtype}")
+    return array
+
+
+def transpose_jaxpr(
+    closed: ClosedJaxpr, cotangents: Sequence[Array | None], needed: Iterable[bool] = repeat(True)
+) -> list[Array | None]:
+    """The cotangents of the `needed` inputs of a linear jaxpr for those of its outputs; None for zero."""
+    zeros = [full(aval.shape, 0, aval.dtype) for aval in closed.in_avals]
+    _, _, recording = record(
+        "vjp",
+        "linear_transpose",
+        lambda *x: (eval_jaxpr(closed.jaxpr, closed.consts, *x), None),
+        zeros,
+        needed=needed,
+    )
+    return recording.pull_back(cotangents, consume=True)
+
+
+def check_linear(closed: ClosedJaxpr, message: str) -> None:
+    """Raise TypeError unless a jaxpr is linear in its inputs, naming the line of what is not.
+
+    What counts is how the jaxpr is written: ``abs(x) * sign(x)`` is not found to be linear. Inputs that are
+    not of an inexact dtype are zeros.
+    """
+    inputs = [_LINEAR if aval.is_inexact else _ZERO for aval in closed.in_avals]
+    outs = _follow(closed, inputs, message)
+    for i, (out, aval) in enumerate(zip(outs, closed.out_avals, strict=True)):
+        if out is _CONSTANT and aval.is_inexact and not _is_zero_constant(closed, i):
+            raise TypeError(f"{message}, but output {i} is a constant that is not zero")
+
+
+def _is_zero_constant(closed: ClosedJaxpr, i: int) -> bool:
+    """Whether output i is a concrete closed-over array of zeros."""
+    constants: dict[Atom, Array] = dict(zip(closed.jaxpr.constvars, closed.consts, strict=True))
+    x = constants.get(closed.jaxpr.outvars[i])
+    return x is not None and x._trace is None and not np.any(np.asarray(x))
+
+
+# What is known of a value: it is linear in the inputs, or the constant zero, or another constant.
+_LINEAR, _ZERO, _CONSTANT = "linear", "zero", "constant"
+
+
+def _follow(closed: ClosedJaxpr, inputs: Sequence[str], message: str) -> list[str]:
+    """What is known of the outputs."""
+    jaxpr = closed.jaxpr
+    known: dict[Atom, str] = dict(zip(jaxpr.invars, inputs, strict=True))
+    known.update((v, _kind_of_constant(c)) for v, c in zip(jaxpr.constvars, closed.consts, strict=True))
+
+    def look_up(atom: Atom) -> str:
+        return _kind_of_constant(atom.value) if atom.is_literal else known[atom]
+
+    for equation in jaxpr.equations:
+        operands = [look_up(v) for v in equation.inputs]
+        if isinstance(equation.primitive, CallPrimitive):
+            results = _follow(equation.parameters["jaxpr"], operands, message)
+        else:
+            results = [_result(equation, operands, message)] * len(equation.outputs)
+        known.update(zip(equation.outputs, results, strict=True))
+    return [look_up(v) for v in jaxpr.outvars]
+
+
+def _kind_of_constant(x: Array) -> str:
+    return _ZERO if x._immediate == 0 else _CONSTANT
+
+
+def _result(equation: Equation, operands: list[str], message: str) -> str:
+    rule = linearity(equation.primitive, equation.parameters)
+    if rule is not None:
+        covered = [x for i, x in enumerate(operands) if rule.covers(i)]
+        others = [x for i, x in enumerate(operands) if not rule.covers(i)]
+        if _LINEAR not in others:
+            if (all if rule.jointly else any)(x is _ZERO for x in covered):
+                return _ZERO
+            if _LINEAR not in covered:
+                return _CONSTANT
+            if rule.jointly and _CONSTANT not in covered:
+                return _LINEAR
+            if not rule.jointly and covered.count(_LINEAR) == 1:
+                return _LINEAR
+    elif _LINEAR not in operands:
+        return _CONSTANT
+    raise TypeError(
+        f"{message}, but {_problem(equation.primitive, rule is not None)} at {format_source(equation.source)}"
+    )
+
+
+def _problem(primitive: Primitive, is_linear: bool) -> str:
+    if is_linear:
+        return f"{primitive.name} combines what is linear with a constant, or with itself,"
+    return f"{primitive.name} is not a linear operation,"

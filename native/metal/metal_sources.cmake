@@ -1,0 +1,28 @@
+# The Metal backend. Elsewhere than on macOS it runs on the host device, for the tests.
+target_sources(ftrans_core PRIVATE
+  ${CMAKE_CURRENT_LIST_DIR}/host/compiler.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/host/device.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/host/fiber.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/host/source.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/host/threadgroup.cpp)
+
+# The headers that kernels on the host device are compiled with become strings.
+set(ftrans_metal_headers
+  metal_stdlib metal_types.h metal_math.h metal_threads.h metal_atomic.h metal_matrix.h thread_context.h
+  checked_access.h)
+set(FTRANS_METAL_HEADERS "")
+foreach(header ${ftrans_metal_headers})
+  set(path ${CMAKE_CURRENT_LIST_DIR}/host/include/${header})
+  file(READ ${path} text)
+  string(APPEND FTRANS_METAL_HEADERS "    {\"${header}\", R\"header(${text})header\"},\n")
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${path})
+endforeach()
+configure_file(${CMAKE_CURRENT_LIST_DIR}/host/headers.h.in ${CMAKE_CURRENT_BINARY_DIR}/generated/metal/host/headers.h @ONLY)
+target_include_directories(ftrans_core PRIVATE ${CMAKE_CURRENT_BINARY_DIR}/generated)
+
+if(FTRANS_NATIVE_TESTS)
+  add_executable(ftrans_metal_tests ${CMAKE_CURRENT_LIST_DIR}/../../tests/native/test_metal_host.cpp)
+  target_link_libraries(ftrans_metal_tests PRIVATE ftrans_core)
+  target_compile_options(ftrans_metal_tests PRIVATE -Wall -Wextra -O0)
+  add_test(NAME metal COMMAND ftrans_metal_tests)
+endif()

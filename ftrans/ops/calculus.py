@@ -16,6 +16,7 @@ from .operands import (
     as_array,
     as_dtype_array,
     as_integer,
+    as_operand,
     broadcast,
     constant_like,
     convert,
@@ -211,8 +212,8 @@ def interp(
     """
     x, xp, _ = promote("interp", x, xp, inexact_dtype, ("x", "xp"))
     fp = to_inexact(as_array(fp, "interp", "fp"))
-    left = None if left is None else as_array(left, "interp", "left")
-    right = None if right is None else as_array(right, "interp", "right")
+    left = None if left is None else as_operand(left, "interp", "left")
+    right = None if right is None else as_operand(right, "interp", "right")
     require_kinds("interp", x, "f", "a real")
     if xp.ndim != 1 or fp.shape != xp.shape or xp.size == 0:
         raise ValueError(

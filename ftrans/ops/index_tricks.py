@@ -177,7 +177,7 @@ def ravel_multi_index(
 
 
 def _check_indices(function: str, argument: str, index: Array, extent: int) -> None:
-    values = host_values(index, function, "give mode='clip' or mode='wrap'", argument)
+    values = host_values(index, function, "give mode='clip' or mode='wrap'", argument, "whether to raise")
     if values.size and not 0 <= values.min() <= values.max() < extent:
         raise ValueError(
             f"{function}: {argument} must be between 0 and {extent - 1}, got {values.min()} … {values.max()}"

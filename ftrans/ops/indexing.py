@@ -306,7 +306,10 @@ def _expand_array(shape: tuple[int, ...], item: Any, axis: int) -> list[Any]:
             ) from None
     kind: str = values.dtype.kind
     if kind == "b":
-        way_out = "use ft.where(mask, x, y), or x[ft.nonzero(mask, size=n)] with the number of elements"
+        way_out = (
+            "use ft.where(mask, x, y), x.at[mask].multiply(y) and the like, or, with the number of elements, "
+            "x[ft.nonzero(mask, size=n)]"
+        )
         mask = values if isinstance(values, np.ndarray) else host_values(values, "x[mask]", way_out, "mask")
         return _expand_mask(shape, mask, axis)
     if kind not in "iu":

@@ -24,6 +24,7 @@ from .operands import (
     promoted_dtype,
     reshape_to,
 )
+from .searching import host_values
 from .streams import streamed
 
 __all__ = [
@@ -230,6 +231,8 @@ def _static_indices(indices: Any, extent: int, function: str, limit: int) -> np.
     """Known indices (an int, a slice, a sequence of ints, a mask), not negative and below `limit`."""
     if isinstance(indices, slice):
         return np.arange(extent)[indices]
+    if type(indices) is Array:
+        indices = host_values(indices, function, "name them in static_argnums", "indices")
     positions = np.asarray(indices)
     if positions.dtype == np.bool_:
         if positions.shape != (extent,):

@@ -42,6 +42,11 @@ def as_array(x: Any, function: str, argument: str = "x") -> Array:
     raise TypeError(f"{function}: {argument} must be an array or a number, got {kind.__name__}")
 
 
+def as_operand(x: Any, function: str, argument: str = "x") -> Any:
+    """The operand as an Array; but a Python number as it is, which only the dtype of what it meets rounds."""
+    return x if type(x) in PYTHON_DTYPES else as_array(x, function, argument)
+
+
 def as_arrays(xs: Any, function: str, argument: str = "arrays") -> list[Array]:
     """The elements of a sequence of arrays (or the rows of one array)."""
     if type(xs) is not Array and not isinstance(xs, (list, tuple, np.ndarray)):
@@ -93,11 +98,7 @@ def promote(
     names: tuple[str, str] = ("x1", "x2"),
 ) -> tuple[Array, Array, Dtype]:
     """Both operands as Arrays of their common dtype (`to` of it, if given), and that dtype."""
-    kind1, kind2 = type(x1), type(x2)
-    if kind1 not in PYTHON_DTYPES:
-        x1 = as_array(x1, function, names[0])
-    if kind2 not in PYTHON_DTYPES:
-        x2 = as_array(x2, function, names[1])
+    x1, x2 = as_operand(x1, function, names[0]), as_operand(x2, function, names[1])
     if type(x1) is Array and type(x2) is Array and not x1.weak_type and not x2.weak_type:
         dtype = PROMOTION[x1.dtype, x2.dtype]
     else:

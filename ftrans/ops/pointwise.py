@@ -46,6 +46,7 @@ from .operands import (
     as_array,
     as_dtype_array,
     as_integer,
+    as_operand,
     broadcast,
     broadcast_operands,
     constant_like,
@@ -166,10 +167,10 @@ def clip(x: Any, /, min: Any = None, max: Any = None, *, stream: Any = None) -> 
     array([0, 0.5, 1], dtype=float32)
     """
     given = (("x", x), ("min", min), ("max", max))
-    operands = [as_array(value, "clip", name) for name, value in given if value is not None]
+    operands = [as_operand(value, "clip", name) for name, value in given if value is not None]
     bounds = operands[1:]
     dtype = promoted_dtype("clip", *operands)
-    x = as_dtype_array(x, dtype, "clip", "x")
+    x = as_dtype_array(operands[0], dtype, "clip", "x")
     require_kinds("clip", x, "iuf", "a real")
     if len(bounds) == 2:
         low, high = (as_dtype_array(b, dtype, "clip", n) for b, n in zip(bounds, ("min", "max"), strict=True))

@@ -17,6 +17,7 @@ from .operands import (
     normalize_shape,
     reshape_to,
 )
+from .searching import host_values
 from .streams import streamed
 
 __all__ = [
@@ -41,6 +42,8 @@ def repeat(x: Any, repeats: Any, /, axis: int | None = None, *, stream: Any = No
         x, axis = reshape_to(x, (x.size,)), 0
     axis = normalize_axis("repeat", axis, x.ndim)
     extent = x.shape[axis]
+    if type(repeats) is Array:
+        repeats = host_values(repeats, "repeat", "name them in static_argnums", "repeats")
     counts = np.asarray(repeats)
     if counts.dtype.kind not in "iu" or counts.ndim > 1:
         raise TypeError(f"repeat: repeats must be an integer or a vector of integers, got {repeats!r}")

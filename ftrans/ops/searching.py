@@ -72,14 +72,16 @@ def argmin(x: Any, /, axis: int | None = None, keepdims: bool = False, *, stream
     return _arg_extreme("argmin", p.argmin_p, x, axis, keepdims)
 
 
-def host_values(x: Array, function: str, way_out: str, argument: str = "x") -> np.ndarray:
-    """The values, for a function whose result's shape depends on them."""
+def host_values(
+    x: Array, function: str, way_out: str, argument: str = "x", what: str = "the shape of the result"
+) -> np.ndarray:
+    """The values of an argument, for a function that cannot do without them."""
     try:
         return np.asarray(x)
     except ConcretizationError as error:
         raise ConcretizationError(
-            f"{function}: the shape of the result depends on the values of {argument}, which a "
-            f"transformation traces; {way_out}"
+            f"{function}: {what} depends on the values of {argument}, which a transformation traces; "
+            f"{way_out}"
         ) from error
 
 

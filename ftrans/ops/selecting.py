@@ -124,7 +124,7 @@ def choose(x: Any, choices: Any, /, *, mode: str = "raise", stream: Any = None) 
         raise ValueError("choose: at least one choice is needed, got none")
     n = len(arrays)
     if mode == "raise":
-        values = host_values(x, "choose", "give mode='clip' or mode='wrap'")
+        values = host_values(x, "choose", "give mode='clip' or mode='wrap'", what="whether to raise")
         if values.size and not 0 <= values.min() <= values.max() < n:
             raise IndexError(f"choose: x must be between 0 and {n - 1}, got {values.min()} … {values.max()}")
     x = convert(x, int32)

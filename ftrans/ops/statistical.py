@@ -13,6 +13,7 @@ from .manipulation import slice_axis
 from .operands import (
     as_array,
     as_dtype_array,
+    as_operand,
     broadcast,
     constant_like,
     convert,
@@ -238,7 +239,7 @@ def average(
     """
     if weights is None:
         return mean(x, axis, keepdims=keepdims)
-    weights = as_array(weights, "average", "weights")
+    weights = as_operand(weights, "average", "weights")
     weighted = elementwise.multiply(to_inexact(as_array(x, "average")), weights)
     weights = broadcast(as_dtype_array(weights, weighted.dtype, "average", "weights"), weighted.shape)
     return elementwise.divide(sum(weighted, axis, keepdims=keepdims), sum(weights, axis, keepdims=keepdims))

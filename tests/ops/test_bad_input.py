@@ -62,9 +62,8 @@ def _is_array_tree(value) -> bool:
 def _bad_values(parameter: str, value):
     """(what to pass instead, whether it must be refused)."""
     if parameter in AXES:
-        yield from (
-            (v, str(v) != "(0, 0)") for v in NEVER_AN_AXIS
-        )  # some functions, such as roll, let axes repeat
+        # Some functions, such as roll, let axes repeat.
+        yield from ((v, str(v) != "(0, 0)") for v in NEVER_AN_AXIS)
     elif isinstance(value, np.ndarray):
         yield from ((v, True) for v in NEVER_AN_ARRAY)
         yield from ((v, False) for v in PERHAPS_AN_ARRAY)
@@ -78,12 +77,12 @@ def _bad_values(parameter: str, value):
         yield from ((v, True) for v in (Nonsense(), "text"))
         yield from ((v, False) for v in (1j, 1.5, float("nan"), *PERHAPS_AN_INTEGER))
     elif isinstance(value, str):
-        yield from ((v, parameter != "subscripts") for v in (Nonsense(), "no such name"))
+        yield from ((v, True) for v in (Nonsense(), "no such name"))
         yield from ((v, False) for v in (None, 3))
     elif isinstance(value, (tuple, list)):
         yield from ((v, True) for v in (Nonsense(), "text"))
         yield from ((v, False) for v in PERHAPS_INTEGERS)
-    elif not isinstance(value, bool):
+    else:
         yield from ((v, False) for v in PERHAPS_ANYTHING)
 
 
@@ -98,6 +97,7 @@ def _mutations(name: str, sample):
         parameter = positional[min(i, len(positional) - 1)].name
         named.add(parameter)
         for bad, refused in _bad_values(parameter, value):
+            refused &= parameter != "subscripts"  # a string, or the first of einsum's operands
             yield parameter, (*arrays[:i], bad, *arrays[i + 1 :]), keywords, bad, refused
     for key, value in sample.keywords.items():
         for bad, refused in _bad_values(key, value):
@@ -105,14 +105,10 @@ def _mutations(name: str, sample):
     for p in parameters:  # those that the sample leaves alone
         optional = p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD) and p.default is not p.empty
         if optional and p.name not in named:
-            for bad in NEVER_AN_AXIS if p.name in AXES else PERHAPS_ANYTHING:
-                yield (
-                    p.name,
-                    arrays,
-                    {**keywords, p.name: bad},
-                    bad,
-                    p.name in AXES or (p.name == "stream" and bad is not None),
-                )
+            for bad, refused in _bad_values(p.name, p.default):
+                yield p.name, arrays, {**keywords, p.name: bad}, bad, refused and p.name in AXES
+            if p.name == "stream":
+                yield p.name, arrays, {**keywords, "stream": "text"}, "text", True
 
 
 def _names(name: str) -> set[str]:

@@ -22,6 +22,7 @@ from . import (
     pointwise,
     repeating,
     searching,
+    selecting,
     sorting,
     statistical,
     taking,
@@ -178,9 +179,9 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
             elementwise,
             "abs square sqrt rsqrt exp log log2 log10 log1p sin cos tan tanh sigmoid maximum minimum",
         ),
-        (pointwise, "round clip conj reciprocal"),
+        (pointwise, "round clip conj conjugate reciprocal divmod"),
         (dtypes, "astype view"),
-        (statistical, "sum prod max min mean var std any all ptp"),
+        (statistical, "sum prod max min mean median var std any all ptp minmax"),
         (log_space, "logsumexp softmax log_softmax"),
         (cumulative, "cumsum cumprod cummax cummin logcumsumexp diff"),
         (
@@ -189,10 +190,11 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
         ),
         (joining, "split"),
         (repeating, "repeat"),
-        (linear_algebra, "dot diagonal trace matmul"),
+        (linear_algebra, "dot diag diagonal trace matmul"),
         (searching, "argmax argmin nonzero searchsorted"),
-        (sorting, "sort argsort"),
+        (sorting, "sort argsort partition argpartition topk"),
         (taking, "take"),
+        (selecting, "choose"),
     )
     for name in names.split()
 }

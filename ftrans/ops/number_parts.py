@@ -17,6 +17,7 @@ from .operands import (
     to_inexact,
 )
 from .promotion import FLOAT_FORMATS
+from .statistical import accumulator_dtype
 from .streams import streamed
 
 __all__ = ["fix", "frexp", "gcd", "isneginf", "isposinf", "lcm", "ldexp", "modf"]
@@ -91,11 +92,12 @@ def _power_of_two(exponent: Array, like: Array) -> Array:
 
 
 def _scaled(x: Array, exponent: Array) -> Array:
-    """`x` * 2 ** exponent with one rounding.
+    """`x` * 2 ** exponent with one rounding, half precision by way of single.
 
     In up to three steps, since 2 ** exponent may overflow or underflow where the product does not. A step
     down leaves as many digits as there are, so that only the last step can round.
     """
+    result, x = x.dtype, convert(x, accumulator_dtype(x.dtype))
     bias, digits = FLOAT_FORMATS[x.dtype]
     up, down = bias - 1, 2 - bias + digits
     for _ in range(2):
@@ -106,7 +108,7 @@ def _scaled(x: Array, exponent: Array) -> Array:
         x = p.mul_p.bind(*broadcast_operands("ldexp", x, _power_of_two(step, x)))
         exponent = p.sub_p.bind(exponent, step)
     exponent = p.clamp_p.bind(constant_like(exponent, 2 - bias), exponent, constant_like(exponent, up))
-    return p.mul_p.bind(*broadcast_operands("ldexp", x, _power_of_two(exponent, x)))
+    return convert(p.mul_p.bind(*broadcast_operands("ldexp", x, _power_of_two(exponent, x))), result)
 
 
 @streamed

@@ -78,6 +78,7 @@ from .transforms.jet import jet
 from .transforms.jit import disable_jit, jit, make_jaxpr
 from .transforms.linear import linear_transpose
 from .transforms.stages import Compiled, Lowered
+from .transforms.mapping import apply_along_axis
 from .transforms.vectorize import vectorize
 
 #: Another name of `jit`.
@@ -103,6 +104,7 @@ __all__ = [
     "Stream",
     "all_gather",
     "all_to_all",
+    "apply_along_axis",
     "async_eval",
     "axis_index",
     "axis_size",

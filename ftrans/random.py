@@ -21,8 +21,7 @@ from . import primitives as p
 from ._native import Array, Dtype, bfloat16, uint8, uint16, uint32, uint64
 from .core.tracing import is_tracing_abstractly
 from .interop import asarray
-from .ops import creation, elementwise, manipulation, pointwise, sorting
-from .ops.indexing import take
+from .ops import creation, elementwise, joining, manipulation, pointwise, sorting
 from .ops.operands import (
     as_array,
     as_dtype_array,
@@ -38,6 +37,7 @@ from .ops.operands import (
 from .ops.promotion import DEFAULT_FLOAT, DEFAULT_INT, FLOAT_FORMATS, as_dtype, integer_bounds
 from .ops.searching import argmax, searchsorted
 from .ops.streams import streamed
+from .ops.taking import take
 from .primitives.random import threefry2x32
 from .transforms.jit import jit
 
@@ -162,7 +162,7 @@ def _next_keys(key: Array) -> tuple[Array, Array]:
 @jit
 def _folded(key: Array, low: Array) -> Array:
     """The key that Threefry makes of a counter whose high word is 0."""
-    return manipulation.stack(threefry2x32((key[0], key[1]), (constant_like(low, 0), low)))
+    return joining.stack(threefry2x32((key[0], key[1]), (constant_like(low, 0), low)))
 
 
 @streamed
@@ -178,7 +178,7 @@ def split(key: Any, num: int | tuple[int, ...] = 2, *, stream: Any = None) -> Ar
     """
     key = _key_for("split", key)
     shape = normalize_shape("random.split", num)
-    return manipulation.stack(_threefry(shape)(key), axis=-1)
+    return joining.stack(_threefry(shape)(key), axis=-1)
 
 
 @streamed

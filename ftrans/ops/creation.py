@@ -9,11 +9,12 @@ from typing import Any
 from .. import _native
 from .._native import Array, Dtype, bool_, complex64, complex128, float32, float64
 from ..interop import array, asarray, to_array
-from ..primitives import add_p, div_p, eq_p, ge_p, iota_p, mul_p, pow_p, select_p, sub_p
+from ..primitives import add_p, div_p, eq_p, exp_p, ge_p, iota_p, log_p, mul_p, pow_p, select_p, sub_p
 from .operands import (
     as_array,
     as_arrays,
     as_dtype_array,
+    as_integer,
     broadcast,
     broadcast_shapes_of,
     constant_like,
@@ -38,12 +39,14 @@ __all__ = [
     "arange",
     "array",
     "asarray",
+    "copy",
     "empty",
     "empty_like",
     "eye",
     "from_dlpack",
     "full",
     "full_like",
+    "geomspace",
     "identity",
     "linspace",
     "logspace",
@@ -56,6 +59,13 @@ __all__ = [
     "zeros",
     "zeros_like",
 ]
+
+
+def _common_float(function: str, start: Any, stop: Any) -> Dtype:
+    """The float or complex dtype that both promote to."""
+    return inexact_dtype(
+        promoted_dtype(function, as_array(start, function, "start"), as_array(stop, function, "stop"))
+    )
 
 
 def _dtype_or(dtype: Any, default: Dtype, function: str) -> Dtype:
@@ -115,7 +125,8 @@ def full(shape: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, 
 
 
 def _full(function: str, shape: tuple[int, ...], value: Any, dtype: Any) -> Array:
-    value = to_array(value, None if dtype is None else as_dtype(dtype, function), None, function)
+    dtype = None if dtype is None else as_dtype(dtype, function)
+    value = to_array(value, dtype, None, f"{function}: fill_value")
     if broadcast_shapes_of(function, value.shape, shape) != shape:
         raise ValueError(f"{function}: fill_value of shape {value.shape} does not broadcast to {shape}")
     return broadcast(value, shape)
@@ -259,10 +270,8 @@ def linspace(
     >>> ft.linspace(0, 1, 5)
     array([0, 0.25, 0.5, 0.75, 1], dtype=float32)
     """
-    num = operator.index(num)
-    if num < 0:
-        raise ValueError(f"linspace: num must not be negative, got {num}")
-    promoted = inexact_dtype(promoted_dtype("linspace", start, stop))
+    num = as_integer(num, "linspace", "num", least=0)
+    promoted = _common_float("linspace", start, stop)
     result_dtype = _dtype_or(dtype, promoted, "linspace")
     work = PROMOTION[promoted, result_dtype]  # not below the result's precision
     first = as_dtype_array(start, work, "linspace", "start")
@@ -296,6 +305,53 @@ def logspace(
 
 
 @streamed
+def geomspace(
+    start: Any, stop: Any, /, num: int = 50, *, endpoint: bool = True, dtype: Any = None, stream: Any = None
+) -> Array:
+    """`num` values from `start` to `stop`, each the same multiple of the one before.
+
+    Args:
+        start, stop: real numbers of one sign, or 0-d arrays (traced ones too).
+        dtype: the promoted dtype of both, at least float32.
+
+    >>> ft.geomspace(1, 100, 3)
+    array([1, 10, 100], dtype=float32)
+    """
+    promoted = _common_float("geomspace", start, stop)
+    first, last = (as_dtype_array(v, promoted, "geomspace", n) for v, n in ((start, "start"), (stop, "stop")))
+    if first.ndim or last.ndim:
+        raise ValueError(
+            f"geomspace: start and stop must be scalars, got shapes {first.shape} and {last.shape}"
+        )
+    ratio = log_p.bind(div_p.bind(last, first))
+    num = as_integer(num, "geomspace", "num", least=0)
+    powers = linspace(constant_like(first, 0), ratio, num, endpoint=endpoint)
+    values = mul_p.bind(first, exp_p.bind(powers))
+    if endpoint and num > 1:  # both ends are exact
+        at_end = eq_p.bind(iota(num), constant_like(iota(num), num - 1))
+        values = select_p.bind(at_end, last, values)
+    return convert(values, _dtype_or(dtype, promoted, "geomspace"))
+
+
+@streamed
+def copy(x: Any, /, *, stream: Any = None) -> Array:
+    """A new handle to the value of `x`: assigning to the one does not change the other.
+
+    >>> x = ft.array([1, 2])
+    >>> y = ft.copy(x)
+    >>> y[0] = 5
+    >>> x
+    array([1, 2], dtype=int32)
+    """
+    return as_array(x, "copy")._snapshot()
+
+
+def _matrix_shape(function: str, n_rows: Any, n_cols: Any) -> tuple[int, int]:
+    rows = as_integer(n_rows, function, "n_rows", least=0)
+    return rows, rows if n_cols is None else as_integer(n_cols, function, "n_cols", least=0)
+
+
+@streamed
 def eye(
     n_rows: int,
     n_cols: int | None = None,
@@ -312,9 +368,8 @@ def eye(
     array([[1, 0],
            [0, 1]], dtype=float32)
     """
-    rows = operator.index(n_rows)
-    columns = rows if n_cols is None else operator.index(n_cols)
-    shape = normalize_shape("eye", (rows, columns))
+    shape = _matrix_shape("eye", n_rows, n_cols)
+    k = as_integer(k, "eye", "k")
     return convert(eq_p.bind(*_row_and_column(shape, k)), _dtype_or(dtype, DEFAULT_FLOAT, "eye"))
 
 
@@ -338,7 +393,8 @@ def tri(
     array([[1, 0],
            [1, 1]], dtype=float32)
     """
-    shape = normalize_shape("tri", (n_rows, n_rows if n_cols is None else n_cols))
+    shape = _matrix_shape("tri", n_rows, n_cols)
+    k = as_integer(k, "tri", "k")
     return convert(ge_p.bind(*_row_and_column(shape, k)), _dtype_or(dtype, DEFAULT_FLOAT, "tri"))
 
 
@@ -354,7 +410,7 @@ def _keep_triangle(function: str, x: Any, k: int, lower: bool) -> Array:
     x = as_array(x, function)
     if x.ndim < 2:
         raise ValueError(f"{function}: x must have at least 2 dimensions, got shape {x.shape}")
-    row, column = _row_and_column(x.shape, operator.index(k))
+    row, column = _row_and_column(x.shape, as_integer(k, function, "k"))
     keep = ge_p.bind(row, column) if lower else ge_p.bind(column, row)
     return select_p.bind(keep, x, constant_like(x, False if x.dtype is bool_ else 0))
 
@@ -382,11 +438,14 @@ def triu(x: Any, /, *, k: int = 0, stream: Any = None) -> Array:
 
 
 @streamed
-def meshgrid(*arrays: Any, indexing: str = "xy", stream: Any = None) -> list[Array]:
+def meshgrid(
+    *arrays: Any, indexing: str = "xy", sparse: bool = False, stream: Any = None
+) -> tuple[Array, ...]:
     """Coordinate matrices from 1-d coordinate vectors.
 
     Args:
         indexing: "ij" gives results of shape (n1, n2, …); "xy" swaps the first two axes.
+        sparse: whether each result has extent 1 along the axes of the other vectors.
 
     >>> xx, yy = ft.meshgrid(ft.array([1, 2]), ft.array([3, 4]))
     >>> xx
@@ -404,7 +463,8 @@ def meshgrid(*arrays: Any, indexing: str = "xy", stream: Any = None) -> list[Arr
         order[:2] = 1, 0
     shape = tuple(vectors[i].size for i in order)
     along = [tuple(v.size if i == j else 1 for j in order) for i, v in enumerate(vectors)]
-    return [broadcast(reshape_to(v, narrow), shape) for v, narrow in zip(vectors, along, strict=True)]
+    grid = [reshape_to(v, narrow) for v, narrow in zip(vectors, along, strict=True)]
+    return tuple(x if sparse else broadcast(x, shape) for x in grid)
 
 
 @streamed

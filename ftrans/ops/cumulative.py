@@ -8,7 +8,8 @@ from typing import Any
 from .. import primitives as p
 from .._native import Array, bool_, uint8
 from ..core.primitive import Primitive
-from .manipulation import concat, slice_axis
+from .joining import concat
+from .manipulation import slice_axis
 from .operands import (
     as_array,
     broadcast,
@@ -53,7 +54,7 @@ def _cumulate(
     initial: bool,
 ) -> Array:
     result = sum_dtype(x.dtype) if dtype is None else as_dtype(dtype, function)
-    out = primitive.bind(convert(x, accumulator_dtype(result)), axis=axis, reverse=reverse)
+    out = primitive.bind(convert(x, accumulator_dtype(result)), axis=axis, reverse=bool(reverse))
     out = convert(out, result)
     if not initial:
         return out
@@ -140,6 +141,7 @@ def cumprod(
 def _running_extreme(function: str, primitive: Primitive, x: Any, axis: int | None, reverse: bool) -> Array:
     x, axis = _flat(function, x, axis)
     require_kinds(function, x, "biuf", "a real")
+    reverse = bool(reverse)
     if x.dtype is bool_:
         return convert(primitive.bind(convert(x, uint8), axis=axis, reverse=reverse), bool_)
     return primitive.bind(x, axis=axis, reverse=reverse)

@@ -11,18 +11,24 @@ from .. import primitives as p
 from .._native import Array, bool_
 from .linear_algebra import diagonal, dot_general
 from .manipulation import permute
-from .operands import as_array, broadcast, convert, promoted_dtype, reshape_to
+from .operands import as_array, broadcast, convert, describe, promoted_dtype, reshape_to
 from .statistical import sum as sum_over
-from .streams import streamed
+from .streams import attributed, streamed
 
-__all__ = ["einsum"]
+__all__ = ["einsum", "einsum_path"]
+
+#: Letters for integer labels, in alphabetical order as the labels are in numerical order.
+_LABELS = sorted(ascii_letters)
 
 Term = tuple[Array, str]  # an array and a label for each of its axes
 
 
 @streamed
-def einsum(subscripts: str, /, *operands: Any, optimize: str = "auto", stream: Any = None) -> Array:
+def einsum(subscripts: Any, /, *operands: Any, optimize: str = "auto", stream: Any = None) -> Array:
     """The sum of products that `subscripts` describe.
+
+    Instead of a string, lists of integers (or ...) may label the axes: einsum(x, [0, 1], y, [1, 2], [0, 2]),
+    the last one, for the result, being optional.
 
     Args:
         subscripts: labels of the axes of each operand and of the result, such as "ij,jk->ik". Axes that
@@ -38,9 +44,7 @@ def einsum(subscripts: str, /, *operands: Any, optimize: str = "auto", stream: A
     >>> ft.einsum("ij,j->i", ft.array([[1.0, 2.0], [3.0, 4.0]]), ft.array([1.0, 1.0]))
     array([3, 7], dtype=float32)
     """
-    if not isinstance(subscripts, str):
-        raise TypeError(f"einsum: subscripts must be a string, got {type(subscripts).__name__}")
-    arrays = [as_array(x, "einsum", f"operand {i}") for i, x in enumerate(operands)]
+    subscripts, arrays = _read_operands("einsum", subscripts, operands)
     inputs, output = _parse(subscripts, [x.ndim for x in arrays])
     dtype = promoted_dtype("einsum", *arrays)
     terms = [(convert(x, dtype), labels) for x, labels in zip(arrays, inputs, strict=True)]
@@ -52,6 +56,68 @@ def einsum(subscripts: str, /, *operands: Any, optimize: str = "auto", stream: A
         terms = _contract_in_order(terms, output, optimize)
     term = _contract(terms[0], terms[1], set(output)) if len(terms) == 2 else terms[0]
     return _finished(*term, output, sizes)
+
+
+def _read_operands(function: str, subscripts: Any, operands: tuple) -> tuple[str, list[Array]]:
+    """The subscripts as a string, and the arrays."""
+    if isinstance(subscripts, str):
+        return subscripts, [as_array(x, function, f"operand {i}") for i, x in enumerate(operands)]
+    arguments = (subscripts, *operands)
+    count = len(arguments) // 2
+    labels = [*arguments[1 : 2 * count : 2], *arguments[2 * count :]]
+    if not count or not all(isinstance(each, (list, tuple)) for each in labels):
+        raise TypeError(
+            f"{function}: expected a string and arrays, or arrays each followed by a list of labels; "
+            f"got {', '.join(type(a).__name__ for a in arguments)}"
+        )
+
+    def letters(sublist: Any) -> str:
+        for label in sublist:
+            if label is not Ellipsis and (type(label) is not int or not 0 <= label < len(ascii_letters)):
+                raise ValueError(
+                    f"{function}: a label must be an int between 0 and {len(ascii_letters) - 1}, or ...; "
+                    f"got {describe(label)}"
+                )
+        return "".join("..." if label is Ellipsis else _LABELS[label] for label in sublist)
+
+    text = ",".join(letters(each) for each in labels[:count])
+    text += "->" + letters(labels[count]) if len(labels) > count else ""
+    return text, [as_array(x, function, f"operand {i}") for i, x in enumerate(arguments[: 2 * count : 2])]
+
+
+@attributed
+def einsum_path(
+    subscripts: Any, /, *operands: Any, optimize: str = "auto"
+) -> tuple[list[tuple[int, ...]], str]:
+    """In which order `einsum` would contract its operands, found by opt_einsum.
+
+    Args:
+        subscripts, operands, optimize: as of `einsum`.
+
+    Returns:
+        (path, report): which operands are taken from the list, and their product put behind the others, at
+        each step; and a table of the steps with their costs.
+
+    >>> ft.einsum_path("ij,jk,kl->il", ft.ones((2, 9)), ft.ones((9, 9)), ft.ones((9, 3)))[0]
+    [(0, 1), (0, 1)]
+    """
+    subscripts, arrays = _read_operands("einsum_path", subscripts, operands)
+    inputs, output = _parse(subscripts, [x.ndim for x in arrays])
+    _label_sizes(subscripts, list(zip(arrays, inputs, strict=True)))
+    return _contraction_path(",".join(inputs) + "->" + output, arrays, optimize)
+
+
+def _contraction_path(expression: str, arrays: list[Array], optimize: Any) -> tuple[list[tuple], str]:
+    """What opt_einsum, which is only needed for three operands and more, finds."""
+    if not isinstance(optimize, (str, bool, list, tuple)):
+        raise TypeError(f"einsum: optimize must be a name or a path, got {describe(optimize)}")
+    opt_einsum = importlib.import_module("opt_einsum")
+    shapes = [x.shape for x in arrays]
+    try:
+        path, report = opt_einsum.contract_path(expression, *shapes, shapes=True, optimize=optimize)
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"einsum: optimize = {optimize!r}: {error}") from None
+    return path, str(report)
 
 
 def _parse(subscripts: str, ndims: list[int]) -> tuple[list[str], str]:
@@ -165,10 +231,7 @@ def _contract_in_order(terms: list[Term], output: str, optimize: str) -> list[Te
     """Contract pairs until two terms are left."""
     present = {label for _, labels in terms for label in labels}
     expression = ",".join(labels for _, labels in terms) + "->" + "".join(c for c in output if c in present)
-    opt_einsum = importlib.import_module("opt_einsum")
-    path, _ = opt_einsum.contract_path(
-        expression, *[x.shape for x, _ in terms], shapes=True, optimize=optimize
-    )
+    path, _ = _contraction_path(expression, [x for x, _ in terms], optimize)
     for chosen in path:
         if len(terms) <= 2:
             break

@@ -105,8 +105,6 @@ isinf = unary("isinf", p.is_inf_p, "fc", "Whether each element is positive or ne
     "[1.0, float('inf')]", "array([False, True], dtype=bool)")
 bitwise_invert = unary("bitwise_invert", p.not_p, "biu", "Each bit inverted; logical not of bools.",
     "[0, 5]", "array([-1, -6], dtype=int32)", "error")
-bitwise_count = unary("bitwise_count", p.population_count_p, "iu", "The number of one bits of each element.",
-    "[0, 5]", "array([0, 2], dtype=int32)", "error")
 
 # Arithmetic. Bools: as in NumPy.
 add = binary("add", p.add_p, "iufc", "x1 + x2; logical or of bools.",

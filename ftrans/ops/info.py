@@ -13,7 +13,7 @@ from .streams import stream_of
 __all__ = ["__array_api_version__", "__array_namespace_info__"]
 
 #: The version of the standard that the namespace follows.
-__array_api_version__ = "2024.12"
+__array_api_version__ = "2025.12"
 
 
 def _check_device(device: Any) -> None:
@@ -43,10 +43,10 @@ class NamespaceInfo:
         """The device that operations run on unless told otherwise."""
         return _native.default_device()
 
-    def devices(self) -> list[Device]:
+    def devices(self) -> tuple[Device, ...]:
         """The devices that have a backend in this build."""
         available = _native.backends()
-        return [device for device in (_native.cpu, _native.gpu) if device.type in available]
+        return tuple(device for device in (_native.cpu, _native.gpu) if device.type in available)
 
     def default_dtypes(self, *, device: Any = None) -> dict[str, Dtype]:
         """The dtypes of arrays made of Python numbers, and of indices."""

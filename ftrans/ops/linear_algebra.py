@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from typing import Any
 
 from .. import primitives as p
@@ -11,6 +10,7 @@ from .manipulation import permute, slice_axis
 from .operands import (
     AxisError,
     as_array,
+    as_integer,
     broadcast,
     broadcast_operands,
     broadcast_shapes_of,
@@ -28,6 +28,7 @@ __all__ = [
     "addmm",
     "cross",
     "diag",
+    "diagflat",
     "diagonal",
     "dot",
     "inner",
@@ -195,14 +196,16 @@ def tensordot(x1: Any, x2: Any, /, *, axes: Any = 2, stream: Any = None) -> Arra
     """
     x1, x2, _ = promote("tensordot", x1, x2)
     if isinstance(axes, (tuple, list)):
+        if len(axes) != 2:
+            raise ValueError(f"tensordot: axes must be an integer or a pair, got {tuple(axes)}")
         first, second = (a if isinstance(a, (tuple, list)) else (a,) for a in axes)
-        left = tuple(normalize_axis("tensordot", a, x1.ndim) for a in first)
-        right = tuple(normalize_axis("tensordot", a, x2.ndim) for a in second)
+        left = tuple(normalize_axis("tensordot", a, x1.ndim, "axes") for a in first)
+        right = tuple(normalize_axis("tensordot", a, x2.ndim, "axes") for a in second)
     else:
-        number = operator.index(axes)
+        number = as_integer(axes, "tensordot", "axes")
         if not 0 <= number <= min(x1.ndim, x2.ndim):
             raise AxisError(
-                f"tensordot: cannot contract {number} axes of arrays of shapes {x1.shape} and {x2.shape}"
+                f"tensordot: cannot contract axes={number} axes of arrays of shapes {x1.shape} and {x2.shape}"
             )
         left, right = tuple(range(x1.ndim - number, x1.ndim)), tuple(range(number))
     if [x1.shape[a] for a in left] != [x2.shape[a] for a in right]:
@@ -219,7 +222,7 @@ def addmm(c: Any, a: Any, b: Any, /, *, alpha: float = 1.0, beta: float = 1.0, s
     """
     product = matmul(a, b)
     scaled = product if alpha == 1.0 else p.mul_p.bind(product, constant_like(product, alpha))
-    c, scaled, _ = promote("addmm", c, scaled)
+    c, scaled, _ = promote("addmm", c, scaled, names=("c", "a @ b"))
     c = c if beta == 1.0 else p.mul_p.bind(c, constant_like(c, beta))
     return p.add_p.bind(*broadcast_operands("addmm", c, scaled))
 
@@ -285,7 +288,9 @@ def diagonal(x: Any, /, offset: int = 0, axis1: int = -2, axis2: int = -1, *, st
     array([1, 4], dtype=int32)
     """
     x = as_array(x, "diagonal")
-    a, b = normalize_axis("diagonal", axis1, x.ndim), normalize_axis("diagonal", axis2, x.ndim)
+    offset = as_integer(offset, "diagonal", "offset")
+    a = normalize_axis("diagonal", axis1, x.ndim, "axis1")
+    b = normalize_axis("diagonal", axis2, x.ndim, "axis2")
     if a == b:
         raise AxisError(f"diagonal: axis1 and axis2 must be different, got {axis1} and {axis2}")
     x = permute(x, (*[i for i in range(x.ndim) if i not in (a, b)], a, b))
@@ -314,7 +319,7 @@ def diag(x: Any, /, k: int = 0, *, stream: Any = None) -> Array:
     array([[1, 0],
            [0, 2]], dtype=int32)
     """
-    x = as_array(x, "diag")
+    x, k = as_array(x, "diag"), as_integer(k, "diag", "k")
     if x.ndim == 2:
         return diagonal(x, k)
     if x.ndim != 1:
@@ -332,8 +337,20 @@ def diag(x: Any, /, k: int = 0, *, stream: Any = None) -> Array:
 
 
 @streamed
+def diagflat(x: Any, /, k: int = 0, *, stream: Any = None) -> Array:
+    """The matrix with the elements of `x` on its k-th diagonal.
+
+    >>> ft.diagflat(ft.array([[1], [2]]))
+    array([[1, 0],
+           [0, 2]], dtype=int32)
+    """
+    x = as_array(x, "diagflat")
+    return diag(reshape_to(x, (x.size,)), k)
+
+
+@streamed
 def trace(
-    x: Any, /, *, offset: int = 0, axis1: int = -2, axis2: int = -1, dtype: Any = None, stream: Any = None
+    x: Any, /, offset: int = 0, axis1: int = -2, axis2: int = -1, *, dtype: Any = None, stream: Any = None
 ) -> Array:
     """The sum of each diagonal of the matrices in two axes of `x`.
 

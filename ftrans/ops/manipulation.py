@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
-from .._native import Array
-from ..primitives import concatenate_p, pad_p, rev_p, slice_p, transpose_p
-from ._gather import take_static
+from .._native import Array, int32
+from ..primitives import concatenate_p, iota_p, remainder_p, rev_p, slice_p, sub_p, transpose_p
+from ._gather import take_along
 from .operands import (
     AxisError,
     as_array,
     as_arrays,
-    as_dtype_array,
+    as_integer,
+    as_integers,
     broadcast,
     broadcast_shapes_of,
+    constant_like,
     convert,
     normalize_axes,
     normalize_axis,
     normalize_shape,
-    promoted_dtype,
     reshape_to,
 )
 from .streams import streamed
@@ -34,31 +31,21 @@ __all__ = [
     "broadcast_arrays",
     "broadcast_shapes",
     "broadcast_to",
-    "concat",
-    "concatenate",
     "expand_dims",
     "flatten",
     "flip",
     "fliplr",
     "flipud",
-    "hstack",
     "moveaxis",
-    "pad",
     "permute_dims",
     "ravel",
-    "repeat",
     "reshape",
     "roll",
     "rot90",
-    "split",
     "squeeze",
-    "stack",
     "swapaxes",
-    "tile",
     "transpose",
     "unflatten",
-    "unstack",
-    "vstack",
 ]
 
 
@@ -83,9 +70,7 @@ def reshape(x: Any, /, shape: Any, *, copy: bool | None = None, stream: Any = No
 
 def _resolve_shape(function: str, old: tuple[int, ...], size: int, shape: Any) -> tuple[int, ...]:
     """`shape` with its -1 inferred, checked against the number of elements."""
-    extents = (
-        [operator.index(s) for s in shape] if isinstance(shape, (tuple, list)) else [operator.index(shape)]
-    )
+    extents = list(as_integers(shape, function, "shape"))
     known = 1
     for extent in extents:
         known *= extent if extent != -1 else 1
@@ -120,8 +105,8 @@ def flatten(x: Any, /, start_axis: int = 0, end_axis: int = -1, *, stream: Any =
     x = as_array(x, "flatten")
     if x.ndim == 0:
         return reshape_to(x, (1,))
-    start = normalize_axis("flatten", start_axis, x.ndim)
-    end = normalize_axis("flatten", end_axis, x.ndim)
+    start = normalize_axis("flatten", start_axis, x.ndim, "start_axis")
+    end = normalize_axis("flatten", end_axis, x.ndim, "end_axis")
     if start > end:
         raise ValueError(
             f"flatten: start_axis {start_axis} is behind end_axis {end_axis} of an array of ndim {x.ndim}"
@@ -195,7 +180,8 @@ def permute_dims(x: Any, /, axes: Any = None, *, stream: Any = None) -> Array:
     x = as_array(x, "permute_dims")
     if axes is None:
         return permute(x, tuple(range(x.ndim - 1, -1, -1)))
-    permutation = tuple(normalize_axis("permute_dims", a, x.ndim) for a in axes)
+    axes = as_integers(axes, "permute_dims", "axes")
+    permutation = tuple(normalize_axis("permute_dims", a, x.ndim, "axes") for a in axes)
     if sorted(permutation) != list(range(x.ndim)):
         raise AxisError(f"permute_dims: axes must be a permutation of the {x.ndim} axes, got {tuple(axes)}")
     return permute(x, permutation)
@@ -209,12 +195,12 @@ def moveaxis(x: Any, source: Any, destination: Any, /, *, stream: Any = None) ->
     (3, 4, 2)
     """
     x = as_array(x, "moveaxis")
-    sources = source if isinstance(source, (tuple, list)) else (source,)
-    targets = destination if isinstance(destination, (tuple, list)) else (destination,)
+    sources = as_integers(source, "moveaxis", "source")
+    targets = as_integers(destination, "moveaxis", "destination")
+    normalize_axes("moveaxis", sources, x.ndim, "source")
+    normalize_axes("moveaxis", targets, x.ndim, "destination")
     if len(sources) != len(targets):
         raise ValueError(f"moveaxis: got {len(sources)} source and {len(targets)} destination axes")
-    normalize_axes("moveaxis", tuple(sources), x.ndim)
-    normalize_axes("moveaxis", tuple(targets), x.ndim)
     moved = {
         normalize_axis("moveaxis", t, x.ndim): normalize_axis("moveaxis", s, x.ndim)
         for s, t in zip(sources, targets, strict=True)
@@ -231,7 +217,8 @@ def swapaxes(x: Any, axis1: int, axis2: int, /, *, stream: Any = None) -> Array:
     (4, 3, 2)
     """
     x = as_array(x, "swapaxes")
-    a, b = normalize_axis("swapaxes", axis1, x.ndim), normalize_axis("swapaxes", axis2, x.ndim)
+    a = normalize_axis("swapaxes", axis1, x.ndim, "axis1")
+    b = normalize_axis("swapaxes", axis2, x.ndim, "axis2")
     order = list(range(x.ndim))
     order[a], order[b] = b, a
     return permute(x, tuple(order))
@@ -278,10 +265,13 @@ def rot90(x: Any, /, k: int = 1, axes: tuple[int, int] = (0, 1), *, stream: Any 
            [1, 3]], dtype=int32)
     """
     x = as_array(x, "rot90")
-    a, b = (normalize_axis("rot90", axis, x.ndim) for axis in axes)
+    plane = as_integers(axes, "rot90", "axes")
+    if len(plane) != 2:
+        raise ValueError(f"rot90: axes must be two axes, got {plane}")
+    a, b = (normalize_axis("rot90", axis, x.ndim, "axes") for axis in plane)
     if a == b:
-        raise AxisError(f"rot90: axes must be different, got {tuple(axes)}")
-    turns = operator.index(k) % 4
+        raise AxisError(f"rot90: axes must be different, got {plane}")
+    turns = as_integer(k, "rot90", "k") % 4
     if turns == 2:
         return flip(x, axis=(a, b))
     if turns == 1:
@@ -298,12 +288,23 @@ def slice_axis(x: Array, axis: int, start: int, stop: int) -> Array:
     return slice_p.bind(x, start=tuple(first), limit=tuple(last), strides=(1,) * x.ndim)
 
 
+def _rolled(x: Array, shift: Array, axis: int) -> Array:
+    """`roll` by an array: a gather, since where to cut is not known."""
+    if shift.dtype.kind not in "iu" or shift.ndim:
+        raise TypeError(f"roll: shift must be integers, got shape {shift.shape} and dtype {shift.dtype.name}")
+    extent = x.shape[axis]
+    position = iota_p.bind(shape=(extent,), dtype=int32, dimension=0)
+    start = convert(shift, int32)
+    modulus = constant_like(position, max(extent, 1))
+    return take_along(x, remainder_p.bind(sub_p.bind(position, start), modulus), axis, "promise_in_bounds")
+
+
 @streamed
-def roll(x: Any, /, shift: Any, *, axis: Any = None, stream: Any = None) -> Array:
+def roll(x: Any, /, shift: Any, axis: Any = None, *, stream: Any = None) -> Array:
     """`x` with its elements shifted along axes; those that leave at one end come in at the other.
 
     Args:
-        shift: an int, or one for each of `axis`.
+        shift: an int, or one for each of `axis`; arrays of integers too, traced ones among them.
         axis: None shifts the flattened array.
 
     >>> ft.roll(ft.array([1, 2, 3]), 1)
@@ -312,133 +313,21 @@ def roll(x: Any, /, shift: Any, *, axis: Any = None, stream: Any = None) -> Arra
     x = as_array(x, "roll")
     if axis is None:
         return reshape_to(roll(reshape_to(x, (x.size,)), shift, axis=0), x.shape)
-    axes = axis if isinstance(axis, (tuple, list)) else (axis,)
+    axes = [normalize_axis("roll", a, x.ndim) for a in as_integers(axis, "roll", "axis")]
+    if type(shift) is Array and shift.ndim:
+        shift = [reshape_to(slice_axis(shift, 0, i, i + 1), ()) for i in range(shift.size)]
     shifts = shift if isinstance(shift, (tuple, list)) else (shift,) * len(axes)
     if len(shifts) != len(axes):
         raise ValueError(f"roll: got {len(shifts)} shifts for {len(axes)} axes")
     for a, by in zip(axes, shifts, strict=True):
-        a = normalize_axis("roll", a, x.ndim)
         extent = x.shape[a]
-        cut = -operator.index(by) % extent if extent else 0
+        if type(by) is Array:
+            x = _rolled(x, by, a)
+            continue
+        cut = -as_integer(by, "roll", "shift") % extent if extent else 0
         if cut:
             x = concatenate_p.bind(slice_axis(x, a, cut, extent), slice_axis(x, a, 0, cut), axis=a)
     return x
-
-
-def _promote_all(function: str, arrays: Any, dtype: Any = None) -> list[Array]:
-    operands = as_arrays(arrays, function)
-    if not operands:
-        raise ValueError(f"{function}: at least one array is needed")
-    common = promoted_dtype(function, *operands) if dtype is None else dtype
-    return [convert(x, common) for x in operands]
-
-
-@streamed
-def concat(arrays: Any, /, axis: int | None = 0, *, stream: Any = None) -> Array:
-    """The arrays one after the other along an existing axis; flattened first if `axis` is None.
-
-    Raises:
-        ValueError: there are no arrays, or they differ in another axis.
-
-    >>> ft.concat([ft.array([1]), ft.array([2, 3])])
-    array([1, 2, 3], dtype=int32)
-    """
-    operands = _promote_all("concat", arrays)
-    if axis is None:
-        operands, axis = [reshape_to(x, (x.size,)) for x in operands], 0
-    first = operands[0]
-    axis = normalize_axis("concat", axis, first.ndim)
-    for i, x in enumerate(operands):
-        if x.ndim != first.ndim or any(
-            a != b for k, (a, b) in enumerate(zip(x.shape, first.shape, strict=True)) if k != axis
-        ):
-            raise ValueError(
-                f"concat: arrays must agree in all axes but axis {axis}; arrays[0] has shape {first.shape}, "
-                f"arrays[{i}] {x.shape}"
-            )
-    return concatenate_p.bind(*operands, axis=axis) if len(operands) > 1 else first
-
-
-@streamed
-def stack(arrays: Any, /, axis: int = 0, *, stream: Any = None) -> Array:
-    """Arrays of one shape joined along a new axis.
-
-    >>> ft.stack([ft.array([1, 2]), ft.array([3, 4])], axis=1)
-    array([[1, 3],
-           [2, 4]], dtype=int32)
-    """
-    operands = _promote_all("stack", arrays)
-    shape = operands[0].shape
-    for i, x in enumerate(operands):
-        if x.shape != shape:
-            raise ValueError(
-                f"stack: arrays must have one shape; arrays[0] has {shape}, arrays[{i}] {x.shape}"
-            )
-    axis = normalize_axis("stack", axis, len(shape) + 1)
-    rows = [reshape_to(x, (*shape[:axis], 1, *shape[axis:])) for x in operands]
-    return concatenate_p.bind(*rows, axis=axis) if len(rows) > 1 else rows[0]
-
-
-@streamed
-def hstack(arrays: Any, /, *, stream: Any = None) -> Array:
-    """`concat` along the second axis (the first, for vectors).
-
-    >>> ft.hstack([ft.array([1]), ft.array([2])])
-    array([1, 2], dtype=int32)
-    """
-    operands = [atleast_1d(x) for x in as_arrays(arrays, "hstack")]
-    return concat(operands, axis=1 if operands and operands[0].ndim > 1 else 0)
-
-
-@streamed
-def vstack(arrays: Any, /, *, stream: Any = None) -> Array:
-    """`concat` along the first axis, vectors being rows.
-
-    >>> ft.vstack([ft.array([1]), ft.array([2])]).shape
-    (2, 1)
-    """
-    return concat([atleast_2d(x) for x in as_arrays(arrays, "vstack")], axis=0)
-
-
-@streamed
-def unstack(x: Any, /, *, axis: int = 0, stream: Any = None) -> tuple[Array, ...]:
-    """The arrays that `stack` would join to `x`.
-
-    >>> ft.unstack(ft.array([[1, 2], [3, 4]]))
-    (array([1, 2], dtype=int32), array([3, 4], dtype=int32))
-    """
-    x = as_array(x, "unstack")
-    axis = normalize_axis("unstack", axis, x.ndim)
-    rest = (*x.shape[:axis], *x.shape[axis + 1 :])
-    return tuple(reshape_to(slice_axis(x, axis, i, i + 1), rest) for i in range(x.shape[axis]))
-
-
-@streamed
-def split(x: Any, indices_or_sections: Any, /, axis: int = 0, *, stream: Any = None) -> list[Array]:
-    """`x` cut along an axis: into so many equal parts (an int), or before these indices (a sequence of ints).
-
-    Raises:
-        ValueError: the axis does not divide into equal parts.
-
-    >>> ft.split(ft.arange(4), 2)
-    [array([0, 1], dtype=int32), array([2, 3], dtype=int32)]
-    """
-    x = as_array(x, "split")
-    axis = normalize_axis("split", axis, x.ndim)
-    extent = x.shape[axis]
-    if isinstance(indices_or_sections, Sequence):
-        cuts = [
-            min(max(i + extent if i < 0 else i, 0), extent) for i in map(operator.index, indices_or_sections)
-        ]
-    else:
-        parts = operator.index(indices_or_sections)
-        if parts <= 0 or extent % parts:
-            raise ValueError(
-                f"split: axis {axis} of extent {extent} does not divide into {parts} equal parts"
-            )
-        cuts = list(range(extent // parts, extent, extent // parts)) if extent else [0] * (parts - 1)
-    starts, stops = [0, *cuts], [*cuts, extent]
-    return [slice_axis(x, axis, a, max(a, b)) for a, b in zip(starts, stops, strict=True)]
 
 
 @streamed
@@ -457,7 +346,7 @@ def broadcast_to(x: Any, /, shape: Any, *, stream: Any = None) -> Array:
 
 
 @streamed
-def broadcast_arrays(*arrays: Any, stream: Any = None) -> list[Array]:
+def broadcast_arrays(*arrays: Any, stream: Any = None) -> tuple[Array, ...]:
     """The arrays, each broadcast to their common shape.
 
     >>> [x.shape for x in ft.broadcast_arrays(ft.ones((2, 1)), ft.ones(3))]
@@ -465,7 +354,7 @@ def broadcast_arrays(*arrays: Any, stream: Any = None) -> list[Array]:
     """
     operands = as_arrays(arrays, "broadcast_arrays")
     shape = broadcast_shapes_of("broadcast_arrays", *[x.shape for x in operands])
-    return [broadcast(x, shape) for x in operands]
+    return tuple(broadcast(x, shape) for x in operands)
 
 
 def broadcast_shapes(*shapes: Any) -> tuple[int, ...]:
@@ -475,101 +364,6 @@ def broadcast_shapes(*shapes: Any) -> tuple[int, ...]:
     (2, 3)
     """
     return broadcast_shapes_of("broadcast_shapes", *[normalize_shape("broadcast_shapes", s) for s in shapes])
-
-
-@streamed
-def repeat(x: Any, repeats: Any, /, *, axis: int | None = None, stream: Any = None) -> Array:
-    """Each element repeated along an axis (of the flattened array if None).
-
-    Args:
-        repeats: an int, or a sequence of ints (concrete), one for each position of the axis.
-
-    >>> ft.repeat(ft.array([1, 2]), 2)
-    array([1, 1, 2, 2], dtype=int32)
-    """
-    x = as_array(x, "repeat")
-    if axis is None:
-        x, axis = reshape_to(x, (x.size,)), 0
-    axis = normalize_axis("repeat", axis, x.ndim)
-    extent = x.shape[axis]
-    counts = np.asarray(repeats)
-    if counts.dtype.kind not in "iu" or counts.ndim > 1:
-        raise TypeError(f"repeat: repeats must be an integer or a vector of integers, got {repeats!r}")
-    if counts.size == 1:
-        count = int(counts.reshape(()))
-        if count < 0:
-            raise ValueError(f"repeat: repeats must not be negative, got {count}")
-        before, after = x.shape[:axis], x.shape[axis + 1 :]
-        wide = reshape_to(x, (*before, extent, 1, *after))
-        return reshape_to(
-            broadcast(wide, (*before, extent, count, *after)), (*before, extent * count, *after)
-        )
-    if counts.size != extent:
-        raise ValueError(f"repeat: got {counts.size} repeats for axis {axis} of extent {extent}")
-    return take_static(x, np.repeat(np.arange(extent), counts), axis)
-
-
-@streamed
-def tile(x: Any, repetitions: Any, /, *, stream: Any = None) -> Array:
-    """`x` repeated as a whole, `repetitions[i]` times along axis i.
-
-    >>> ft.tile(ft.array([1, 2]), 2)
-    array([1, 2, 1, 2], dtype=int32)
-    """
-    x = as_array(x, "tile")
-    counts = normalize_shape("tile", repetitions)
-    ndim = max(len(counts), x.ndim)
-    counts = (1,) * (ndim - len(counts)) + counts
-    shape = (1,) * (ndim - x.ndim) + x.shape
-    narrow = tuple(n for extent in shape for n in (1, extent))
-    wide = tuple(n for count, extent in zip(counts, shape, strict=True) for n in (count, extent))
-    final = tuple(count * extent for count, extent in zip(counts, shape, strict=True))
-    return reshape_to(broadcast(reshape_to(x, narrow), wide), final)
-
-
-def _pad_widths(pad_width: Any, ndim: int) -> list[tuple[int, int]]:
-    try:
-        widths = np.broadcast_to(np.asarray(pad_width), (ndim, 2)) if ndim else np.zeros((0, 2), int)
-    except ValueError:
-        raise ValueError(
-            f"pad: pad_width must be an int, (before, after) or such a pair for each of {ndim} axes; "
-            f"got {pad_width!r}"
-        ) from None
-    if widths.dtype.kind not in "iu":
-        raise TypeError(f"pad: pad_width must be integers, got {pad_width!r}")
-    if (widths < 0).any():
-        raise ValueError(f"pad: pad_width must not be negative, got {pad_width!r}")
-    return [(int(low), int(high)) for low, high in widths]
-
-
-@streamed
-def pad(
-    x: Any, /, pad_width: Any, mode: str = "constant", *, constant_values: Any = 0, stream: Any = None
-) -> Array:
-    """`x` with a margin on each side.
-
-    Args:
-        pad_width: an int, (before, after), or such a pair for each axis.
-        mode: "constant", or "edge", "reflect", "symmetric", "wrap" as in NumPy.
-        constant_values: a number or 0-d array.
-
-    >>> ft.pad(ft.array([1, 2]), (1, 2))
-    array([0, 1, 2, 0, 0], dtype=int32)
-    """
-    x = as_array(x, "pad")
-    widths = _pad_widths(pad_width, x.ndim)
-    if mode == "constant":
-        value = as_dtype_array(constant_values, x.dtype, "pad", "constant_values")
-        if value.ndim:
-            raise ValueError(f"pad: constant_values must be a scalar, got shape {value.shape}")
-        low, high = tuple(w[0] for w in widths), tuple(w[1] for w in widths)
-        return pad_p.bind(x, value, low=low, high=high, interior=(0,) * x.ndim)
-    if mode not in ("edge", "reflect", "symmetric", "wrap"):
-        raise ValueError(f"pad: mode must be constant, edge, reflect, symmetric or wrap; got {mode!r}")
-    for axis, width in enumerate(widths):
-        if width != (0, 0):
-            x = take_static(x, np.pad(np.arange(x.shape[axis]), width, mode), axis)  # type: ignore[call-overload]
-    return x
 
 
 @streamed
@@ -605,5 +399,4 @@ def atleast_3d(x: Any, /, *, stream: Any = None) -> Array:
     return x if x.ndim >= 3 else reshape_to(x, (*atleast_2d(x).shape, 1))
 
 
-concatenate = concat
 transpose = permute_dims

@@ -15,13 +15,17 @@ from . import (
     dtypes,
     elementwise,
     indexing,
+    joining,
     linear_algebra,
     log_space,
     manipulation,
     pointwise,
+    repeating,
     searching,
+    selecting,
     sorting,
     statistical,
+    taking,
 )
 from .info import __array_api_version__
 from .streams import stream_of
@@ -95,7 +99,7 @@ _COMPARISONS: dict[str, Callable[..., Any]] = {
 }
 
 
-_API_VERSIONS = ("2021.12", "2022.12", "2023.12", __array_api_version__)
+_API_VERSIONS = ("2021.12", "2022.12", "2023.12", "2024.12", __array_api_version__)
 
 
 def _array_namespace(self: Array, /, *, api_version: str | None = None) -> Any:
@@ -175,19 +179,22 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
             elementwise,
             "abs square sqrt rsqrt exp log log2 log10 log1p sin cos tan tanh sigmoid maximum minimum",
         ),
-        (pointwise, "round clip conj reciprocal"),
+        (pointwise, "round clip conj conjugate reciprocal divmod"),
         (dtypes, "astype view"),
-        (statistical, "sum prod max min mean var std any all ptp"),
+        (statistical, "sum prod max min mean median var std any all ptp minmax"),
         (log_space, "logsumexp softmax log_softmax"),
         (cumulative, "cumsum cumprod cummax cummin logcumsumexp diff"),
         (
             manipulation,
-            "flatten ravel squeeze expand_dims unflatten moveaxis swapaxes flip roll repeat split",
+            "flatten ravel squeeze expand_dims unflatten moveaxis swapaxes flip roll",
         ),
-        (linear_algebra, "dot diagonal trace matmul"),
+        (joining, "split"),
+        (repeating, "repeat"),
+        (linear_algebra, "dot diag diagonal trace matmul"),
         (searching, "argmax argmin nonzero searchsorted"),
-        (sorting, "sort argsort"),
-        (indexing, "take"),
+        (sorting, "sort argsort partition argpartition topk"),
+        (taking, "take"),
+        (selecting, "choose"),
     )
     for name in names.split()
 }

@@ -10,6 +10,7 @@ import numpy as np
 
 from .. import _native
 from .._native import Array, Dtype
+from ..core.errors import ConcretizationError
 from ..interop import to_array
 from ..primitives import broadcast_in_dim_p, convert_p, reshape_p
 from .promotion import (
@@ -37,8 +38,13 @@ def as_array(x: Any, function: str, argument: str = "x") -> Array:
             check_integer_fits(x, dtype, function)
         return _native.scalar(x, dtype, True)
     if isinstance(x, (np.ndarray, np.generic)) or hasattr(x, "__array__") or hasattr(x, "__dlpack__"):
-        return to_array(x, None, None, function)
+        return to_array(x, None, None, f"{function}: {argument}")
     raise TypeError(f"{function}: {argument} must be an array or a number, got {kind.__name__}")
+
+
+def as_operand(x: Any, function: str, argument: str = "x") -> Any:
+    """The operand as an Array; but a Python number as it is, which only the dtype of what it meets rounds."""
+    return x if type(x) in PYTHON_DTYPES else as_array(x, function, argument)
 
 
 def as_arrays(xs: Any, function: str, argument: str = "arrays") -> list[Array]:
@@ -85,21 +91,21 @@ def as_dtype_array(x: Any, dtype: Dtype, function: str, argument: str) -> Array:
 
 
 def promote(
-    function: str, x1: Any, x2: Any, to: Callable[[Dtype], Dtype] | None = None
+    function: str,
+    x1: Any,
+    x2: Any,
+    to: Callable[[Dtype], Dtype] | None = None,
+    names: tuple[str, str] = ("x1", "x2"),
 ) -> tuple[Array, Array, Dtype]:
     """Both operands as Arrays of their common dtype (`to` of it, if given), and that dtype."""
-    kind1, kind2 = type(x1), type(x2)
-    if kind1 not in PYTHON_DTYPES:
-        x1 = as_array(x1, function, "x1")
-    if kind2 not in PYTHON_DTYPES:
-        x2 = as_array(x2, function, "x2")
+    x1, x2 = as_operand(x1, function, names[0]), as_operand(x2, function, names[1])
     if type(x1) is Array and type(x2) is Array and not x1.weak_type and not x2.weak_type:
         dtype = PROMOTION[x1.dtype, x2.dtype]
     else:
         dtype = promoted_dtype(function, x1, x2)
     if to is not None:
         dtype = to(dtype)
-    return as_dtype_array(x1, dtype, function, "x1"), as_dtype_array(x2, dtype, function, "x2"), dtype
+    return as_dtype_array(x1, dtype, function, names[0]), as_dtype_array(x2, dtype, function, names[1]), dtype
 
 
 def broadcast_shapes_of(function: str, *shapes: tuple[int, ...]) -> tuple[int, ...]:
@@ -145,42 +151,65 @@ def reshape_to(x: Array, shape: tuple[int, ...]) -> Array:
     return x if x.shape == shape else reshape_p.bind(x, shape=shape)
 
 
-def normalize_axis(function: str, axis: Any, ndim: int) -> int:
-    """`axis` counted from the front."""
+def as_integer(value: Any, function: str, argument: str, least: int | None = None) -> int:
+    """`value` as a Python int.
+
+    Raises:
+        TypeError: it is none (a traced array has no value yet: ConcretizationError).
+        ValueError: it is below `least`.
+    """
     try:
-        index = operator.index(axis)
+        number = operator.index(value)
+    except ConcretizationError:
+        raise
     except TypeError:
-        raise TypeError(f"{function}: axis must be an integer, got {type(axis).__name__}") from None
+        raise TypeError(f"{function}: {argument} must be an integer, got {describe(value)}") from None
+    if least is not None and number < least:
+        raise ValueError(f"{function}: {argument} must be at least {least}, got {number}")
+    return number
+
+
+def as_integers(value: Any, function: str, argument: str) -> tuple[int, ...]:
+    """Python ints from an integer or a sequence of integers."""
+    if isinstance(value, (tuple, list)):
+        return tuple([as_integer(v, function, argument) for v in value])
+    return (as_integer(value, function, argument),)
+
+
+def describe(value: Any) -> str:
+    """What an error says came: a number or a string itself, the type of anything else."""
+    if isinstance(value, (bool, int, float, complex, str)):
+        return f"{type(value).__name__} {value!r:.40}"
+    return type(value).__name__
+
+
+def normalize_axis(function: str, axis: Any, ndim: int, argument: str = "axis") -> int:
+    """`axis` counted from the front."""
+    index = as_integer(axis, function, argument)
     if not -ndim <= index < ndim:
-        raise AxisError(f"{function}: axis {index} is out of range for an array of ndim {ndim}")
+        raise AxisError(f"{function}: {argument} {index} is out of range for an array of ndim {ndim}")
     return index + ndim if index < 0 else index
 
 
-def normalize_axes(function: str, axis: Any, ndim: int) -> tuple[int, ...]:
+def normalize_axes(function: str, axis: Any, ndim: int, argument: str = "axis") -> tuple[int, ...]:
     """A sorted tuple of distinct axes from None (all of them), an integer or a tuple of integers."""
     if axis is None:
         return tuple(range(ndim))
     if isinstance(axis, (tuple, list)):
-        axes = tuple(sorted(normalize_axis(function, a, ndim) for a in axis))
+        axes = tuple(sorted(normalize_axis(function, a, ndim, argument) for a in axis))
         if len(set(axes)) < len(axes):
             raise AxisError(
-                f"{function}: an axis is given twice in {tuple(axis)} for an array of ndim {ndim}"
+                f"{function}: an axis is given twice in {argument} {tuple(axis)} for an array of ndim {ndim}"
             )
         return axes
-    return (normalize_axis(function, axis, ndim),)
+    return (normalize_axis(function, axis, ndim, argument),)
 
 
-def normalize_shape(function: str, shape: Any) -> tuple[int, ...]:
+def normalize_shape(function: str, shape: Any, argument: str = "shape") -> tuple[int, ...]:
     """A tuple of non-negative ints from an int or a sequence of ints."""
-    if isinstance(shape, (tuple, list)):
-        result = tuple([operator.index(extent) for extent in shape])
-    else:
-        try:
-            result = (operator.index(shape),)
-        except TypeError:
-            raise TypeError(f"{function}: shape must be integers, got {type(shape).__name__}") from None
+    result = as_integers(shape, function, argument)
     if any(extent < 0 for extent in result):
-        raise ValueError(f"{function}: shape must not be negative, got {result}")
+        raise ValueError(f"{function}: {argument} must not be negative, got {result}")
     return result
 
 

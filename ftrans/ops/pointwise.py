@@ -8,6 +8,7 @@ from typing import Any
 from .._native import Array, bool_, float64
 from ..core.primitive import Primitive
 from ..primitives import (
+    abs_p,
     add_p,
     and_p,
     clamp_p,
@@ -20,6 +21,7 @@ from ..primitives import (
     is_inf_p,
     is_nan_p,
     le_p,
+    logaddexp_p,
     lt_p,
     max_p,
     min_p,
@@ -27,6 +29,7 @@ from ..primitives import (
     ne_p,
     not_p,
     or_p,
+    population_count_p,
     pow_p,
     real_p,
     remainder_p,
@@ -42,6 +45,8 @@ from ._elementwise_factory import ELEMENTWISE
 from .operands import (
     as_array,
     as_dtype_array,
+    as_integer,
+    as_operand,
     broadcast,
     broadcast_operands,
     constant_like,
@@ -126,6 +131,7 @@ def divmod(x1: Any, x2: Any, /, *, stream: Any = None) -> tuple[Array, Array]:
     (array([1, -2], dtype=int32), array([3, 1], dtype=int32))
     """
     x1, x2, _ = promote("divmod", x1, x2, elementwise.bool_to_int8)
+    require_kinds("divmod", x1, "iuf", "a real", "x1 and x2")
     x1, x2 = broadcast_operands("divmod", x1, x2)
     return floor_divide_p.bind(x1, x2), remainder_p.bind(x1, x2)
 
@@ -160,9 +166,11 @@ def clip(x: Any, /, min: Any = None, max: Any = None, *, stream: Any = None) -> 
     >>> ft.clip(ft.array([-1.0, 0.5, 3.0]), 0, 1)
     array([0, 0.5, 1], dtype=float32)
     """
-    bounds = [b for b in (min, max) if b is not None]
-    dtype = promoted_dtype("clip", x, *bounds)
-    x = as_dtype_array(x, dtype, "clip", "x")
+    given = (("x", x), ("min", min), ("max", max))
+    operands = [as_operand(value, "clip", name) for name, value in given if value is not None]
+    bounds = operands[1:]
+    dtype = promoted_dtype("clip", *operands)
+    x = as_dtype_array(operands[0], dtype, "clip", "x")
     require_kinds("clip", x, "iuf", "a real")
     if len(bounds) == 2:
         low, high = (as_dtype_array(b, dtype, "clip", n) for b, n in zip(bounds, ("min", "max"), strict=True))
@@ -181,7 +189,7 @@ def round(x: Any, /, decimals: int = 0, *, stream: Any = None) -> Array:
     >>> ft.round(ft.array([0.5, 1.5, 2.345]), 2)
     array([0.5, 1.5, 2.34], dtype=float32)
     """
-    x = as_array(x, "round")
+    x, decimals = as_array(x, "round"), as_integer(decimals, "round", "decimals")
     kind = x.dtype.kind
     if kind == "c":
         return complex_p.bind(round(real_p.bind(x), decimals), round(imag_p.bind(x), decimals))
@@ -303,6 +311,18 @@ def signbit(x: Any, /, *, stream: Any = None) -> Array:
 
 
 @streamed
+def bitwise_count(x: Any, /, *, stream: Any = None) -> Array:
+    """The number of one bits of the absolute value of each integer.
+
+    >>> ft.bitwise_count(ft.array([0, 5, -5]))
+    array([0, 2, 2], dtype=int32)
+    """
+    x = as_array(x, "bitwise_count")
+    require_kinds("bitwise_count", x, "iu", "an integer")
+    return population_count_p.bind(abs_p.bind(x) if x.dtype.kind == "i" else x)
+
+
+@streamed
 def degrees(x: Any, /, *, stream: Any = None) -> Array:
     """Radians to degrees.
 
@@ -345,6 +365,7 @@ def heaviside(x1: Any, x2: Any, /, *, stream: Any = None) -> Array:
     array([0, 0.5, 1], dtype=float32)
     """
     x1, x2, _ = promote("heaviside", x1, x2, inexact_dtype)
+    require_kinds("heaviside", x1, "f", "a real", "x1 and x2")
     x1, x2 = broadcast_operands("heaviside", x1, x2)
     zero, one = constant_like(x1, 0), constant_like(x1, 1)
     step = select_p.bind(lt_p.bind(x1, zero), zero, select_p.bind(eq_p.bind(x1, zero), x2, one))
@@ -405,6 +426,73 @@ def isclose(
     if equal_nan:
         result = or_p.bind(result, and_p.bind(is_nan_p.bind(x1), is_nan_p.bind(x2)))
     return result
+
+
+def _ignoring_nan(function: str, extreme: Primitive, x1: Any, x2: Any) -> Array:
+    x1, x2, dtype = promote(function, x1, x2, elementwise.bool_to_int8)
+    require_kinds(function, x1, "iuf", "a real", "x1 and x2")
+    x1, x2 = broadcast_operands(function, x1, x2)
+    result = extreme.bind(x1, x2)
+    if dtype.kind != "f":
+        return result
+    result = select_p.bind(is_nan_p.bind(x1), x2, result)
+    return select_p.bind(is_nan_p.bind(x2), x1, result)
+
+
+@streamed
+def fmax(x1: Any, x2: Any, /, *, stream: Any = None) -> Array:
+    """The greater of x1 and x2, or the one of them that is not NaN.
+
+    >>> ft.fmax(ft.array([1.0, float("nan")]), 2.0)
+    array([2, 2], dtype=float32)
+    """
+    return _ignoring_nan("fmax", max_p, x1, x2)
+
+
+@streamed
+def fmin(x1: Any, x2: Any, /, *, stream: Any = None) -> Array:
+    """The lesser of x1 and x2, or the one of them that is not NaN.
+
+    >>> ft.fmin(ft.array([1.0, float("nan")]), 2.0)
+    array([1, 2], dtype=float32)
+    """
+    return _ignoring_nan("fmin", min_p, x1, x2)
+
+
+@streamed
+def logaddexp2(x1: Any, x2: Any, /, *, stream: Any = None) -> Array:
+    """log2(2**x1 + 2**x2) without overflow.
+
+    >>> ft.logaddexp2(ft.array([0.0, 1000.0]), ft.array([0.0, 1000.0]))
+    array([1, 1001], dtype=float32)
+    """
+    x1, x2, _ = promote("logaddexp2", x1, x2, inexact_dtype)
+    require_kinds("logaddexp2", x1, "f", "a real", "x1 and x2")
+    scale = constant_like(x1, math.log(2))
+    scaled = [mul_p.bind(x, scale) for x in broadcast_operands("logaddexp2", x1, x2)]
+    return div_p.bind(logaddexp_p.bind(*scaled), scale)
+
+
+@streamed
+def iscomplex(x: Any, /, *, stream: Any = None) -> Array:
+    """Whether each element has an imaginary part other than 0.
+
+    >>> ft.iscomplex(ft.array([1 + 1j, 1 + 0j]))
+    array([True, False], dtype=bool)
+    """
+    x = imag(as_array(x, "iscomplex"))
+    return ne_p.bind(x, constant_like(x, 0))
+
+
+@streamed
+def isreal(x: Any, /, *, stream: Any = None) -> Array:
+    """Whether each element has no imaginary part, or 0 for it.
+
+    >>> ft.isreal(ft.array([1 + 1j, 1 + 0j]))
+    array([False, True], dtype=bool)
+    """
+    x = imag(as_array(x, "isreal"))
+    return eq_p.bind(x, constant_like(x, 0))
 
 
 ELEMENTWISE["power"] = (pow_p, power)

@@ -93,7 +93,7 @@ def _promotion_table() -> dict[tuple[Dtype, Dtype], Dtype]:
 PROMOTION: dict[tuple[Dtype, Dtype], Dtype] = _promotion_table()
 
 
-def as_dtype(spec: Any, function: str) -> Dtype:
+def as_dtype(spec: Any, function: str, argument: str = "dtype") -> Dtype:
     """The `Dtype` that `spec` means: a Dtype, a NumPy dtype or type, a name, or a Python number type."""
     if type(spec) is Dtype:
         return spec
@@ -110,7 +110,7 @@ def as_dtype(spec: Any, function: str) -> Dtype:
         except TypeError:
             found = None
     if found is None:
-        raise TypeError(f"{function}: dtype must be one of {', '.join(DTYPES)}; got {spec!r}")
+        raise TypeError(f"{function}: {argument} must be one of {', '.join(DTYPES)}; got {spec!r}")
     return found
 
 

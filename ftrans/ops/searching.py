@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from ._gather import take_along
 from .creation import iota
 from .operands import (
     as_array,
+    as_integer,
     broadcast,
     constant_like,
     convert,
@@ -31,13 +32,8 @@ __all__ = [
     "argmin",
     "argwhere",
     "flatnonzero",
-    "isin",
     "nonzero",
     "searchsorted",
-    "unique_all",
-    "unique_counts",
-    "unique_inverse",
-    "unique_values",
 ]
 
 
@@ -76,13 +72,15 @@ def argmin(x: Any, /, axis: int | None = None, keepdims: bool = False, *, stream
     return _arg_extreme("argmin", p.argmin_p, x, axis, keepdims)
 
 
-def _host(x: Array, function: str, way_out: str) -> np.ndarray:
-    """The values, for a function whose result's shape depends on them."""
+def host_values(
+    x: Array, function: str, way_out: str, argument: str = "x", what: str = "the shape of the result"
+) -> np.ndarray:
+    """The values of an argument, for a function that cannot do without them."""
     try:
         return np.asarray(x)
     except ConcretizationError as error:
         raise ConcretizationError(
-            f"{function}: the shape of the result depends on the values of x, which a transformation traces; "
+            f"{function}: {what} depends on the values of {argument}, which a transformation traces; "
             f"{way_out}"
         ) from error
 
@@ -104,17 +102,22 @@ def nonzero(
     >>> ft.nonzero(ft.array([0, 3, 4]))
     (array([1, 2], dtype=int32),)
     """
-    x = as_array(x, "nonzero")
+    return _nonzero("nonzero", as_array(x, "nonzero"), size, fill_value)
+
+
+def _nonzero(function: str, x: Array, size: int | None, fill_value: Any) -> tuple[Array, ...]:
     if not x.ndim:
-        raise ValueError("nonzero: x must have at least 1 dimension, got a 0-d array")
+        raise ValueError(f"{function}: x must have at least 1 dimension, got a 0-d array")
     mask = to_bool(x)
     if size is None:
-        found = np.nonzero(_host(mask, "nonzero", "give size=, the number of indices to return"))
+        way_out = f"give size=, how many indices to return: ft.{function}(x, size=n)"
+        found = np.nonzero(host_values(mask, function, way_out))
         return tuple(asarray(indices.astype(np.int32)) for indices in found)
     flat = reshape_to(mask, (mask.size,))
     ranks = p.cumsum_p.bind(convert(flat, int32), axis=0, reverse=False)
-    wanted = iota(size)
-    position = _count_below(ranks, wanted, inclusive=True)
+    wanted = iota(as_integer(size, function, "size", least=0))
+    fill_value = as_integer(fill_value, function, "fill_value")
+    position = count_below(ranks, wanted, inclusive=True)
     missing = p.ge_p.bind(position, constant_like(position, mask.size))
     results = []
     for extent in reversed(x.shape):
@@ -133,7 +136,7 @@ def flatnonzero(x: Any, /, *, size: int | None = None, fill_value: int = 0, stre
     array([1, 2], dtype=int32)
     """
     x = as_array(x, "flatnonzero")
-    return nonzero(reshape_to(x, (x.size,)), size=size, fill_value=fill_value)[0]
+    return _nonzero("flatnonzero", reshape_to(x, (x.size,)), size, fill_value)[0]
 
 
 @streamed
@@ -144,21 +147,27 @@ def argwhere(x: Any, /, *, size: int | None = None, fill_value: int = 0, stream:
     array([[0, 1],
            [1, 0]], dtype=int32)
     """
-    columns = [reshape_to(i, (i.size, 1)) for i in nonzero(x, size=size, fill_value=fill_value)]
+    found = _nonzero("argwhere", as_array(x, "argwhere"), size, fill_value)
+    columns = [reshape_to(i, (i.size, 1)) for i in found]
     return p.concatenate_p.bind(*columns, axis=1) if len(columns) > 1 else columns[0]
 
 
-def _count_below(ordered: Array, values: Array, inclusive: bool) -> Array:
+def count_below(ordered: Array, values: Array, inclusive: bool) -> Array:
     """For each value, how many elements of the sorted vector are below it (or equal, if `inclusive`)."""
     n = ordered.shape[0]
     low = broadcast(asarray(0, dtype=int32), values.shape)
     high = broadcast(asarray(n, dtype=int32), values.shape)
     compare = p.le_p if inclusive else p.lt_p
+    is_nan = p.is_nan_p.bind(values) if values.dtype.kind == "f" else None
     for _ in range(n.bit_length()):
         middle = p.shift_right_p.bind(p.add_p.bind(low, high), constant_like(low, 1))
         at_middle = take_along(ordered, middle, 0, "clip")
         open_ = p.lt_p.bind(low, high)
-        right = p.and_p.bind(open_, compare.bind(at_middle, values))
+        below = compare.bind(at_middle, values)
+        if is_nan is not None:  # NaN is behind all numbers
+            behind = is_nan if inclusive else p.and_p.bind(is_nan, p.not_p.bind(p.is_nan_p.bind(at_middle)))
+            below = p.or_p.bind(below, behind)
+        right = p.and_p.bind(open_, below)
         next_low = p.add_p.bind(middle, constant_like(middle, 1))
         low, high = (
             p.select_p.bind(right, next_low, low),
@@ -185,94 +194,9 @@ def searchsorted(x1: Any, x2: Any, /, *, side: str = "left", sorter: Any = None,
         raise ValueError(f"searchsorted: x1 must have 1 dimension, got shape {x1.shape}")
     require_kinds("searchsorted", x1, "biuf", "a real", "x1")
     if sorter is not None:
-        x1 = take_along(x1, convert(as_array(sorter, "searchsorted", "sorter"), int32), 0, "clip")
-    return _count_below(x1, x2, side == "right")
-
-
-@streamed
-def isin(x: Any, values: Any, /, *, invert: bool = False, stream: Any = None) -> Array:
-    """Whether each element of `x` is among `values`.
-
-    >>> ft.isin(ft.array([1, 2, 3]), ft.array([3, 1]))
-    array([True, False, True], dtype=bool)
-    """
-    x, values, _ = promote("isin", x, values)
-    shape = (*x.shape, values.size)
-    left = broadcast(reshape_to(x, (*x.shape, 1)), shape)
-    right = broadcast(reshape_to(values, (values.size,)), shape)
-    found = p.reduce_or_p.bind(p.eq_p.bind(left, right), axes=(x.ndim,))
-    return p.not_p.bind(found) if invert else found
-
-
-class UniqueAll(NamedTuple):
-    """The result of `unique_all`."""
-
-    values: Array
-    indices: Array
-    inverse_indices: Array
-    counts: Array
-
-
-class UniqueCounts(NamedTuple):
-    """The result of `unique_counts`."""
-
-    values: Array
-    counts: Array
-
-
-class UniqueInverse(NamedTuple):
-    """The result of `unique_inverse`."""
-
-    values: Array
-    inverse_indices: Array
-
-
-def _unique(function: str, x: Any) -> list[Array]:
-    values = _host(as_array(x, function), function, "call it outside of the transformed function")
-    unique, first, inverse, counts = np.unique(
-        values, return_index=True, return_inverse=True, return_counts=True, equal_nan=False
-    )
-    indices = [a.astype(np.int32) for a in (first, inverse.reshape(values.shape), counts)]
-    return [asarray(a) for a in (unique, *indices)]
-
-
-@streamed
-def unique_values(x: Any, /, *, stream: Any = None) -> Array:
-    """The sorted distinct elements of `x`, whose values must be known; each NaN is distinct.
-
-    >>> ft.unique_values(ft.array([3, 1, 3]))
-    array([1, 3], dtype=int32)
-    """
-    return _unique("unique_values", x)[0]
-
-
-@streamed
-def unique_counts(x: Any, /, *, stream: Any = None) -> UniqueCounts:
-    """The sorted distinct elements of `x` and how often each occurs.
-
-    >>> ft.unique_counts(ft.array([3, 1, 3])).counts
-    array([1, 2], dtype=int32)
-    """
-    values, _, _, counts = _unique("unique_counts", x)
-    return UniqueCounts(values, counts)
-
-
-@streamed
-def unique_inverse(x: Any, /, *, stream: Any = None) -> UniqueInverse:
-    """The sorted distinct elements of `x` and, in `x`'s shape, which of them each element is.
-
-    >>> ft.unique_inverse(ft.array([3, 1, 3])).inverse_indices
-    array([1, 0, 1], dtype=int32)
-    """
-    values, _, inverse, _ = _unique("unique_inverse", x)
-    return UniqueInverse(values, inverse)
-
-
-@streamed
-def unique_all(x: Any, /, *, stream: Any = None) -> UniqueAll:
-    """The sorted distinct elements, their first flat indices, the inverse indices and the counts.
-
-    >>> ft.unique_all(ft.array([3, 1, 3])).indices
-    array([1, 0], dtype=int32)
-    """
-    return UniqueAll(*_unique("unique_all", x))
+        sorter = as_array(sorter, "searchsorted", "sorter")
+        require_kinds("searchsorted", sorter, "iu", "an integer", "sorter")
+        if sorter.shape != x1.shape:
+            raise ValueError(f"searchsorted: sorter must have x1's shape {x1.shape}, got {sorter.shape}")
+        x1 = take_along(x1, convert(sorter, int32), 0, "clip")
+    return count_below(x1, x2, side == "right")

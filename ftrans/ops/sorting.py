@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import operator
 from typing import Any
 
 from .. import primitives as p
 from .._native import Array, int32
 from .manipulation import slice_axis
-from .operands import as_array, normalize_axis, require_kinds, reshape_to
+from .operands import as_array, as_arrays, as_integer, as_integers, normalize_axis, require_kinds, reshape_to
 from .streams import streamed
 
-__all__ = ["argsort", "lexsort", "sort", "topk"]
+__all__ = ["argpartition", "argsort", "lexsort", "partition", "sort", "topk"]
 
 
 def _prepared(function: str, x: Any, axis: int | None) -> tuple[Array, int]:
@@ -24,7 +23,7 @@ def _prepared(function: str, x: Any, axis: int | None) -> tuple[Array, int]:
 
 @streamed
 def sort(
-    x: Any, /, *, axis: int | None = -1, descending: bool = False, stable: bool = True, stream: Any = None
+    x: Any, /, axis: int | None = -1, *, descending: bool = False, stable: bool = True, stream: Any = None
 ) -> Array:
     """`x` sorted along an axis (flattened if None). NaN counts as greater than all numbers.
 
@@ -38,7 +37,7 @@ def sort(
 
 @streamed
 def argsort(
-    x: Any, /, *, axis: int | None = -1, descending: bool = False, stable: bool = True, stream: Any = None
+    x: Any, /, axis: int | None = -1, *, descending: bool = False, stable: bool = True, stream: Any = None
 ) -> Array:
     """The int32 indices that sort `x` along an axis. Equal elements keep their order, descending too.
 
@@ -64,7 +63,7 @@ def lexsort(keys: Any, /, *, axis: int = -1, stream: Any = None) -> Array:
     >>> ft.lexsort((ft.array([2, 1, 1]), ft.array([0, 1, 0])))
     array([2, 0, 1], dtype=int32)
     """
-    arrays = [as_array(k, "lexsort", f"keys[{i}]") for i, k in enumerate(keys)]
+    arrays = as_arrays(keys, "lexsort", "keys")
     if not arrays or any(k.shape != arrays[0].shape for k in arrays):
         raise ValueError(
             f"lexsort: keys must be arrays of one shape, got {', '.join(str(k.shape) for k in arrays)}"
@@ -75,14 +74,14 @@ def lexsort(keys: Any, /, *, axis: int = -1, stream: Any = None) -> Array:
 
 
 @streamed
-def topk(x: Any, k: int, /, *, axis: int = -1, stream: Any = None) -> tuple[Array, Array]:
+def topk(x: Any, k: int, /, axis: int = -1, *, stream: Any = None) -> tuple[Array, Array]:
     """The k greatest elements along an axis in descending order, and their int32 indices.
 
     >>> ft.topk(ft.array([1.0, 3.0, 2.0]), 2)
     (array([3, 2], dtype=float32), array([1, 2], dtype=int32))
     """
     x, axis = _prepared("topk", x, axis)
-    k = operator.index(k)
+    k = as_integer(k, "topk", "k")
     if not 0 <= k <= x.shape[axis]:
         raise ValueError(f"topk: k must be between 0 and the extent {x.shape[axis]} of axis {axis}, got {k}")
     index = p.iota_p.bind(shape=x.shape, dtype=int32, dimension=axis)
@@ -92,3 +91,43 @@ def topk(x: Any, k: int, /, *, axis: int = -1, stream: Any = None) -> tuple[Arra
     greatest = (slice_axis(a, axis, first, x.shape[axis]) for a in (values, indices))
     values, indices = (p.rev_p.bind(a, axes=(axis,)) for a in greatest)
     return values, indices
+
+
+def _check_kth(function: str, x: Array, kth: Any, axis: int) -> None:
+    extent = x.shape[axis]
+    for k in as_integers(kth, function, "kth"):
+        if not -extent <= k < extent:
+            raise ValueError(f"{function}: kth {k} is out of range for axis {axis} of extent {extent}")
+
+
+@streamed
+def partition(x: Any, kth: Any, /, axis: int | None = -1, *, stream: Any = None) -> Array:
+    """`x` with its kth smallest element along an axis in place, none greater before it and none less behind.
+
+    The elements on either side come sorted, which nothing should depend on.
+
+    Args:
+        kth: an int, or a sequence of ints; negative ones count from the end.
+        axis: None partitions the flattened array.
+
+    Raises:
+        ValueError: `kth` is out of range.
+
+    >>> ft.partition(ft.array([3, 1, 2]), 1)[1]
+    array(2, dtype=int32)
+    """
+    x, axis = _prepared("partition", x, axis)
+    _check_kth("partition", x, kth, axis)
+    return p.sort_p.bind(x, axis=axis, num_keys=1)[0]
+
+
+@streamed
+def argpartition(x: Any, kth: Any, /, axis: int | None = -1, *, stream: Any = None) -> Array:
+    """The int32 indices that `partition` `x`; arguments as there.
+
+    >>> ft.argpartition(ft.array([3, 1, 2]), 1)[1]
+    array(2, dtype=int32)
+    """
+    x, axis = _prepared("argpartition", x, axis)
+    _check_kth("argpartition", x, kth, axis)
+    return _argsort(x, axis, descending=False)

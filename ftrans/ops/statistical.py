@@ -13,9 +13,11 @@ from .manipulation import slice_axis
 from .operands import (
     as_array,
     as_dtype_array,
+    as_operand,
     broadcast,
     constant_like,
     convert,
+    describe,
     expand,
     normalize_axes,
     require_kinds,
@@ -28,6 +30,8 @@ from .streams import streamed
 
 __all__ = [
     "all",
+    "amax",
+    "amin",
     "any",
     "average",
     "count_nonzero",
@@ -35,6 +39,7 @@ __all__ = [
     "mean",
     "median",
     "min",
+    "minmax",
     "prod",
     "ptp",
     "std",
@@ -149,6 +154,19 @@ def min(x: Any, /, axis: Axis = None, keepdims: bool = False, *, stream: Any = N
 
 
 @streamed
+def minmax(
+    x: Any, /, axis: Axis = None, keepdims: bool = False, *, stream: Any = None
+) -> tuple[Array, Array]:
+    """(min(x), max(x)) along axes.
+
+    >>> ft.minmax(ft.array([4, 1, 3]))
+    (array(1, dtype=int32), array(4, dtype=int32))
+    """
+    x = as_array(x, "minmax")
+    return min(x, axis, keepdims=keepdims), max(x, axis, keepdims=keepdims)
+
+
+@streamed
 def ptp(x: Any, /, axis: Axis = None, keepdims: bool = False, *, stream: Any = None) -> Array:
     """Max - min along axes.
 
@@ -221,9 +239,18 @@ def average(
     """
     if weights is None:
         return mean(x, axis, keepdims=keepdims)
+    weights = as_operand(weights, "average", "weights")
     weighted = elementwise.multiply(to_inexact(as_array(x, "average")), weights)
     weights = broadcast(as_dtype_array(weights, weighted.dtype, "average", "weights"), weighted.shape)
     return elementwise.divide(sum(weighted, axis, keepdims=keepdims), sum(weights, axis, keepdims=keepdims))
+
+
+def degrees_subtracted(function: str, correction: Any, ddof: Any) -> float:
+    """The correction, by whichever name it was given."""
+    value, argument = (correction, "correction") if ddof is None else (ddof, "ddof")
+    if not isinstance(value, (int, float)):
+        raise TypeError(f"{function}: {argument} must be a real number, got {describe(value)}")
+    return value
 
 
 def _variance(function: str, x: Any, axis: Axis, correction: float, keepdims: bool) -> tuple[Array, Dtype]:
@@ -263,7 +290,7 @@ def var(
     >>> ft.var(ft.array([1.0, 2.0, 3.0]), correction=1)
     array(1, dtype=float32)
     """
-    variance, dtype = _variance("var", x, axis, correction if ddof is None else ddof, keepdims)
+    variance, dtype = _variance("var", x, axis, degrees_subtracted("var", correction, ddof), keepdims)
     return convert(variance, dtype)
 
 
@@ -283,7 +310,7 @@ def std(
     >>> ft.std(ft.array([1.0, 3.0]))
     array(1, dtype=float32)
     """
-    variance, dtype = _variance("std", x, axis, correction if ddof is None else ddof, keepdims)
+    variance, dtype = _variance("std", x, axis, degrees_subtracted("std", correction, ddof), keepdims)
     return convert(p.sqrt_p.bind(variance), dtype)
 
 
@@ -313,3 +340,6 @@ def median(x: Any, /, axis: Axis = None, keepdims: bool = False, *, stream: Any 
 
 def _permuted(x: Array, permutation: tuple[int, ...]) -> Array:
     return x if permutation == tuple(range(x.ndim)) else p.transpose_p.bind(x, permutation=permutation)
+
+
+amax, amin = max, min

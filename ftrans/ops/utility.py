@@ -7,13 +7,13 @@ from typing import Any
 from .. import primitives as p
 from .._native import Array
 from ..interop import asarray
-from .operands import as_array, convert, normalize_axis, promote
+from .operands import as_array, as_integer, broadcast_operands, convert, normalize_axis, promote
 from .pointwise import isclose
 from .promotion import DEFAULT_FLOAT, as_dtype
 from .statistical import all as all_of
 from .streams import streamed
 
-__all__ = ["allclose", "array_equal", "one_hot"]
+__all__ = ["allclose", "array_equal", "array_equiv", "one_hot"]
 
 
 @streamed
@@ -52,6 +52,21 @@ def array_equal(x1: Any, x2: Any, /, *, equal_nan: bool = False, stream: Any = N
 
 
 @streamed
+def array_equiv(x1: Any, x2: Any, /, *, stream: Any = None) -> Array:
+    """Whether the shapes broadcast and all elements are equal then, a 0-d bool array.
+
+    >>> bool(ft.array_equiv(ft.array([1, 1]), 1))
+    True
+    """
+    x1, x2, _ = promote("array_equiv", x1, x2)
+    try:
+        operands = broadcast_operands("array_equiv", x1, x2)
+    except ValueError:
+        return asarray(False)
+    return all_of(p.eq_p.bind(*operands))
+
+
+@streamed
 def one_hot(x: Any, num_classes: int, /, *, axis: int = -1, dtype: Any = None, stream: Any = None) -> Array:
     """1 at the place that each integer of `x` names, 0 elsewhere (everywhere for one out of range).
 
@@ -68,6 +83,7 @@ def one_hot(x: Any, num_classes: int, /, *, axis: int = -1, dtype: Any = None, s
     x = as_array(x, "one_hot")
     if x.dtype.kind not in "iu":
         raise TypeError(f"one_hot: x must have an integer dtype, got {x.dtype.name}")
+    num_classes = as_integer(num_classes, "one_hot", "num_classes", least=0)
     axis = normalize_axis("one_hot", axis, x.ndim + 1)
     shape = (*x.shape[:axis], num_classes, *x.shape[axis:])
     dims = tuple(i for i in range(x.ndim + 1) if i != axis)

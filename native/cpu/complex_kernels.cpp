@@ -105,6 +105,14 @@ C128 logistic(C128 z) {
   return e / (1.0 + e);
 }
 
+/// At infinity the imaginary part is a zero of z's sign, as the array API standard says; C gives it the sign of
+/// sin(2 imag).
+C128 tanh(C128 z) {
+  if (std::isinf(z.real()) && std::isfinite(z.imag()))
+    return {std::copysign(1.0, z.real()), std::copysign(0.0, z.imag())};
+  return std::tanh(z);
+}
+
 WIDE(Sign, sign(z))
 WIDE(Sqrt, std::sqrt(z))
 WIDE(Rsqrt, 1.0 / std::sqrt(z))
@@ -123,7 +131,7 @@ WIDE(Acos, std::acos(z))
 WIDE(Atan, std::atan(z))
 WIDE(Sinh, std::sinh(z))
 WIDE(Cosh, std::cosh(z))
-WIDE(Tanh, std::tanh(z))
+WIDE(Tanh, tanh(z))
 WIDE(Asinh, std::asinh(z))
 WIDE(Acosh, std::acosh(z))
 WIDE(Atanh, std::atanh(z))

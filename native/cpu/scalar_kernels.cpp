@@ -104,14 +104,13 @@ T float_remainder(T a, T b) {
   return (r < 0) != (b < 0) ? r + b : r;
 }
 
-/// The floor of the exact quotient.
+/// The floor of the exact quotient. Infinities: the floor of what IEEE division gives, as the array API
+/// standard says (Python's own // differs).
 template <class T>
 T float_floor_divide(T a, T b) {
-  if (std::isinf(a)) return std::numeric_limits<T>::quiet_NaN();
-  if (a == 0 || b == 0) return a / b;
+  if (std::isinf(a) || std::isinf(b) || a == 0 || b == 0) return a / b;
   const T r = std::fmod(a, b);
   T quotient = (a - r) / b;  // an integer up to rounding
-  if (std::isinf(b) && std::isfinite(a)) quotient = std::copysign(T{0}, a) * std::copysign(T{1}, b);
   if (r != 0 && (r < 0) != (b < 0)) quotient -= 1;
   return std::rint(quotient);
 }

@@ -123,9 +123,8 @@ L python_remainder(L a, L b) {
 }
 
 L python_floor_divide(L a, L b) {
-  if (std::isinf(a) || std::isnan(a) || std::isnan(b)) return NAN;
-  if (b == 0) return a / b;
-  if (std::isinf(b)) return a == 0 || (a < 0) == (b < 0) ? 0 : -1;
+  if (std::isnan(a) || std::isnan(b)) return NAN;
+  if (b == 0 || std::isinf(a) || std::isinf(b)) return a / b;
   const L r = python_remainder(a, b);
   return std::rint((a - r) / b);
 }

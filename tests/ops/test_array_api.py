@@ -236,3 +236,33 @@ def test_constant_results_keep_their_dtype():
 def test_sorting_needs_an_axis(function):
     with pytest.raises(ValueError, match="axis -1 is out of range for an array of ndim 0"):
         function(ft.array(1.0))
+
+
+def test_several_arrays_come_in_tuples():
+    assert type(ft.meshgrid(ft.ones(2), ft.ones(3))) is tuple
+    assert type(ft.broadcast_arrays(ft.ones(2), ft.ones(1))) is tuple
+    assert type(ft.__array_namespace_info__().devices()) is tuple
+
+
+# -- special cases
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize("length", [1, 37])  # one by one, and in whole vectors
+def test_floor_divide_of_infinities(dtype, length):
+    inf = np.inf
+    cases = [
+        (inf, 2, inf), (inf, -2, -inf), (-inf, 2, -inf), (-inf, -2, inf), (inf, 0.0, inf), (inf, inf, np.nan),
+        (1, inf, 0.0), (1, -inf, -0.0), (-1, inf, -0.0), (-1, -inf, 0.0),
+    ]  # fmt: skip
+    for x1, x2, expected in cases:
+        out = np.asarray(ft.floor_divide(*(ft.full(length, v, dtype=dtype) for v in (x1, x2))))
+        np.testing.assert_array_equal(out, expected)
+        assert np.isnan(expected) or (np.signbit(out) == np.signbit(expected)).all()
+
+
+def test_tanh_of_complex_infinities():
+    z = np.array([complex(a, b) for a in (np.inf, -np.inf) for b in (2.0, -2.0, 1.0)], np.complex128)
+    out = np.asarray(ft.tanh(ft.array(z)))
+    np.testing.assert_array_equal(out.real, np.sign(z.real))
+    np.testing.assert_array_equal(np.signbit(out.imag), np.signbit(z.imag))

@@ -104,11 +104,7 @@ struct Hypot32 {
 struct FloorDivide32 {
   static float apply(float a, float b) {
     const double x = a, y = b;
-    const double quotient = x / y;
-    double value = __builtin_floor(quotient);
-    // A quotient that underflows to zero (a division by infinity) keeps its sign.
-    value = quotient == 0.0 && x != 0.0 && (x < 0.0) != (y < 0.0) ? -1.0 : value;
-    return float32::magnitude(a) == float32::kInfinity ? float32::kNan : static_cast<float>(value);
+    return static_cast<float>(__builtin_floor(x / y));
   }
 };
 

@@ -5,7 +5,7 @@ from pkgutil import extend_path
 # In a checkout this folder hides the installed package, which has the native module.
 __path__ = extend_path(__path__, __name__)
 
-from . import nn, ops, random
+from . import nn, ops, random, special
 from ._native import (
     Array,
     Device,
@@ -113,6 +113,7 @@ __all__ = [
     "set_default_device",
     "set_default_stream",
     "set_memory_limit",
+    "special",
     "stop_gradient",
     "stream",
     "synchronize",

@@ -5,7 +5,7 @@ from pkgutil import extend_path
 # In a checkout this folder hides the installed package, which has the native module.
 __path__ = extend_path(__path__, __name__)
 
-from . import fast, linalg, nn, ops, random, testing
+from . import fast, linalg, nn, ops, random, special, testing
 from ._native import (
     Array,
     Device,
@@ -176,6 +176,7 @@ __all__ = [
     "set_default_device",
     "set_default_stream",
     "set_memory_limit",
+    "special",
     "stop_gradient",
     "stream",
     "synchronize",

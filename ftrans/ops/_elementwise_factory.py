@@ -60,6 +60,7 @@ def unary(
     argument: str,
     result: str,
     integers: str = "float",
+    module: str = "ftrans",
 ) -> Callable[..., Array]:
     """A function of one array.
 
@@ -68,6 +69,7 @@ def unary(
         argument, result: the operand and the printed result of the example.
         integers: for integer and bool operands not among `kinds`: converted to the default "float", the
             "same" returned, or an "error".
+        module: where users find it.
     """
     bind = primitive.bind
     rule = _INTEGER_RULES[integers]
@@ -101,10 +103,10 @@ def unary(
     Raises:
         TypeError: `x` is not an array or has another dtype.
 
-    >>> ft.{name}(ft.array({argument}))
+    >>> {_user_name(module, name)}(ft.array({argument}))
     {result}
     """
-    return _register(name, primitive, kinds, 1, function)
+    return _register(module, name, primitive, kinds, 1, function)
 
 
 def binary(
@@ -116,6 +118,7 @@ def binary(
     result: str,
     others: Callable[[Array, Array], Array] | None = None,
     to: Callable[[Dtype], Dtype] | None = None,
+    module: str = "ftrans",
 ) -> Callable[..., Array]:
     """A function of two arrays that are promoted and broadcast against each other.
 
@@ -123,6 +126,7 @@ def binary(
         kinds: the kinds of dtypes that go to the primitive as they are.
         others: what is done with bools where they are not among `kinds`; None for an error.
         to: from the promoted dtype to the one to compute in.
+        module: where users find it.
     """
     bind = primitive.bind
     scalar = _native.scalar
@@ -167,17 +171,21 @@ def binary(
         ValueError: the shapes do not broadcast.
         OverflowError: a Python int does not fit the other operand's dtype.
 
-    >>> ft.{name}({arguments})
+    >>> {_user_name(module, name)}({arguments})
     {result}
     """
-    return _register(name, primitive, kinds, 2, function)
+    return _register(module, name, primitive, kinds, 2, function)
+
+
+def _user_name(module: str, name: str) -> str:
+    return f"ft{module.removeprefix('ftrans')}.{name}"
 
 
 def _register(
-    name: str, primitive: Primitive, kinds: str, arity: int, function: Callable[..., Array]
+    module: str, name: str, primitive: Primitive, kinds: str, arity: int, function: Callable[..., Array]
 ) -> Callable[..., Array]:
     function.__name__ = function.__qualname__ = name
-    function.__module__ = "ftrans"
+    function.__module__ = module
     ELEMENTWISE[name] = (primitive, function)
     _FAST[primitive.name] = (primitive, kinds, arity)
     return _native.elementwise_function(primitive.name, arity, function)

@@ -66,3 +66,71 @@ def erf_inv(y: np.ndarray) -> np.ndarray:
         x = x - step / (1 + x * step)
     x = np.where(magnitude == 1, np.inf, np.where(magnitude == 0, 0, x))
     return np.copysign(np.where(magnitude > 1, np.nan, x), y).astype(y.dtype)
+
+
+def erfcx(x: np.ndarray) -> np.ndarray:
+    """exp(x²)·erfc(x), by its continued fraction (Abramowitz and Stegun 7.1.14) for large x."""
+    z = x.astype(np.float64)
+    large = np.maximum(z, 2)
+    fraction = large.copy()
+    for k in range(120, 0, -1):
+        fraction = large + k / 2 / fraction
+    small = np.minimum(z, 2)
+    return np.where(z > 2, 1 / (fraction * math.sqrt(math.pi)), np.exp(small * small) * erfc(small)).astype(
+        x.dtype
+    )
+
+
+def ndtr(x: np.ndarray) -> np.ndarray:
+    """The standard normal distribution function."""
+    return (0.5 * erfc(-x.astype(np.float64) / math.sqrt(2))).astype(x.dtype)
+
+
+def log_ndtr(x: np.ndarray) -> np.ndarray:
+    """log(ndtr(x)), through erfcx in the lower tail."""
+    z = x.astype(np.float64)
+    low = np.minimum(z, -1)
+    tail = np.log(0.5 * erfcx(-low / math.sqrt(2))) - 0.5 * low * low
+    return np.where(z < -1, tail, np.log1p(-ndtr(-np.maximum(z, -1)))).astype(x.dtype)
+
+
+def ndtri(p: np.ndarray) -> np.ndarray:
+    """The inverse of ndtr, by bisection on log_ndtr."""
+    probability = p.astype(np.float64)
+    lower = np.minimum(probability, 1 - probability)
+    low, high = np.full_like(lower, -40), np.zeros_like(lower)
+    for _ in range(70):
+        middle = 0.5 * (low + high)
+        below = log_ndtr(middle) < np.log(lower)
+        low, high = np.where(below, middle, low), np.where(below, high, middle)
+    x = np.where(probability < 0.5, low, -low)
+    x = np.where(lower == 0, np.where(probability == 0, -np.inf, np.inf), x)
+    return np.where(lower >= 0, x, np.nan).astype(p.dtype)
+
+
+def _bessel_scaled(order: int, x: np.ndarray) -> np.ndarray:
+    """exp(−|x|)·Iₙ(x): the mean of its integrand (Abramowitz and Stegun 9.6.19) over equidistant angles."""
+    angles = np.arange(400) * (2 * np.pi / 400)
+    z = x.astype(np.float64)[..., None]
+    return np.mean(np.exp(z * np.cos(angles) - np.abs(z)) * np.cos(order * angles), axis=-1)
+
+
+def _bessel(order: int, scaled: bool) -> Callable[[np.ndarray], np.ndarray]:
+    def impl(x: np.ndarray) -> np.ndarray:
+        value = _bessel_scaled(order, x)
+        return (value if scaled else value * np.exp(np.abs(x.astype(np.float64)))).astype(x.dtype)
+
+    return impl
+
+
+bessel_i0, bessel_i1 = _bessel(0, False), _bessel(1, False)
+bessel_i0e, bessel_i1e = _bessel(0, True), _bessel(1, True)
+
+
+def lambert_w(x: np.ndarray) -> np.ndarray:
+    """The principal branch, by Newton's method on w·e^w from its right."""
+    z = x.astype(np.float64)
+    w = np.where(z < 1, z, np.log(np.maximum(z, 1)) + 0.2)
+    for _ in range(60):
+        w = w - (w - z * np.exp(-w)) / (1 + w)
+    return np.where(z < -1 / math.e, np.nan, w).astype(x.dtype)

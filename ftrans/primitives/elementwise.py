@@ -249,35 +249,13 @@ atanh_p = unary(
     derivative=lambda x, out: div(1, _one_minus_square(x)),
 )
 
-# ---------------------------------------------------------------- special functions
+# ---------------------------------------------------------------- the error function; others: `special`
 
 _TWO_OVER_SQRT_PI = 2 / math.sqrt(math.pi)
 
 
 def _gaussian(x):
     return exp_p.bind(neg(square_p.bind(x)))
-
-
-def _trigamma(x):
-    """Derivative of digamma, composed so that it has derivatives itself.
-
-    Reflected to x ≥ 1/2, shifted by 10 through the recurrence, then the asymptotic series.
-    """
-    reflect = lt_p.bind(x, constant_like(x, 0.5))
-    z = select(reflect, sub(1, x), x)
-    total = div(1, square_p.bind(z))
-    for k in range(1, 10):
-        total = add(total, div(1, square_p.bind(add(z, k))))
-    inverse = div(1, add(z, 10))
-    r = square_p.bind(inverse)
-    series = constant_like(r, 7 / 6)
-    for coefficient in (-691 / 2730, 5 / 66, -1 / 30, 1 / 42, -1 / 30, 1 / 6):
-        series = add(coefficient, mul(r, series))
-    tail = mul(inverse, add(1, mul(inverse, add(0.5, mul(inverse, series)))))
-    total = add(total, tail)
-    fraction = sub(x, round_p.bind(x))  # sin(πx)² has period 1; reduced, it is exactly 0 at the poles
-    reflection = square_p.bind(div(math.pi, sin_p.bind(mul(math.pi, fraction))))
-    return select(reflect, sub(reflection, total), total)
 
 
 erf_p = unary(
@@ -294,8 +272,6 @@ erf_inv_p = unary(
     "erf_inv", _special.erf_inv, FLOATING, INSIDE_ONE,
     derivative=lambda x, out: mul(1 / _TWO_OVER_SQRT_PI, exp_p.bind(square_p.bind(out))),
 )  # fmt: skip
-lgamma_p = unary("lgamma", _special.lgamma, FLOATING, EVERYWHERE, derivative=lambda x, out: digamma_p.bind(x))
-digamma_p = unary("digamma", _special.digamma, FLOATING, EVERYWHERE, derivative=lambda x, out: _trigamma(x))
 
 # ---------------------------------------------------------------- complex parts
 # Transposed as JAX does: the pairing of cotangent and tangent is Re(ct · t), without conjugation.

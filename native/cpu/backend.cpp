@@ -34,13 +34,11 @@ std::string kernel_key(const FusedKernel& kernel) {
   for (const Instruction& instruction : kernel.body) {
     put(instruction.kind);
     put(instruction.dtype);
-    switch (instruction.kind) {
-      case Instruction::Kind::Apply:
-        put(instruction.opcode);
-        for (int16_t operand : instruction.operands) put(operand);
-        break;
-      case Instruction::Kind::Constant: put(instruction.constant); break;
-      default: put(instruction.index);
+    put(instruction.index);
+    if (instruction.kind == Instruction::Kind::Constant) put(instruction.constant);
+    if (instruction.kind == Instruction::Kind::Apply) {
+      put(instruction.opcode);
+      for (int16_t operand : instruction.operands) put(operand);
     }
   }
   for (const KernelOutput& output : kernel.outputs) {

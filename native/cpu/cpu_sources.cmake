@@ -8,6 +8,13 @@ target_sources(ftrans_core PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/fused_reduction.cpp
   ${CMAKE_CURRENT_LIST_DIR}/instruction_set.cpp
   ${CMAKE_CURRENT_LIST_DIR}/scalar_kernels.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/special/bessel.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/special/error_functions.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/special/gamma.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/special/incomplete_beta.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/special/incomplete_gamma.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/special/lambert_w.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/special_kernels.cpp
   ${CMAKE_CURRENT_LIST_DIR}/strided_copy.cpp
   ${CMAKE_CURRENT_LIST_DIR}/tile_evaluator.cpp)
 

@@ -21,9 +21,10 @@ constexpr Dtype real_part(Dtype dtype) { return dtype == Dtype::Complex64 ? Dtyp
                            name(dtype));
 }
 
-KernelVariants find_kernels(Opcode opcode, Dtype dtype) {
+KernelVariants find_kernels(Opcode opcode, Dtype dtype, int variant = 0) {
   if (auto kernels = kernel_set().elementwise(opcode, dtype)) return kernels;
   if (auto kernels = scalar_kernels(opcode, dtype)) return kernels;
+  if (auto kernels = special_kernels(opcode, dtype, variant)) return kernels;
   return complex_kernels(opcode, dtype);
 }
 
@@ -365,7 +366,7 @@ class Planner {
     const bool is_select = instruction.opcode == Opcode::Select;
     const Dtype operand_dtype =
         register_dtype(is_select ? kernel_.body[instruction.operands[1]].dtype : from);
-    const KernelVariants kernels = find_kernels(instruction.opcode, operand_dtype);
+    const KernelVariants kernels = find_kernels(instruction.opcode, operand_dtype, instruction.index);
     if (!kernels) no_kernel(instruction.opcode, from);
     const ChainOperation operation = chain_operation(instruction.opcode);
     switch (info(instruction.opcode).category) {

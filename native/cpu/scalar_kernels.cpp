@@ -2,7 +2,6 @@
 
 #include <cmath>
 #include <limits>
-#include <numbers>
 #include <type_traits>
 
 #include "cpu/wide_angle.h"
@@ -130,77 +129,6 @@ T float_hypot(T a, T b) {
   return std::hypot(a, b);
 }
 
-/// The thread-safe form: std::lgamma writes the global signgam.
-template <class T>
-T log_gamma(T x) {
-#if defined(__GLIBC__)
-  int sign;
-  return static_cast<T>(lgamma_r(static_cast<double>(x), &sign));
-#else
-  return std::lgamma(x);
-#endif
-}
-
-/// ψ(x): reflection for x < 0, recurrence up to 10, then the asymptotic series (Abramowitz and
-/// Stegun 6.3.5, 6.3.7, 6.3.18), in extended precision where there is any, since the terms cancel about the
-/// root.
-double digamma64(double argument) {
-  using Extended = long double;
-  if (argument == 0) return std::copysign(std::numeric_limits<double>::infinity(), -argument);
-  if (std::isinf(argument)) return argument > 0 ? argument : std::numeric_limits<double>::quiet_NaN();
-  Extended x = argument, result = 0;
-  if (x < 0) {
-    const Extended nearest = std::rint(x);
-    if (nearest == x) return std::numeric_limits<double>::quiet_NaN();
-    result = -std::numbers::pi_v<Extended> / std::tan(std::numbers::pi_v<Extended> * (x - nearest));
-    x = 1 - x;
-  }
-  for (; x < 10; x += 1) result -= 1 / x;
-  const Extended z = 1 / (x * x);
-  constexpr Extended series[] = {1.0L / 12,       -1.0L / 120, 1.0L / 252,      -1.0L / 240,     1.0L / 132,
-                                 -691.0L / 32760, 1.0L / 12,   -3617.0L / 8160, 43867.0L / 14364};
-  Extended sum = 0;
-  for (int i = 8; i >= 0; --i) sum = sum * z + series[i];
-  return static_cast<double>(result + (std::log(x) - 0.5L / x - sum * z));
-}
-
-template <class T>
-T digamma(T x) {
-  return static_cast<T>(digamma64(x));
-}
-
-/// Giles' form of the inverse error function for a start, two Halley steps on erf (or erfc near 1) after it.
-double erf_inv64(double x) {
-  const double a = std::abs(x);
-  if (!(a < 1)) return a == 1 ? std::copysign(std::numeric_limits<double>::infinity(), x) : x * 0 / 0.0;
-  const double w = -std::log((1 - a) * (1 + a));
-  constexpr double central[] = {1.5014093592822391,     0.24664028615543541,    -0.0041773867800897581,
-                                -0.0012527418843939859, 0.00021834443890414835, -4.963344182628454e-6,
-                                -3.4627046909491695e-6, 4.661698497095925e-7,   2.3232643236626127e-8,
-                                -8.7909968697093303e-9};
-  constexpr double tail[] = {2.8329768012422283,     1.0016749670258402,     0.0094452864658120877,
-                             -0.0076372890518978917, 0.0056869737073959115,  -0.0035974050645781787,
-                             0.0014850917246564087,  -5.6776824995453543e-5, -0.00030957233567567752,
-                             0.00011570378896058953};
-  constexpr double far[] = {4.8499064016380183,      1.0103004705676148,
-                            -0.00013872680691126392, -0.00021509877458276347,
-                            7.6040232118353528e-5,   -1.9463855994134971e-5,
-                            4.4201731663202281e-6,   -1.2348031475110182e-6,
-                            3.3474998798502102e-7,   0.0};
-  const double* coefficients = w < 5 ? central : w < 16 ? tail : far;
-  const double v = w < 5 ? w - 2.5 : std::sqrt(w) - (w < 16 ? 3 : 5);
-  double y = 0;
-  for (int i = 9; i >= 0; --i) y = y * v + coefficients[i];
-  y *= a;
-  const double slope = 0.5 * std::sqrt(std::numbers::pi);  // 1 / erf'(y) is slope·exp(y²)
-  for (int step = 0; step < 2; ++step) {
-    const double error = a > 0.5 ? (1 - a) - std::erfc(y) : std::erf(y) - a;
-    const double newton = error * slope * std::exp(y * y);
-    y -= newton / (1 + y * newton);
-  }
-  return std::copysign(y, x);
-}
-
 #define LIBRARY_FUNCTION(name) \
   double name##_64(double x) { return std::name(x); }
 LIBRARY_FUNCTION(tan)
@@ -245,8 +173,6 @@ KernelVariants float_kernels(Opcode opcode) {
     case Opcode::Fmod: return binary<T, float_fmod<T>>(30);
     case Opcode::Remainder: return binary<T, float_remainder<T>>(30);
     case Opcode::FloorDivide: return binary<T, float_floor_divide<T>>(30);
-    case Opcode::Lgamma: return unary<T, log_gamma<T>>(60);
-    case Opcode::Digamma: return unary<T, digamma<T>>(60);
     default: return {};
   }
 }
@@ -262,7 +188,6 @@ KernelVariants float64_kernels(Opcode opcode) {
     case Opcode::Atanh: return unary<double, atanh_64>(50);
     case Opcode::Erf: return unary<double, erf_64>(40);
     case Opcode::Erfc: return unary<double, erfc_64>(40);
-    case Opcode::ErfInv: return unary<double, erf_inv64>(200);
     case Opcode::Cbrt: return unary<double, cbrt_64>(40);
     case Opcode::Pow: return binary<double, float_pow<double>>(50);
     case Opcode::Atan2: return binary<double, float_atan2<double>>(50);

@@ -9,6 +9,9 @@ namespace ftrans::cpu {
 /// stored bits.
 KernelVariants scalar_kernels(Opcode opcode, Dtype dtype);
 
+/// Special functions; `variant` is the operation's parameter, such as an order of differentiation.
+KernelVariants special_kernels(Opcode opcode, Dtype dtype, int variant);
+
 /// Operations on complex numbers; Complex takes float32 or float64 operands.
 KernelVariants complex_kernels(Opcode opcode, Dtype dtype);
 

@@ -299,12 +299,9 @@ class KernelBuilder {
       instruction.operands[i] =
           i < node.input_count ? static_cast<int16_t>(register_of(graph_.node_inputs(node)[i])) : int16_t{-1};
     }
-    if (node.opcode == Opcode::Iota) {
-      instruction.kind = Instruction::Kind::Iota;
-      instruction.index = static_cast<int32_t>((*node.parameters)[0]);
-    } else {
-      instruction.kind = Instruction::Kind::Apply;
-    }
+    const bool is_iota = node.opcode == Opcode::Iota;
+    instruction.kind = is_iota ? Instruction::Kind::Iota : Instruction::Kind::Apply;
+    if (!node.parameters->empty()) instruction.index = static_cast<int32_t>((*node.parameters)[0]);
     return push(instruction);
   }
 

@@ -20,6 +20,7 @@ ScalarStorage evaluate(const Graph& graph, const Graph::Node& node) {
   Instruction apply{};
   apply.kind = Instruction::Kind::Apply;
   apply.opcode = node.opcode;
+  if (!node.parameters->empty()) apply.index = static_cast<int32_t>((*node.parameters)[0]);
   apply.dtype = graph.values[node.first_output].dtype;
   apply.operands[0] = apply.operands[1] = apply.operands[2] = -1;
   const void* inputs[3];

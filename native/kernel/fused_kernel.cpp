@@ -45,6 +45,7 @@ void print_instruction(std::ostream& out, const Instruction& instruction) {
     case Instruction::Kind::Iota: out << "iota axis " << instruction.index; break;
     case Instruction::Kind::Apply:
       out << info(instruction.opcode).name;
+      if (instruction.index != 0) out << '[' << instruction.index << ']';
       for (const int16_t operand : instruction.operands) {
         if (operand >= 0) out << " %" << operand;
       }

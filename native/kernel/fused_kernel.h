@@ -19,10 +19,10 @@ struct Instruction {
     Apply,     ///< `opcode` of the registers in `operands`
   };
   Kind kind;
-  Opcode opcode;           ///< for Apply
-  Dtype dtype;             ///< of the result
-  int16_t operands[3];     ///< earlier registers; −1 where there is none
-  int32_t index;           ///< input number, or axis of an Iota
+  Opcode opcode;        ///< for Apply
+  Dtype dtype;          ///< of the result
+  int16_t operands[3];  ///< earlier registers; −1 where there is none
+  int32_t index;        ///< input number, axis of an Iota, or parameter of an Apply (0 for most operations)
   ScalarStorage constant;  ///< for Constant
 };
 

@@ -46,7 +46,7 @@ inline Instruction apply(Opcode opcode, Dtype dtype, int a, int b = -1, int c = 
           opcode,
           dtype,
           {static_cast<int16_t>(a), static_cast<int16_t>(b), static_cast<int16_t>(c)},
-          -1,
+          0,
           {}};
 }
 

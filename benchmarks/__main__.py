@@ -10,15 +10,23 @@ import argparse
 import json
 from pathlib import Path
 
-from benchmarks import arrays, convolution, dispatch, kernels, linalg, mlp, process, report, scaling, transforms
+from benchmarks import (
+    arrays,
+    convolution,
+    dispatch,
+    kernels,
+    linalg,
+    mlp,
+    process,
+    report,
+    scaling,
+    transforms,
+)
 from benchmarks.measure import measure
 from benchmarks.peers import load
 
-MODULES = (dispatch, transforms, mlp, kernels, arrays, linalg, process)
+MODULES = (dispatch, transforms, mlp, kernels, arrays, convolution, linalg, process)
 WORKLOADS = [workload for module in MODULES for workload in module.WORKLOADS]
-WORKLOADS = [
-    w for module in (dispatch, transforms, mlp, kernels, convolution, process) for w in module.WORKLOADS
-]
 SCALING = "scaling"
 
 

@@ -77,8 +77,8 @@ from .transforms.jacobian import hessian, hvp, jacfwd, jacrev
 from .transforms.jet import jet
 from .transforms.jit import disable_jit, jit, make_jaxpr
 from .transforms.linear import linear_transpose
-from .transforms.stages import Compiled, Lowered
 from .transforms.mapping import apply_along_axis
+from .transforms.stages import Compiled, Lowered
 from .transforms.vectorize import vectorize
 
 #: Another name of `jit`.

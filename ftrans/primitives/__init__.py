@@ -97,7 +97,6 @@ from .scan_ops import cummax_p, cummin_p, cumprod_p, cumsum_p
 from .shape import concatenate_p, iota_p, pad_p, rev_p, slice_p
 from .solvers import diagonal_sylvester_p, expm_p, solve_p, triangular_solve_p
 from .sort import sort_p
-from .spectral import eig_p, eigh_p, svd_p
 from .special import (
     bessel_i0_p,
     bessel_i0e_p,
@@ -120,6 +119,7 @@ from .special import (
     polygamma_p,
     zeta_p,
 )
+from .spectral import eig_p, eigh_p, svd_p
 from .stop_gradient import stop_gradient_p
 from .window import (
     reduce_window_max_p,

@@ -5,10 +5,10 @@ set(step_sources
     step_kernels.cpp
     steps/argreduce.cpp
     steps/block_copy.cpp
-    steps/factorizations.cpp
     steps/convolution.cpp
     steps/convolution_channelwise.cpp
     steps/convolution_direct.cpp
+    steps/factorizations.cpp
     steps/indexing.cpp
     steps/matmul.cpp
     steps/random.cpp
@@ -16,7 +16,7 @@ set(step_sources
     steps/shape.cpp
     steps/solvers.cpp
     steps/sort.cpp
-    steps/spectral.cpp)
+    steps/spectral.cpp
     steps/window.cpp)
 if(APPLE)
   list(APPEND step_sources blas_accelerate.cpp)
@@ -31,7 +31,7 @@ target_sources(ftrans_core PRIVATE ${step_sources})
 if(FTRANS_NATIVE_TESTS)
   set(step_tests ${CMAKE_CURRENT_LIST_DIR}/../../tests/native)
   add_executable(ftrans_step_tests ${step_tests}/test_step_kernels.cpp ${step_tests}/test_step_indexing.cpp
-                 ${step_tests}/test_step_linear_algebra.cpp)
+                 ${step_tests}/test_step_linear_algebra.cpp
                  ${step_tests}/test_step_windows.cpp)
   target_link_libraries(ftrans_step_tests PRIVATE ftrans_core)
   target_compile_options(ftrans_step_tests PRIVATE -Wall -Wextra)

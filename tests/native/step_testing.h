@@ -182,6 +182,7 @@ void test_indexing();
 
 /// Factorizations, solvers and spectra (test_step_linear_algebra.cpp).
 void test_linear_algebra();
+
 /// Convolutions and reductions of windows (test_step_windows.cpp).
 void test_windows();
 

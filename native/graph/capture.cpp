@@ -40,7 +40,8 @@ class Capture {
     std::vector<Value*> order;
     order.reserve(roots.size());
     for (const Ref<Value>& root : roots) order.push_back(root.get());
-    auto sequence = [](const Value* value) { return value->node ? value->node->sequence : 0; };
+    // Only a pending value's node is there to look at; others need no order, being inputs.
+    auto sequence = [this](const Value* value) { return is_pending(*value) ? value->node->sequence : 0; };
     std::stable_sort(order.begin(), order.end(),
                      [&](const Value* a, const Value* b) { return sequence(a) < sequence(b); });
     for (Value* root : order) visit(*root);

@@ -118,8 +118,8 @@ class Compiled:
         """What a run needs, in bytes of the allocator's blocks.
 
         ``arguments``, ``constants``, ``outputs`` in memory of their own, ``peak``, the most in use at one
-        time, and ``temporaries``, how much of that is none of these. Scratch memory within a kernel (of a
-        matrix product, a sort) is not counted.
+        time, and ``temporaries``, how much of that is none of these. Scratch memory within kernels is counted
+        for matrix products, not for sorting.
         """
         return self._program.memory_analysis()
 

@@ -29,6 +29,9 @@ class Backend {
 
   /// The kernel of a Step operation; throws std::runtime_error if the device has none.
   virtual cpu::StepKernel step(Opcode opcode) = 0;
+
+  /// About how many bytes the kernel of a Step operation allocates besides its outputs.
+  virtual int64_t step_scratch(Opcode, const cpu::StepArguments&) { return 0; }
 };
 
 /// The backend of a device; throws std::runtime_error saying what is available if there is none.

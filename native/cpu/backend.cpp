@@ -72,6 +72,10 @@ class CpuBackend : public Backend {
     return kernel;
   }
 
+  int64_t step_scratch(Opcode opcode, const cpu::StepArguments& arguments) override {
+    return cpu::step_scratch(opcode, arguments);
+  }
+
  private:
   static constexpr size_t kMostKernels = 4096;
   std::mutex mutex_;

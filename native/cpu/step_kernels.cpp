@@ -43,4 +43,8 @@ StepKernel step_kernel(Opcode opcode) {
   }
 }
 
+int64_t step_scratch(Opcode opcode, const StepArguments& arguments) {
+  return opcode == Opcode::DotGeneral ? steps::dot_general_scratch(arguments) : 0;
+}
+
 }  // namespace ftrans::cpu

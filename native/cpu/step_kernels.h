@@ -27,4 +27,7 @@ using StepKernel = void (*)(const StepArguments&);
 /// is none.
 StepKernel step_kernel(Opcode opcode);
 
+/// About how many bytes the kernel allocates besides its outputs; the arrays' memory is not looked at.
+int64_t step_scratch(Opcode opcode, const StepArguments& arguments);
+
 }  // namespace ftrans::cpu

@@ -120,9 +120,23 @@ class Rehearsal {
         may_overwrite(step, step.inputs[0]) &&
         std::count(step.inputs.begin(), step.inputs.end(), step.inputs[0]) == 1) {
       take_memory(step.inputs[0], step.outputs[0]);
-    } else {
-      for (int32_t slot : step.outputs) allocate(slot);
+      return;
     }
+    for (int32_t slot : step.outputs) allocate(slot);
+    std::vector<TensorView> inputs, outputs;
+    for (int32_t slot : step.inputs) inputs.push_back(described(slot));
+    for (int32_t slot : step.outputs) outputs.push_back(described(slot));
+    const cpu::StepArguments arguments{inputs.data(),          static_cast<int>(inputs.size()),
+                                       outputs.data(),         static_cast<int>(outputs.size()),
+                                       step.parameters.data(), step.parameters.size()};
+    const int64_t scratch = backend(step.stream->device().kind).step_scratch(step.opcode, arguments);
+    if (scratch > 0) const Block block(account_, scratch);
+  }
+
+  /// An array without memory.
+  TensorView described(int32_t slot) const {
+    const Program::Slot& type = program_.slots[slot];
+    return {nullptr, type.dtype, type.shape.size(), type.shape.data(), holdings_[slot].strides.data()};
   }
 
   void view(const Program::Step& step) {

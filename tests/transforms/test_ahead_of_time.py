@@ -111,6 +111,8 @@ PROGRAMS = {
     "matrices": _matrices,
     "scatter": _scatter,
     "views": lambda x: (x[::2] + x[1::2], ft.cumsum(x[::-1]), ft.reshape(x, (2, -1)).T * 2.0),
+    "copied operands": lambda x: ft.reshape(x[::-1], (2, -1)) @ ft.ones((N // 2, 1)),
+    "half precision": lambda x: _matrices(x.astype(ft.float16)),
     "gradient": ft.grad(_loss),
     "vmapped": ft.vmap(lambda r: ft.cumsum(ft.nn.softmax(r))),
 }

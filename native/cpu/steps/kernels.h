@@ -18,6 +18,7 @@ void copy(const StepArguments& arguments);
 
 // matmul.cpp
 void dot_general(const StepArguments& arguments);
+int64_t dot_general_scratch(const StepArguments& arguments);  ///< bytes; the arrays' memory is not looked at
 
 // convolution.cpp
 void conv(const StepArguments& arguments);

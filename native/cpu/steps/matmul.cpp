@@ -76,17 +76,10 @@ class Operand {
  public:
   Operand(const TensorView& view, const Dims& batch_axes, const Dims& row_axes, const Dims& column_axes,
           Layout layout) {
-    const int64_t rows = extent_of(view, row_axes), columns = extent_of(view, column_axes);
     matrices_.data = view.data;
-    if (merged_stride(view, row_axes, matrices_.row_stride) &&
-        merged_stride(view, column_axes, matrices_.column_stride)) {
-      const int64_t row_stride = matrices_.row_stride, column_stride = matrices_.column_stride;
-      if (layout == Layout::Any || has_dense_rows(rows, columns, row_stride, column_stride) ||
-          (layout == Layout::DenseRowsOrColumns &&
-           has_dense_rows(columns, rows, column_stride, row_stride))) {
-        for (int64_t axis : batch_axes) matrices_.batch_strides.push_back(view.strides[axis]);
-        return;
-      }
+    if (fits(view, row_axes, column_axes, layout, matrices_.row_stride, matrices_.column_stride)) {
+      for (int64_t axis : batch_axes) matrices_.batch_strides.push_back(view.strides[axis]);
+      return;
     }
     Dims shape, strides;
     for (const Dims* axes : {&batch_axes, &row_axes, &column_axes}) {
@@ -96,13 +89,25 @@ class Operand {
       }
     }
     const Dims dense = row_major(shape.data(), shape.size());
-    copy_.emplace(view.size() * itemsize(view.dtype));
+    copy_.emplace(copy_bytes(view));
     copy_block(itemsize(view.dtype), shape.data(), shape.size(), view.data, strides.data(), copy_->data(),
                dense.data());
-    matrices_ = {copy_->data(), columns, 1, Dims(dense.data(), batch_axes.size())};
+    matrices_ = {copy_->data(), extent_of(view, column_axes), 1, Dims(dense.data(), batch_axes.size())};
   }
 
   const MatrixBatch& matrices() const { return matrices_; }
+
+  /// Whether a kernel takes the operand's matrices where they are; their strides.
+  static bool fits(const TensorView& view, const Dims& row_axes, const Dims& column_axes, Layout layout,
+                   int64_t& row_stride, int64_t& column_stride) {
+    if (!merged_stride(view, row_axes, row_stride) || !merged_stride(view, column_axes, column_stride))
+      return false;
+    const int64_t rows = extent_of(view, row_axes), columns = extent_of(view, column_axes);
+    return layout == Layout::Any || has_dense_rows(rows, columns, row_stride, column_stride) ||
+           (layout == Layout::DenseRowsOrColumns && has_dense_rows(columns, rows, column_stride, row_stride));
+  }
+
+  static int64_t copy_bytes(const TensorView& view) { return view.size() * itemsize(view.dtype); }
 
  private:
   MatrixBatch matrices_{};
@@ -291,14 +296,20 @@ BlasMatrix<float> widen_matrix(Matrix<T> matrix, int64_t rows, int64_t columns, 
   return {memory, columns, transposed};
 }
 
+constexpr int64_t kPanel = 1024;  // rows of a product of half-precision floats
+
+/// What such a product takes in float32: a panel of the left side, the right side, a panel of the result.
+int64_t half_scratch_bytes(int64_t rows, int64_t columns, int64_t depth) {
+  const int64_t panel = std::min(kPanel, rows);
+  return (panel * depth + depth * columns + panel * columns) * static_cast<int64_t>(sizeof(float));
+}
+
 /// Half-precision floats: panels of rows are multiplied in float32 and rounded.
 template <typename T>
 void multiply_half(const Product<T>& product) {
-  constexpr int64_t kPanel = 1024;
   const auto [rows, columns, depth, lhs, rhs, result] = product;
   const int64_t panel = std::min(kPanel, rows);
-  const Scratch scratch((panel * depth + depth * columns + panel * columns) *
-                        static_cast<int64_t>(sizeof(float)));
+  const Scratch scratch(half_scratch_bytes(rows, columns, depth));
   float* rhs_memory = scratch.as<float>();
   float* lhs_memory = rhs_memory + depth * columns;
   float* product_memory = lhs_memory + panel * depth;
@@ -389,7 +400,57 @@ void order_contraction(const TensorView& lhs, Dims& lhs_axes, Dims& rhs_axes) {
   }
 }
 
+/// What the shapes and layouts of the operands say of a product that has elements.
+struct ProductPlan {
+  SideAxes lhs_axes, rhs_axes;
+  int64_t rows, columns, depth;
+  bool small;
+  Layout lhs_layout, rhs_layout;
+
+  explicit ProductPlan(const StepArguments& arguments)
+      : lhs_axes(arguments.inputs[0], axes(arguments), contracting(arguments),
+                 axes(arguments) + 2 * contracting(arguments), batch(arguments)),
+        rhs_axes(arguments.inputs[1], axes(arguments) + contracting(arguments), contracting(arguments),
+                 axes(arguments) + 2 * contracting(arguments) + batch(arguments), batch(arguments)) {
+    const TensorView& lhs = arguments.inputs[0];
+    order_contraction(lhs, lhs_axes.contracting, rhs_axes.contracting);
+    rows = extent_of(lhs, lhs_axes.free);
+    columns = extent_of(arguments.inputs[1], rhs_axes.free);
+    depth = extent_of(lhs, lhs_axes.contracting);
+    small = is_small(rows, columns, depth);
+    const char element = kind(lhs.dtype);
+    const bool uses_blas = !small && (element == 'f' || element == 'c') && itemsize(lhs.dtype) >= 4;
+    const bool integer = element == 'b' || element == 'i' || element == 'u';
+    lhs_layout = uses_blas ? Layout::DenseRowsOrColumns : Layout::Any;
+    rhs_layout = integer && !small ? Layout::DenseRows : lhs_layout;
+  }
+
+ private:
+  static int contracting(const StepArguments& arguments) { return static_cast<int>(arguments.parameters[0]); }
+  static int batch(const StepArguments& arguments) { return static_cast<int>(arguments.parameters[1]); }
+  static const int64_t* axes(const StepArguments& arguments) { return arguments.parameters + 2; }
+};
+
 }  // namespace
+
+int64_t dot_general_scratch(const StepArguments& arguments) {
+  const TensorView& lhs = arguments.inputs[0];
+  const TensorView& rhs = arguments.inputs[1];
+  if (arguments.outputs[0].size() == 0 || lhs.size() == 0) return 0;
+  const ProductPlan plan(arguments);
+  int64_t bytes = 0, row_stride = 0, column_stride = 0;
+  if (!Operand::fits(lhs, plan.lhs_axes.free, plan.lhs_axes.contracting, plan.lhs_layout, row_stride,
+                     column_stride)) {
+    bytes += Operand::copy_bytes(lhs);
+  }
+  if (!Operand::fits(rhs, plan.rhs_axes.contracting, plan.rhs_axes.free, plan.rhs_layout, row_stride,
+                     column_stride)) {
+    bytes += Operand::copy_bytes(rhs);
+  }
+  const bool half = kind(lhs.dtype) == 'f' && itemsize(lhs.dtype) == 2;
+  if (half && !plan.small) bytes += half_scratch_bytes(plan.rows, plan.columns, plan.depth);
+  return bytes;
+}
 
 void dot_general(const StepArguments& arguments) {
   const TensorView& lhs = arguments.inputs[0];
@@ -400,22 +461,8 @@ void dot_general(const StepArguments& arguments) {
     std::memset(output.data, 0, static_cast<size_t>(output.size() * itemsize(output.dtype)));
     return;
   }
-  const int contracting = static_cast<int>(arguments.parameters[0]);
-  const int batch = static_cast<int>(arguments.parameters[1]);
-  const int64_t* axes = arguments.parameters + 2;
-  SideAxes lhs_axes(lhs, axes, contracting, axes + 2 * contracting, batch);
-  SideAxes rhs_axes(rhs, axes + contracting, contracting, axes + 2 * contracting + batch, batch);
-  order_contraction(lhs, lhs_axes.contracting, rhs_axes.contracting);
-
-  const int64_t rows = extent_of(lhs, lhs_axes.free);
-  const int64_t columns = extent_of(rhs, rhs_axes.free);
-  const int64_t depth = extent_of(lhs, lhs_axes.contracting);
-  const char element = kind(lhs.dtype);
-  const bool small = is_small(rows, columns, depth);
-  const bool uses_blas = !small && (element == 'f' || element == 'c') && itemsize(lhs.dtype) >= 4;
-  const bool integer = element == 'b' || element == 'i' || element == 'u';
-  const Layout lhs_layout = uses_blas ? Layout::DenseRowsOrColumns : Layout::Any;
-  const Layout rhs_layout = integer && !small ? Layout::DenseRows : lhs_layout;
+  const ProductPlan plan(arguments);
+  const auto& [lhs_axes, rhs_axes, rows, columns, depth, small, lhs_layout, rhs_layout] = plan;
   const Operand left(lhs, lhs_axes.batch, lhs_axes.free, lhs_axes.contracting, lhs_layout);
   const Operand right(rhs, rhs_axes.batch, rhs_axes.contracting, rhs_axes.free, rhs_layout);
 

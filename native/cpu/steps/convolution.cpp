@@ -1,6 +1,7 @@
 #include "cpu/steps/convolution.h"
 
 #include <cstring>
+#include <numeric>
 
 #include "cpu/blas.h"
 #include "cpu/steps/kernels.h"
@@ -19,6 +20,7 @@ constexpr int64_t kPartWork = 1 << 18;    // multiply-adds that a thread takes a
 constexpr int64_t kMostSums = 16;         // of a convolution summed in parts
 constexpr int64_t kMostSumBytes = 1 << 26;
 constexpr int64_t kColumnGrain = 64;
+constexpr int64_t kMostPhases = 64;
 
 /// result (+)= a · b on the calling thread; integers wrap around.
 template <typename T>
@@ -212,6 +214,83 @@ void convolve_by_depth(const Convolution& c, const T* lhs, const T* rhs, T* outp
       });
 }
 
+/// The parameters of a convolution along one axis, as lists of them stand in StepArguments::parameters.
+enum Parameter { kStride, kLow, kLhsDilation, kRhsDilation };
+
+/// Whether the positions of a convolution of a dilated lhs are better divided into phases.
+bool has_phases(const StepArguments& arguments) {
+  const int spatial = arguments.inputs[0].ndim - 2;
+  const int64_t* parameters = arguments.parameters + 2;
+  int64_t phases = 1;
+  for (int axis = 0; axis < spatial; ++axis) {
+    const int64_t dilation = parameters[kLhsDilation * spatial + axis];
+    if (dilation > 1 && parameters[kStride * spatial + axis] != 1) return false;
+    phases *= std::min<int64_t>(dilation, kMostPhases + 1);
+    if (phases > kMostPhases) return false;
+  }
+  return phases > 1;
+}
+
+/// One axis of a phase of a convolution: of the positions `phase`, `phase` + dilation, … Their windows meet
+/// the same elements of the rhs; the others meet the zeros between elements of the lhs.
+struct Phase {
+  int64_t positions, first, step, low, rhs_dilation;
+  int64_t window;  ///< elements of the rhs, `step` apart from the `first`
+
+  Phase(int64_t phase, int64_t all_positions, int64_t extent, int64_t all_low, int64_t dilation,
+        int64_t all_rhs_dilation)
+      : positions(all_positions > phase ? (all_positions - phase + dilation - 1) / dilation : 0),
+        first(0),
+        step(dilation / std::gcd(dilation, all_rhs_dilation)),
+        rhs_dilation(step * all_rhs_dilation / dilation) {
+    const auto place = [&](int64_t k) { return phase + k * all_rhs_dilation - all_low; };
+    while (first < std::min(step, extent) && place(first) % dilation != 0) ++first;
+    window = first < std::min(step, extent) ? (extent - first + step - 1) / step : 0;
+    low = -place(first) / dilation;
+  }
+};
+
+/// A convolution of a dilated lhs (the gradient of one with strides) as some of an lhs without gaps.
+void convolve_phases(const StepArguments& arguments) {
+  const TensorView &rhs = arguments.inputs[1], &output = arguments.outputs[0];
+  const int ndim = output.ndim, spatial = ndim - 2;
+  const int64_t size = itemsize(output.dtype);
+  const Dims phases(arguments.parameters + 2 + kLhsDilation * spatial, spatial);
+  Dims phase(spatial);
+  do {
+    Dims parameters(arguments.parameters, arguments.parameter_count);
+    Dims shape(output.shape, ndim), strides = row_major(output.shape, ndim);
+    Dims rhs_shape(rhs.shape, ndim), rhs_strides(rhs.strides, ndim);
+    int64_t offset = 0, rhs_offset = 0;
+    for (int axis = 0; axis < spatial; ++axis) {
+      const auto parameter = [&](Parameter which) -> int64_t& {
+        return parameters[2 + which * spatial + axis];
+      };
+      const Phase part(phase[axis], output.shape[axis + 1], rhs.shape[axis + 1], parameter(kLow),
+                       parameter(kLhsDilation), parameter(kRhsDilation));
+      parameter(kLow) = part.low;
+      parameter(kLhsDilation) = 1;
+      parameter(kRhsDilation) = part.rhs_dilation;
+      offset += phase[axis] * strides[axis + 1];
+      rhs_offset += part.first * rhs_strides[axis + 1];
+      shape[axis + 1] = part.positions;
+      strides[axis + 1] *= phases[axis];
+      rhs_shape[axis + 1] = part.window;
+      rhs_strides[axis + 1] *= part.step;
+    }
+    if (element_count(shape) == 0) continue;
+    const Scratch memory(element_count(shape) * size);
+    const Dims dense = contiguous_strides(shape);
+    const TensorView part{memory.data(), output.dtype, ndim, shape.data(), dense.data()};
+    const TensorView inputs[] = {
+        arguments.inputs[0],
+        {byte_offset(rhs.data, rhs_offset * size), rhs.dtype, ndim, rhs_shape.data(), rhs_strides.data()}};
+    conv({inputs, 2, &part, 1, parameters.data(), parameters.size()});
+    copy_block(size, shape.data(), ndim, memory.data(), dense.data(), byte_offset(output.data, offset * size),
+               strides.data());
+  } while (next_coordinate(phase, phases.data(), spatial));
+}
+
 }  // namespace
 
 void conv(const StepArguments& arguments) {
@@ -222,6 +301,7 @@ void conv(const StepArguments& arguments) {
     std::memset(output.data, 0, static_cast<size_t>(output.size() * itemsize(output.dtype)));
     return;
   }
+  if (has_phases(arguments)) return convolve_phases(arguments);
   const bool by_depth = Convolution(arguments).sums_much();
   Dims strides;
   const std::optional<Scratch> copy = copy_with_last(lhs, strides, by_depth ? 0 : lhs.ndim - 1);

@@ -185,8 +185,8 @@ def eigh(x: Any, /, *, stream: Any = None) -> EigenResult:
     Eigenvectors are determined up to a phase, and those of equal eigenvalues up to a rotation. The
     derivatives take that choice for constant: they are those of every function that does not depend on it,
     for instance of the projection on the space of some eigenvalues, or of a sum over all of them. But of
-    V·f(λ)·Vᴴ at equal eigenvalues the part with f′ between their vectors is missing; for f = exp there is
-    `expm`.
+    V·f(λ)·Vᴴ at equal eigenvalues the part with f′ between their vectors is missing (for f = exp there is
+    `expm`), and of the second derivative of a sum of f(λ) that with f″.
 
     Args:
         x: (…, n, n).

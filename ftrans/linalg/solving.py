@@ -134,6 +134,11 @@ def cholesky_inv(L: Any, /, upper: bool = False, *, stream: Any = None) -> Array
     return matmul(inverse, adjoint(inverse)) if upper else matmul(adjoint(inverse), inverse)
 
 
+def _constant_singular_values(x: Array) -> Array:
+    """What the cutoff depends on; a graph has one decomposition for it and `_pseudoinverse`."""
+    return p.svd_p.bind(p.stop_gradient_p.bind(x), vectors=True, full_matrices=False)[1]
+
+
 @custom_jvp
 def _pseudoinverse(x: Array, cutoff: Array) -> Array:
     u, s, vh = p.svd_p.bind(x, vectors=True, full_matrices=False)
@@ -179,7 +184,7 @@ def pinv(x: Any, /, *, rtol: Any = None, stream: Any = None) -> Array:
            [0, 0]], dtype=float32)
     """
     x = as_matrix(x, "pinv")
-    s = p.svd_p.bind(x, vectors=False, full_matrices=False)[0]
+    s = _constant_singular_values(x)
     return _pseudoinverse(x, relative_cutoff(s, x.shape, rtol, "pinv"))
 
 
@@ -205,8 +210,8 @@ def lstsq(a: Any, b: Any, /, *, rcond: Any = None, stream: Any = None) -> LstsqR
     array([2], dtype=float32)
     """
     a, b, vector = as_system(a, b, "lstsq", ("a", "b"), square=False)
-    s = p.svd_p.bind(a, vectors=False, full_matrices=False)[0]
-    cutoff = relative_cutoff(s, a.shape, rcond, "lstsq")
+    cutoff = relative_cutoff(_constant_singular_values(a), a.shape, rcond, "lstsq")
+    s = p.svd_p.bind(a, vectors=True, full_matrices=False)[1]
     x = matmul(_pseudoinverse(a, cutoff), b)
     difference = p.sub_p.bind(matmul(a, x), b)
     squares = real(p.mul_p.bind(conj(difference), difference))

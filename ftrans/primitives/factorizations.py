@@ -37,6 +37,7 @@ from ._matrices import (
 )
 from .elementwise import add, convert, mul, neg, select, sub
 from .indexing import put_along_axis, take_along_axis
+from .shape import concatenate_p
 from .solvers import triangular_solve
 
 # ---------------------------------------------------------------- cholesky
@@ -131,10 +132,6 @@ def _lu_impl(a):
     return for_each_matrix(factor, a)
 
 
-def _row_indices(permutation: Array, shape: tuple[int, ...]) -> Array:
-    return as_columns(permutation, shape)
-
-
 def _square_factors(lu: Array) -> tuple[Array, Array]:
     """L and U, made square by columns and rows of an identity, so that both have an inverse."""
     m, n = lu.shape[-2:]
@@ -148,7 +145,7 @@ def _square_factors(lu: Array) -> tuple[Array, Array]:
 def _lu_jvp(primals, tangents, outs):
     lu, _, permutation = outs
     lower, upper = _square_factors(lu)
-    da = take_along_axis(tangents[0], _row_indices(permutation, lu.shape), lu.ndim - 2)
+    da = take_along_axis(tangents[0], as_columns(permutation, lu.shape), lu.ndim - 2)
     left = triangular_solve(lower, da, lower=True, unit_diagonal=True)
     x = transposed(triangular_solve(transposed(upper), transposed(left), lower=True))  # lower⁻¹·da·upper⁻¹
     return [add(matmul(lower, strict_tril(x)), matmul(triu(x), upper)), None, None]
@@ -162,7 +159,7 @@ def _lu_vjp(cts, primals, outs, needed):
     x = add(strict_tril(matmul(transposed(lower), cts[0])), triu(matmul(cts[0], transposed(upper))))
     left = triangular_solve(transposed(lower), x, lower=False, unit_diagonal=True)
     da = transposed(triangular_solve(upper, transposed(left), lower=False))
-    return [put_along_axis(_row_indices(permutation, lu.shape), da, lu.ndim - 2)]
+    return [put_along_axis(as_columns(permutation, lu.shape), da, lu.ndim - 2)]
 
 
 def _general() -> np.ndarray:
@@ -221,13 +218,8 @@ def _qr_jvp(primals, tangents, outs, *, full_matrices):
     if m > n and full_matrices:
         q2 = columns_from(q, n)
         dq2 = neg(matmul(q1, adjoint(matmul(adjoint(q2), x))))
-        dq = add(resized(dq, m, m), _behind(dq2, n))
+        dq = concatenate_p.bind(dq, dq2, axis=dq.ndim - 1)
     return [dq, resized(matmul(upper, r1), *r.shape[-2:])]
-
-
-def _behind(x: Array, columns: int) -> Array:
-    """`x` with columns of zeros in front."""
-    return columns_from(x, -columns)
 
 
 def _qr_vjp(cts, primals, outs, needed, *, full_matrices):

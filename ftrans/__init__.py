@@ -55,6 +55,7 @@ from .transforms.batching import vmap
 from .transforms.custom import custom_jvp, custom_vjp
 from .transforms.jacobian import hessian, jacfwd, jacrev
 from .transforms.jit import jit, make_jaxpr
+from .transforms.nan_safety import nan_safe_derivatives
 
 __version__ = "0.1.0"
 
@@ -103,6 +104,7 @@ __all__ = [
     "jvp",
     "linearize",
     "make_jaxpr",
+    "nan_safe_derivatives",
     "new_stream",
     "nn",
     "random",

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from optree import PyTreeSpec
 
 from .. import _native
-from .._native import Array, current_stream
+from .._native import Array, current_stream, nan_safe_derivatives
 from ..core.call import CallPrimitive
 from ..core.jaxpr import ClosedJaxpr, Jaxpr
 from ..core.pytree import flatten, unflatten
@@ -190,7 +190,7 @@ class Jitted:
     def _lookup(self, args: tuple, kwargs: dict[str, Any]) -> tuple[list[Array], _Traced]:
         leaves, structure, static, fill = self._static.split(args, kwargs)
         arrays = argument_arrays("jit", self._fun, leaves, structure)
-        key = (structure, tuple([x.aval for x in arrays]), static, current_stream())
+        key = (structure, tuple([x.aval for x in arrays]), static, current_stream(), nan_safe_derivatives())
         traced = self._cache.get(key)
         if traced is None:
             self.trace_count += 1

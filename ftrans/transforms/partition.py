@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from .._native import Array
+from .._native import Array, nan_safe_derivatives
 from ..core.avals import ShapedArray
 from ..core.jaxpr import Atom, ClosedJaxpr, Jaxpr, Var, live_equations
 from ..core.tracing import eval_jaxpr, trace_to_jaxpr
@@ -98,7 +98,7 @@ def joint_derivative(mode: str, closed: ClosedJaxpr, needed: Sequence[bool]) -> 
     The second jaxpr takes the cotangents of all inexact outputs, or the tangents of the `needed` inputs, and
     returns those input cotangents, or output tangents, that are present.
     """
-    key = (mode, tuple(needed))
+    key = (mode, tuple(needed), nan_safe_derivatives())
     if key not in closed.derived:
         closed.derived[key] = _joint_derivative(mode, closed, needed)
     return closed.derived[key]

@@ -120,6 +120,7 @@ bool add_argument(PyObject* object, std::string& key, std::vector<Ref<Value>>& l
 bool make_key(PyObject* const* arguments, Py_ssize_t count, std::string& key,
               std::vector<Ref<Value>>& leaves) {
   put(key, current_stream());
+  put(key, nan_safe_derivatives());
   for (Py_ssize_t i = 0; i < count; ++i) {
     if (!add_argument(arguments[i], key, leaves, 0)) return false;
   }

@@ -1,9 +1,9 @@
 """`python -m benchmarks.accuracy [--dtype float64] [--filter TEXT]`: errors in units of the last place.
 
 Each elementwise function over a sweep of ordinary and extreme arguments (subnormal, huge) against mpmath,
-beside NumPy, JAX and MLX where they have it. The figure is the largest error, in units of the last place of the
-correctly rounded result; `special` where an infinity or a NaN stands for something finite, or the other way.
-Infinite arguments and NaN are the business of `tests/primitives/test_accuracy.py`.
+beside NumPy, JAX and MLX where they have it. The figure is the largest error, in units of the last place of
+the correctly rounded result; `special` where an infinity or a NaN stands for something finite, or the other
+way. Infinite arguments and NaN are the business of `tests/primitives/test_accuracy.py`.
 """
 
 from __future__ import annotations

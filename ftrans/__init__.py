@@ -83,6 +83,7 @@ from .transforms.vectorize import vectorize
 
 #: Another name of `jit`.
 compile = jit
+from .transforms.nan_safety import nan_safe_derivatives
 
 __version__ = "0.1.0"
 
@@ -159,6 +160,7 @@ __all__ = [
     "linear_transpose",
     "linearize",
     "make_jaxpr",
+    "nan_safe_derivatives",
     "new_stream",
     "nn",
     "pmax",

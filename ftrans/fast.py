@@ -15,7 +15,7 @@ from . import primitives as p
 from ._native import Array, bool_, int32, int64
 from .ops.creation import arange
 from .ops.linear_algebra import dot_general
-from .ops.log_space import stabilising_shift
+from .ops.log_space import excess_over_maximum
 from .ops.manipulation import concatenate, slice_axis
 from .ops.operands import (
     as_array,
@@ -316,7 +316,10 @@ def scaled_dot_product_attention(
         scores = concatenate([scores, broadcast(column, (batch, heads, queries, 1))], axis=3)
     if scores.shape[3] == 0:
         return broadcast(constant_like(q, 0), (batch, heads, queries, v.shape[3]))
-    powers = p.exp_p.bind(p.sub_p.bind(scores, expand(stabilising_shift(scores, (3,)), scores.shape, (3,))))
+    excess, top = excess_over_maximum(scores, (3,))
+    # A query that may see nothing gets zeros, not the mean of everything.
+    blind = expand(p.eq_p.bind(top, constant_like(top, -math.inf)), scores.shape, (3,))
+    powers = p.select_p.bind(blind, constant_like(scores, 0), p.exp_p.bind(excess))
     total = p.reduce_sum_p.bind(powers, axes=(3,))
     total = p.select_p.bind(p.eq_p.bind(total, constant_like(total, 0)), constant_like(total, 1), total)
     weights = p.div_p.bind(powers, expand(total, powers.shape, (3,)))
@@ -356,7 +359,7 @@ def cross_entropy(logits: Any, targets: Any, *, stream: Any = None) -> Array:
             f"{logits.shape} without their last axis, which must not be empty; got {targets.shape}"
         )
     targets = convert(targets, int64 if targets.dtype.itemsize == 8 else int32)
-    shifted = p.sub_p.bind(wide, expand(stabilising_shift(wide, (last,)), wide.shape, (last,)))
+    shifted, _ = excess_over_maximum(wide, (last,))
     total = p.reduce_sum_p.bind(p.exp_p.bind(shifted), axes=(last,))
     # Compared with the number of each class, and not gathered: so it is part of the same kernel, and its
     # derivative too.

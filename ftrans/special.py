@@ -11,6 +11,7 @@ from typing import Any
 
 from . import primitives as p
 from ._native import Array
+from .core.primitive import Primitive
 from .ops._elementwise_factory import binary, unary
 from .ops.cumulative import logcumsumexp
 from .ops.elementwise import digamma, erf, erfc, erfinv, logaddexp
@@ -22,7 +23,6 @@ from .ops.operands import (
     as_dtype_array,
     broadcast_operands,
     constant_like,
-    promote,
     promoted_dtype,
     require_kinds,
     to_inexact,
@@ -191,8 +191,7 @@ def xlogy(x: Any, y: Any, /, *, stream: Any = None) -> Array:
     >>> ft.special.xlogy(ft.array([0.0, 2.0]), ft.array([0.0, 1.0]))
     array([0, 0], dtype=float32)
     """
-    x, y, _ = promote("xlogy", x, y, inexact_dtype)
-    return _annihilated(*broadcast_operands("xlogy", x, y), p.log_p.bind)
+    return _annihilated("xlogy", x, y, p.log_p)
 
 
 @streamed
@@ -202,12 +201,15 @@ def xlog1py(x: Any, y: Any, /, *, stream: Any = None) -> Array:
     >>> ft.special.xlog1py(ft.array([0.0, 2.0]), ft.array([-1.0, 0.0]))
     array([0, 0], dtype=float32)
     """
-    x, y, _ = promote("xlog1py", x, y, inexact_dtype)
-    return _annihilated(*broadcast_operands("xlog1py", x, y), p.log1p_p.bind)
+    return _annihilated("xlog1py", x, y, p.log1p_p)
 
 
-def _annihilated(x: Array, y: Array, function: Any) -> Array:
-    return where(p.is_nan_p.bind(y), y, p.safe_mul_p.bind(x, function(y)))
+def _annihilated(function: str, x: Any, y: Any, logarithm: Primitive) -> Array:
+    """`x` times the logarithm of `y`, but 0 where x is 0 and y a number."""
+    x, y = _floating(function, x, y)
+    is_zero = p.and_p.bind(p.eq_p.bind(x, constant_like(x, 0)), p.not_p.bind(p.is_nan_p.bind(y)))
+    factor = logarithm.bind(y)
+    return where(is_zero, p.safe_mul_p.bind(x, factor), p.mul_p.bind(x, factor))
 
 
 @streamed

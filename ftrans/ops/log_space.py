@@ -8,7 +8,6 @@ from .. import primitives as p
 from .._native import Array
 from .operands import (
     as_array,
-    constant_like,
     convert,
     expand,
     normalize_axes,
@@ -22,13 +21,14 @@ from .streams import streamed
 __all__ = ["log_softmax", "logsumexp", "softmax"]
 
 
-def stabilising_shift(x: Array, axes: tuple[int, ...]) -> Array:
-    """What to subtract before exp: the maximum over `axes`, and 0 where it is not finite.
+def excess_over_maximum(x: Array, axes: tuple[int, ...]) -> tuple[Array, Array]:
+    """`x` less its maximum over `axes`, and the maximum.
 
-    The results do not depend on it, so it is a constant for differentiation.
+    Elements that are the maximum have excess 0, also where it is infinite: they then share the probability
+    equally, as in `logaddexp`. The results do not depend on the maximum: it is a constant for derivatives.
     """
     top = p.reduce_max_p.bind(p.stop_gradient_p.bind(x), axes=axes)
-    return p.select_p.bind(p.is_finite_p.bind(top), top, constant_like(top, 0))
+    return p.excess_p.bind(x, expand(top, x.shape, axes)), top
 
 
 @streamed
@@ -46,8 +46,8 @@ def logsumexp(x: Any, /, axis: Axis = None, keepdims: bool = False, *, stream: A
     if count(x.shape, axes) == 0:
         out = p.log_p.bind(p.reduce_sum_p.bind(x, axes=axes))
     else:
-        top = stabilising_shift(x, axes)
-        total = p.reduce_sum_p.bind(p.exp_p.bind(p.sub_p.bind(x, expand(top, x.shape, axes))), axes=axes)
+        excess, top = excess_over_maximum(x, axes)
+        total = p.reduce_sum_p.bind(p.exp_p.bind(excess), axes=axes)
         out = p.add_p.bind(p.log_p.bind(total), top)
     out = convert(out, dtype)
     return reshape_to(out, kept_shape(x.shape, axes)) if keepdims else out
@@ -55,7 +55,7 @@ def logsumexp(x: Any, /, axis: Axis = None, keepdims: bool = False, *, stream: A
 
 @streamed
 def softmax(x: Any, /, axis: Axis = -1, *, stream: Any = None) -> Array:
-    """exp(x) / sum(exp(x)) over axes, without overflow.
+    """exp(x) / sum(exp(x)) over axes, without overflow. Equal infinite maxima share the probability equally.
 
     >>> ft.softmax(ft.array([1000.0, 1000.0]))
     array([0.5, 0.5], dtype=float32)
@@ -65,8 +65,7 @@ def softmax(x: Any, /, axis: Axis = -1, *, stream: Any = None) -> Array:
     axes = normalize_axes("softmax", axis, x.ndim)
     if x.size == 0:
         return x
-    wide = convert(x, accumulator_dtype(x.dtype))
-    powers = p.exp_p.bind(p.sub_p.bind(wide, expand(stabilising_shift(wide, axes), x.shape, axes)))
+    powers = p.exp_p.bind(excess_over_maximum(convert(x, accumulator_dtype(x.dtype)), axes)[0])
     total = p.reduce_sum_p.bind(powers, axes=axes)
     return convert(p.div_p.bind(powers, expand(total, x.shape, axes)), x.dtype)
 
@@ -83,7 +82,6 @@ def log_softmax(x: Any, /, axis: Axis = -1, *, stream: Any = None) -> Array:
     axes = normalize_axes("log_softmax", axis, x.ndim)
     if x.size == 0:
         return x
-    wide = convert(x, accumulator_dtype(x.dtype))
-    shifted = p.sub_p.bind(wide, expand(stabilising_shift(wide, axes), x.shape, axes))
-    total = p.log_p.bind(p.reduce_sum_p.bind(p.exp_p.bind(shifted), axes=axes))
-    return convert(p.sub_p.bind(shifted, expand(total, x.shape, axes)), x.dtype)
+    excess, _ = excess_over_maximum(convert(x, accumulator_dtype(x.dtype)), axes)
+    total = p.log_p.bind(p.reduce_sum_p.bind(p.exp_p.bind(excess), axes=axes))
+    return convert(p.sub_p.bind(excess, expand(total, x.shape, axes)), x.dtype)

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from .._native import Array, Dtype, bool_
+from .._native import Array, Dtype, bool_, nan_safe_derivatives
 from ..core.avals import ShapedArray, shaped_array
 from ..core.primitive import Primitive, Sample, zero_derivative
 from ._helpers import FLOATING_OR_COMPLEX, NUMERIC, check_kind, check_same_dtype, is_one, reference
@@ -117,10 +117,10 @@ def elementwise(
 
 
 def scale(tangent: Array, derivative: Array) -> Array:
-    """The product of a (co)tangent with a local derivative; a zero (co)tangent annihilates inf and NaN."""
+    """Tangent (or cotangent) times local derivative; a zero annihilates inf and NaN unless told otherwise."""
     if is_one(tangent) and tangent.shape == derivative.shape:
         return derivative
-    return safe_mul_p.bind(tangent, derivative)
+    return (safe_mul_p if nan_safe_derivatives() else mul_p).bind(tangent, derivative)
 
 
 def _scaled_by(derivative: Callable[..., Array]) -> Partial:
@@ -228,11 +228,20 @@ add_p = binary(
     partials=(lambda t, x, y, out: t, lambda t, x, y, out: t),
 )
 
-# Its derivative with respect to the factor is annihilated by t, not by the tangent: so a masked branch stays
-# masked in higher derivatives too, where those of d are infinite.
+mul_p = binary(
+    "mul",
+    np.multiply,
+    NUMERIC,
+    ((-1.75, 0.4, 2.6), (0.5, -1.2, 1.3)),
+    derivatives=(lambda x, y, out: y, lambda x, y, out: x),
+)
+
+# The product of a (co)tangent and a local derivative: a zero on either side annihilates what is infinite or
+# NaN on the other. Both sides, since what is a tangent forwards is a local derivative backwards; bilinear, so
+# that a masked branch stays masked in higher derivatives.
 safe_mul_p = binary(
     "safe_mul",
-    lambda t, d: np.where(t == 0, np.zeros_like(t), t * d),
+    lambda t, d: np.where((t == 0) | (d == 0), np.zeros_like(t * d), t * d),
     FLOATING_OR_COMPLEX,
     ((-1.5, 0.25, 2.0), (0.5, -3.0, 1.0)),
     partials=(

@@ -12,7 +12,17 @@ from .._native import Array, Dtype, bool_, complex64, complex128, float32, float
 from ..core.avals import shaped_array
 from ..core.primitive import Primitive, Sample, zero_derivative
 from . import _special
-from ._factories import add_p, binary, elementwise, elementwise_shape, safe_mul_p, scale, to_bool, unary
+from ._factories import (
+    add_p,
+    binary,
+    elementwise,
+    elementwise_shape,
+    mul_p,
+    safe_mul_p,
+    scale,
+    to_bool,
+    unary,
+)
 from ._helpers import (
     ANY,
     FLOATING,
@@ -28,7 +38,7 @@ from ._helpers import (
     numpy_dtype,
 )
 
-__all__ = ["add_p", "safe_mul_p"]
+__all__ = ["add_p", "mul_p", "safe_mul_p"]
 
 # Points of the samples: inside the functions' domains and away from kinks.
 EVERYWHERE = (-1.75, -0.4, 0.3, 1.2, 2.6)
@@ -111,13 +121,13 @@ neg_p = unary("neg", np.negative, NUMERIC, EVERYWHERE, partial=lambda t, x, out:
 def _abs_partial(t, x, out):
     if x.dtype.kind != "c":
         return scale(t, sign_p.bind(x))
-    return real_p.bind(safe_mul_p.bind(t, _conj_direction(x, out)))
+    return real_p.bind(scale(t, _conj_direction(x, out)))
 
 
 def _abs_transposed(ct, x, out):
     if x.dtype.kind != "c":
         return scale(ct, sign_p.bind(x))
-    return safe_mul_p.bind(_as_complex(ct), _conj_direction(x, out))
+    return scale(_as_complex(ct), _conj_direction(x, out))
 
 
 def _conj_direction(x, magnitude):
@@ -355,7 +365,6 @@ shift_right_p = binary("shift_right", np.right_shift, INTEGER, ((-6, 5, 3), (3, 
 sub_p = binary(
     "sub", np.subtract, NUMERIC, PAIRS, partials=(lambda t, x, y, out: t, lambda t, x, y, out: neg(t))
 )
-mul_p = binary("mul", np.multiply, NUMERIC, PAIRS, derivatives=(lambda x, y, out: y, lambda x, y, out: x))
 div_p = binary(
     "div", np.true_divide, FLOATING_OR_COMPLEX, PAIRS,
     derivatives=(lambda x, y, out: div(1, y), lambda x, y, out: neg(div(out, y))),
@@ -421,20 +430,24 @@ min_p = binary(
     "min", np.minimum, REAL_OR_BOOL, PAIRS,
     derivatives=(_win(lambda x, y: lt_p.bind(x, y)), _win(lambda x, y: gt_p.bind(x, y))),
 )  # fmt: skip
+
+
+def _over_hypot(x, magnitude):
+    """x/hypot(x, y), and 0 at the origin."""
+    is_origin = eq(magnitude, 0)
+    return div(select(is_origin, 0, x), select(is_origin, 1, magnitude))
+
+
+def _over_square(x, y):
+    """x/(x² + y²) without overflow, and 0 at the origin."""
+    magnitude = hypot_p.bind(x, y)
+    return div(_over_hypot(x, magnitude), select(eq(magnitude, 0), 1, magnitude))
+
+
 atan2_p = binary(
     "atan2", np.arctan2, FLOATING, PAIRS,
-    derivatives=(
-        lambda y, x, out: div(x, add(square_p.bind(x), square_p.bind(y))),
-        lambda y, x, out: neg(div(y, add(square_p.bind(x), square_p.bind(y)))),
-    ),
+    derivatives=(lambda y, x, out: _over_square(x, y), lambda y, x, out: neg(_over_square(y, x))),
 )  # fmt: skip
-
-
-def _over_hypot(x, out):
-    """x/hypot(x, y), and 0 at the origin."""
-    return div(x, select(eq(out, 0), 1, out))
-
-
 hypot_p = binary(
     "hypot", np.hypot, FLOATING, PAIRS,
     derivatives=(lambda x, y, out: _over_hypot(x, out), lambda x, y, out: _over_hypot(y, out)),
@@ -448,6 +461,12 @@ nextafter_p = binary(
     "nextafter", np.nextafter, FLOATING, PAIRS,
     partials=(lambda t, x, y, out: t, None),
     result=_not_half("nextafter"),
+)  # fmt: skip
+
+# Its derivatives are those of the difference, though it is 0 for equal infinities.
+excess_p = binary(
+    "excess", lambda x, y: np.where(x == y, np.zeros_like(x - y), x - y), FLOATING, PAIRS,
+    partials=(lambda t, x, y, out: t, lambda t, x, y, out: neg(t)),
 )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from .._native import int32
 from ..core.avals import shaped_array
 from ..core.primitive import Primitive, Sample, zero_derivative
+from ._factories import scale
 from ._helpers import (
     INTEGER_OR_BOOL,
     NUMERIC,
@@ -71,12 +72,12 @@ def other_factors(x, axes):
 
 
 def _reduce_prod_jvp(primals, tangents, out, *, axes):
-    return reduce_sum(mul(tangents[0], other_factors(primals[0], axes)), axes)
+    return reduce_sum(scale(tangents[0], other_factors(primals[0], axes)), axes)
 
 
 def _reduce_prod_vjp(ct, primals, out, needed, *, axes):
     x = primals[0]
-    return [mul(expand(ct, x.shape, axes), other_factors(x, axes))]
+    return [scale(expand(ct, x.shape, axes), other_factors(x, axes))]
 
 
 reduce_prod_p = _reduction(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import partial
+from functools import partial, reduce
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from .._native import Array
 from ..core.avals import shaped_array
 from ..core.primitive import Primitive, Sample
 from . import _special, _special_parametric
-from ._factories import add_p, binary, elementwise, elementwise_shape, scale, unary
+from ._factories import binary, elementwise, elementwise_shape, scale, unary
 from ._helpers import FLOATING, check_kind, check_same_dtype, constant_like
 from .elementwise import (
     EVERYWHERE,
@@ -131,14 +131,13 @@ def _derivative_of_exponential(orders: tuple[int, ...], value: Array, of_exponen
         return value
     axis = next(i for i, order in enumerate(orders) if order)
     rest = tuple(order - (i == axis) for i, order in enumerate(orders))
-    total = None
+    terms = []
     for chosen in np.ndindex(*(order + 1 for order in rest)):
         weight = math.prod(map(math.comb, rest, chosen))
         left = tuple(order - c for order, c in zip(rest, chosen, strict=True))
         factor = of_exponent(tuple(c + (i == axis) for i, c in enumerate(chosen)))
-        term = mul(mul(weight, _derivative_of_exponential(left, value, of_exponent)), factor)
-        total = term if total is None else add_p.bind(total, term)
-    return total
+        terms.append(mul(mul(weight, _derivative_of_exponential(left, value, of_exponent)), factor))
+    return reduce(add, terms)
 
 
 def _polygamma(n: int, x: Array) -> Array:

@@ -11,7 +11,7 @@ import numpy as np
 from optree import PyTreeSpec
 
 from .. import _native
-from .._native import Array, current_stream
+from .._native import Array
 from ..core.avals import ShapedArray, shaped_array
 from ..core.jaxpr import ClosedJaxpr, Jaxpr, dce
 from ..core.named_axes import axis_lookups
@@ -78,7 +78,7 @@ class Jitted:
             return self._fun(*args, **kwargs)
         leaves, structure, static, fill = self._static.split(args, kwargs)
         arrays = argument_arrays("jit", self._fun, leaves, structure)
-        signature = Signature(structure, tuple([x.aval for x in arrays]), static, current_stream())
+        signature = Signature.of(structure, [x.aval for x in arrays], static)
         traced = self._traced(signature, fill)
         is_concrete = not traced.captured and all(x._trace is None for x in arrays)
         if is_concrete and not (kwargs or self._static) and signature in self._cache:
@@ -125,8 +125,8 @@ class Jitted:
         """The signature of a call with arguments that may be mere descriptions of arrays."""
         leaves, structure, static, fill = self._static.split(args, kwargs)
         sources = argument_sources(self._fun, structure)
-        avals = tuple([_described_aval(x, s) for x, s in zip(leaves, sources, strict=True)])
-        return Signature(structure, avals, static, current_stream()), fill
+        avals = [_described_aval(x, s) for x, s in zip(leaves, sources, strict=True)]
+        return Signature.of(structure, avals, static), fill
 
     def lower(self, *args: Any, **kwargs: Any) -> Lowered:
         """Trace the function for arguments like these, without running it.

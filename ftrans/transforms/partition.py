@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from .._native import Array
+from .._native import Array, nan_safe_derivatives
 from ..core.avals import ShapedArray
 from ..core.jaxpr import Atom, ClosedJaxpr, Equation, Jaxpr, Var, live_equations
 from ..core.tracing import eval_jaxpr, trace_to_jaxpr
@@ -117,7 +117,7 @@ def joint_derivative(
     The second jaxpr takes the cotangents of all inexact outputs, or the tangents of the `needed` inputs, and
     returns those input cotangents, or output tangents, that are present.
     """
-    key = (mode, tuple(needed), rematerialization)
+    key = (mode, tuple(needed), rematerialization, nan_safe_derivatives())
     if key not in closed.derived:
         closed.derived[key] = _joint_derivative(mode, closed, needed, rematerialization)
     return closed.derived[key]

@@ -27,6 +27,8 @@ def _differences(fun: Callable, new: Signature, old: Signature) -> list[str]:
     found = _static_differences(name, new.static, old.static)
     if new.stream is not old.stream:
         found.append(f"the current stream: {new.stream}, was {old.stream}")
+    if new.nan_safe is not old.nan_safe:
+        found.append(f"nan_safe_derivatives: {new.nan_safe}, was {old.nan_safe}")
     if new.structure != old.structure:
         return [*found, f"the structure of the arguments: {new.structure}, was {old.structure}"]
     for i, (aval, before) in enumerate(zip(new.avals, old.avals, strict=True)):

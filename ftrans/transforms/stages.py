@@ -93,7 +93,9 @@ class Compiled:
         kwargs |= {which: None for which, *_ in static if which not in positions}
         leaves, structure = flatten((args, kwargs))
         arrays = argument_arrays("compiled function", self._fun, leaves, structure)
-        given = Signature(structure, tuple([x.aval for x in arrays]), static, self._signature.stream)
+        given = self._signature._replace(
+            structure=structure, avals=tuple([x.aval for x in arrays]), static=static
+        )
         if given != self._signature:
             found = "; ".join(explain_retrace(self._fun, given, [self._signature]))
             raise TypeError(

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from optree import PyTreeSpec
 
-from .._native import Array, Program, Stream
+from .._native import Array, Program, Stream, current_stream, nan_safe_derivatives
 from ..core.avals import ShapedArray
 from ..core.call import CallPrimitive
 from ..core.jaxpr import ClosedJaxpr, Jaxpr
@@ -65,6 +65,12 @@ class Signature(NamedTuple):
     avals: tuple[ShapedArray, ...]
     static: tuple
     stream: Stream | None
+    nan_safe: bool
+
+    @classmethod
+    def of(cls, structure: PyTreeSpec, avals: Sequence[ShapedArray], static: tuple) -> Signature:
+        """With this thread's settings."""
+        return cls(structure, tuple(avals), static, current_stream(), nan_safe_derivatives())
 
 
 class Traced(NamedTuple):

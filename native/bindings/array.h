@@ -56,6 +56,9 @@ void evaluate(const std::vector<Ref<Value>>& roots, bool blocking);
 /// The stream that operations of this thread run on.
 Stream* current_stream();
 
+/// Whether derivative rules of this thread let a zero annihilate infinities and NaN.
+bool nan_safe_derivatives();
+
 /// The interned ShapedArray of a handle (borrowed reference).
 PyObject* aval_of(const Array& array);
 

@@ -136,6 +136,7 @@ bool add_argument(PyObject* object, Arguments& to, int depth) {
 
 bool take_arguments(PyObject* const* arguments, Py_ssize_t count, Arguments& to) {
   put(to.key, current_stream());
+  put(to.key, nan_safe_derivatives());
   for (Py_ssize_t i = 0; i < count; ++i) {
     if (!add_argument(arguments[i], to, 0)) return false;
   }

@@ -16,6 +16,7 @@ struct StreamObject {
 
 Device default_device{};
 thread_local Stream* stream_of_thread = nullptr;
+thread_local bool nan_safe_of_thread = true;
 
 const char* device_name(DeviceKind kind) { return kind == DeviceKind::Cpu ? "cpu" : "gpu"; }
 
@@ -175,12 +176,18 @@ void bind_memory(nb::module_& module) {
 
 }  // namespace
 
+bool nan_safe_derivatives() { return nan_safe_of_thread; }
+
 Stream* current_stream() { return stream_of_thread ? stream_of_thread : stream_of_device(default_device); }
 
 void bind_runtime(nb::module_& module) {
   module.def("eval", [](nb::handle arrays) { evaluate(values_of(arrays), true); }, nb::arg("arrays"));
   module.def("async_eval", [](nb::handle arrays) { evaluate(values_of(arrays), false); }, nb::arg("arrays"));
   bind_streams(module);
+  module.def("nan_safe_derivatives", &nan_safe_derivatives,
+             "Whether derivative rules of this thread let a zero annihilate infinities and NaN.");
+  module.def(
+      "set_nan_safe_derivatives", [](bool enabled) { nan_safe_of_thread = enabled; }, nb::arg("enabled"));
   bind_memory(module);
   module.def("backends", &backends, "Names of the devices that have a backend.");
   module.def("instruction_set", &cpu::instruction_set, "The SIMD instruction set that the kernels use.");

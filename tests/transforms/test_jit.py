@@ -120,7 +120,7 @@ def test_derived_jaxprs_are_cached():
         ft.grad(lambda x: ft.sum(g(x)))(V)
     assert g.trace_count == 1
     (traced,) = g._cache.values()
-    assert list(traced.jaxpr.derived).count(("vjp", (True,), None)) == 1
+    assert list(traced.jaxpr.derived).count(("vjp", (True,), None, True)) == 1
 
 
 def _reduced_and_negated(a):

@@ -46,7 +46,13 @@ struct Div {
 struct SafeMul {
   template <class T>
   static T apply(T t, T d) {
-    return t == 0 ? T{0} : t * d;
+    return (t == 0) | (d == 0) ? T{0} : t * d;
+  }
+};
+struct Excess {  // so that equal infinities have none
+  template <class T>
+  static T apply(T a, T b) {
+    return a == b ? T{0} : a - b;
   }
 };
 struct Max {  // a NaN on either side comes through
@@ -192,7 +198,8 @@ KernelVariants float_kernels(Opcode opcode) {
     case Opcode::Sub: return binary<Sub, T, T>();
     case Opcode::Mul: return commutative_binary<Mul, T, T>();
     case Opcode::Div: return binary<Div, T, T>(2);
-    case Opcode::SafeMul: return binary<SafeMul, T, T>();
+    case Opcode::SafeMul: return commutative_binary<SafeMul, T, T>();
+    case Opcode::Excess: return binary<Excess, T, T>();
     case Opcode::Max: return commutative_binary<Max, T, T>();
     case Opcode::Min: return commutative_binary<Min, T, T>();
     case Opcode::Copysign: return plain_binary<Copysign, T, T>();

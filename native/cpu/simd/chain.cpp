@@ -61,7 +61,7 @@ constexpr auto kAdd = [](auto a, auto b) { return a + b; };
 constexpr auto kSub = [](auto a, auto b) { return a - b; };
 constexpr auto kMul = [](auto a, auto b) { return a * b; };
 constexpr auto kDiv = [](auto a, auto b) { return a / b; };
-constexpr auto kSafeMul = [](auto t, auto d) { return t == 0 ? decltype(t * d){} : t * d; };
+constexpr auto kSafeMul = [](auto t, auto d) { return (t == 0) | (d == 0) ? decltype(t * d){} : t * d; };
 constexpr auto kMax = [](auto a, auto b) { return (a > b) | (a != a) ? a : b; };
 constexpr auto kMin = [](auto a, auto b) { return (a < b) | (a != a) ? a : b; };
 constexpr auto kNeg = [](auto x) { return -x; };

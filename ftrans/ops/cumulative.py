@@ -12,6 +12,7 @@ from .joining import concat
 from .manipulation import slice_axis
 from .operands import (
     as_array,
+    as_integer,
     broadcast,
     constant_like,
     convert,
@@ -191,7 +192,7 @@ def logcumsumexp(x: Any, /, axis: int | None = None, *, reverse: bool = False, s
 
 @streamed
 def diff(
-    x: Any, /, *, axis: int = -1, n: int = 1, prepend: Any = None, append: Any = None, stream: Any = None
+    x: Any, /, n: int = 1, axis: int = -1, *, prepend: Any = None, append: Any = None, stream: Any = None
 ) -> Array:
     """The n-th difference of neighbours along an axis.
 
@@ -203,8 +204,7 @@ def diff(
     """
     x = as_array(x, "diff")
     axis = normalize_axis("diff", axis, x.ndim)
-    if n < 0:
-        raise ValueError(f"diff: n must not be negative, got {n}")
+    n = as_integer(n, "diff", "n", least=0)
     single = tuple(1 if i == axis else extent for i, extent in enumerate(x.shape))
 
     def joined(part: Any, argument: str) -> Array:

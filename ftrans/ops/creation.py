@@ -78,7 +78,7 @@ def iota(size: int, dtype: Dtype = DEFAULT_INT) -> Array:
 
 
 @streamed
-def zeros(shape: Any, *, dtype: Any = None, device: Any = None, stream: Any = None) -> Array:
+def zeros(shape: Any, dtype: Any = None, *, device: Any = None, stream: Any = None) -> Array:
     """An array of zeros, float32 by default.
 
     >>> ft.zeros((2,))
@@ -88,7 +88,7 @@ def zeros(shape: Any, *, dtype: Any = None, device: Any = None, stream: Any = No
 
 
 @streamed
-def ones(shape: Any, *, dtype: Any = None, device: Any = None, stream: Any = None) -> Array:
+def ones(shape: Any, dtype: Any = None, *, device: Any = None, stream: Any = None) -> Array:
     """An array of ones, float32 by default.
 
     >>> ft.ones(2, dtype=ft.int32)
@@ -98,7 +98,7 @@ def ones(shape: Any, *, dtype: Any = None, device: Any = None, stream: Any = Non
 
 
 @streamed
-def empty(shape: Any, *, dtype: Any = None, device: Any = None, stream: Any = None) -> Array:
+def empty(shape: Any, dtype: Any = None, *, device: Any = None, stream: Any = None) -> Array:
     """An array whose values do not matter: zeros, since arrays are immutable values.
 
     >>> ft.empty((2, 3)).shape
@@ -112,7 +112,7 @@ def _filled(function: str, shape: Any, value: Any, dtype: Dtype) -> Array:
 
 
 @streamed
-def full(shape: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, stream: Any = None) -> Array:
+def full(shape: Any, fill_value: Any, dtype: Any = None, *, device: Any = None, stream: Any = None) -> Array:
     """An array of one value (or of an array that broadcasts to `shape`).
 
     Args:
@@ -133,7 +133,7 @@ def _full(function: str, shape: tuple[int, ...], value: Any, dtype: Any) -> Arra
 
 
 @streamed
-def zeros_like(x: Any, /, *, dtype: Any = None, device: Any = None, stream: Any = None) -> Array:
+def zeros_like(x: Any, /, dtype: Any = None, *, device: Any = None, stream: Any = None) -> Array:
     """Zeros of `x`'s shape, and dtype unless given.
 
     >>> ft.zeros_like(ft.array([1, 2]))
@@ -143,7 +143,7 @@ def zeros_like(x: Any, /, *, dtype: Any = None, device: Any = None, stream: Any 
 
 
 @streamed
-def ones_like(x: Any, /, *, dtype: Any = None, device: Any = None, stream: Any = None) -> Array:
+def ones_like(x: Any, /, dtype: Any = None, *, device: Any = None, stream: Any = None) -> Array:
     """Ones of `x`'s shape, and dtype unless given.
 
     >>> ft.ones_like(ft.array([1, 2]))
@@ -153,7 +153,7 @@ def ones_like(x: Any, /, *, dtype: Any = None, device: Any = None, stream: Any =
 
 
 @streamed
-def empty_like(x: Any, /, *, dtype: Any = None, device: Any = None, stream: Any = None) -> Array:
+def empty_like(x: Any, /, dtype: Any = None, *, device: Any = None, stream: Any = None) -> Array:
     """As `zeros_like`.
 
     >>> ft.empty_like(ft.array([1, 2])).shape
@@ -169,7 +169,7 @@ def _like(function: str, x: Any, value: int, dtype: Any) -> Array:
 
 @streamed
 def full_like(
-    x: Any, /, fill_value: Any, *, dtype: Any = None, device: Any = None, stream: Any = None
+    x: Any, /, fill_value: Any, dtype: Any = None, *, device: Any = None, stream: Any = None
 ) -> Array:
     """An array of one value, of `x`'s shape, and dtype unless given.
 
@@ -186,8 +186,8 @@ def arange(
     /,
     stop: Any = None,
     step: Any = 1,
-    *,
     dtype: Any = None,
+    *,
     device: Any = None,
     stream: Any = None,
 ) -> Array:
@@ -356,9 +356,9 @@ def eye(
     n_rows: int,
     n_cols: int | None = None,
     /,
-    *,
     k: int = 0,
     dtype: Any = None,
+    *,
     device: Any = None,
     stream: Any = None,
 ) -> Array:
@@ -374,7 +374,7 @@ def eye(
 
 
 @streamed
-def identity(n: int, /, *, dtype: Any = None, stream: Any = None) -> Array:
+def identity(n: int, /, dtype: Any = None, *, stream: Any = None) -> Array:
     """`eye(n)`.
 
     >>> ft.identity(1)
@@ -385,7 +385,7 @@ def identity(n: int, /, *, dtype: Any = None, stream: Any = None) -> Array:
 
 @streamed
 def tri(
-    n_rows: int, n_cols: int | None = None, k: int = 0, *, dtype: Any = None, stream: Any = None
+    n_rows: int, n_cols: int | None = None, k: int = 0, dtype: Any = None, *, stream: Any = None
 ) -> Array:
     """Ones on and below the k-th diagonal, zeros above.
 
@@ -416,7 +416,7 @@ def _keep_triangle(function: str, x: Any, k: int, lower: bool) -> Array:
 
 
 @streamed
-def tril(x: Any, /, *, k: int = 0, stream: Any = None) -> Array:
+def tril(x: Any, /, k: int = 0, *, stream: Any = None) -> Array:
     """`x` (..., m, n) with zeros above the k-th diagonal of its matrices.
 
     >>> ft.tril(ft.ones((2, 2)))
@@ -427,7 +427,7 @@ def tril(x: Any, /, *, k: int = 0, stream: Any = None) -> Array:
 
 
 @streamed
-def triu(x: Any, /, *, k: int = 0, stream: Any = None) -> Array:
+def triu(x: Any, /, k: int = 0, *, stream: Any = None) -> Array:
     """`x` (..., m, n) with zeros below the k-th diagonal of its matrices.
 
     >>> ft.triu(ft.ones((2, 2)))

@@ -185,7 +185,7 @@ def vdot(x1: Any, x2: Any, /, *, stream: Any = None) -> Array:
 
 
 @streamed
-def tensordot(x1: Any, x2: Any, /, *, axes: Any = 2, stream: Any = None) -> Array:
+def tensordot(x1: Any, x2: Any, /, axes: Any = 2, *, stream: Any = None) -> Array:
     """The sum product over several axes.
 
     Args:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import primitives as p
-from .._native import Array, int32
+from .._native import Array, float64, int32
 from .manipulation import moveaxis, permute
 from .operands import (
     as_array,
@@ -30,8 +30,11 @@ __all__ = ["nanmedian", "nanpercentile", "nanquantile", "percentile", "quantile"
 _METHODS = ("linear", "lower", "higher", "midpoint", "nearest")
 
 
-def _checked_fractions(function: str, x: Array, q: Any, greatest: float, dtype: Any) -> Array:
-    """`q` / `greatest`, checked where it is not an Array, whose values may not be known yet."""
+def _checked_fractions(function: str, q: Any, greatest: float) -> Array:
+    """`q` / `greatest`, checked where it is not an Array, whose values may not be known yet.
+
+    In float64, so that positions in long arrays are exact.
+    """
     if type(q) is not Array:
         values = np.asarray(q)
         if values.dtype.kind not in "iuf":
@@ -39,7 +42,7 @@ def _checked_fractions(function: str, x: Array, q: Any, greatest: float, dtype: 
         if not np.all((values >= 0) & (values <= greatest)):
             raise ValueError(f"{function}: q must be between 0 and {greatest:g}, got {q}")
         q = values
-    q = as_dtype_array(q, dtype, function, "q")
+    q = as_dtype_array(q, float64, function, "q")
     return p.div_p.bind(q, constant_like(q, greatest)) if greatest != 1 else q
 
 
@@ -65,13 +68,13 @@ def _quantile(
     work = accumulator_dtype(x.dtype)
     rows = convert(reshape_to(permute(x, kept + axes), (*outer, n)), work)
     last = rows.ndim - 1
-    q = _checked_fractions(function, rows, q, greatest, work)
+    q = _checked_fractions(function, q, greatest)
     fractions = broadcast(reshape_to(q, (q.size,)), (*outer, q.size))
 
     is_nan = p.is_nan_p.bind(rows)
     (ordered,) = p.sort_p.bind(rows, axis=last, num_keys=1)  # NaN comes last
     if skip_nan:
-        valid = convert(p.reduce_sum_p.bind(convert(p.not_p.bind(is_nan), int32), axes=(last,)), work)
+        valid = convert(p.reduce_sum_p.bind(convert(p.not_p.bind(is_nan), int32), axes=(last,)), float64)
         greatest_position = p.max_p.bind(
             broadcast(reshape_to(p.sub_p.bind(valid, constant_like(valid, 1)), (*outer, 1)), fractions.shape),
             constant_like(fractions, 0),
@@ -108,7 +111,7 @@ def _interpolated(ordered: Array, position: Array, method: str) -> Array:
         weight = p.mul_p.bind(constant_like(position, 0.5), p.sub_p.bind(above, below))
     else:
         weight = p.sub_p.bind(position, below)
-    step = p.mul_p.bind(p.sub_p.bind(high, low), weight)
+    step = p.mul_p.bind(p.sub_p.bind(high, low), convert(weight, low.dtype))
     # Two equal infinities have no difference.
     return p.add_p.bind(low, p.select_p.bind(p.eq_p.bind(low, high), constant_like(step, 0), step))
 

@@ -96,7 +96,7 @@ def _pad_widths(pad_width: Any, ndim: int) -> list[tuple[int, int]]:
 
 @streamed
 def pad(
-    x: Any, /, pad_width: Any, mode: str = "constant", *, constant_values: Any = 0, stream: Any = None
+    x: Any, /, pad_width: Any, mode: str = "constant", constant_values: Any = 0, *, stream: Any = None
 ) -> Array:
     """`x` with a margin on each side.
 

@@ -158,26 +158,26 @@ def count_below(ordered: Array, values: Array, inclusive: bool) -> Array:
     low = broadcast(asarray(0, dtype=int32), values.shape)
     high = broadcast(asarray(n, dtype=int32), values.shape)
     compare = p.le_p if inclusive else p.lt_p
-    is_nan = p.is_nan_p.bind(values) if values.dtype.kind == "f" else None
     for _ in range(n.bit_length()):
         middle = p.shift_right_p.bind(p.add_p.bind(low, high), constant_like(low, 1))
         at_middle = take_along(ordered, middle, 0, "clip")
         open_ = p.lt_p.bind(low, high)
-        below = compare.bind(at_middle, values)
-        if is_nan is not None:  # NaN is behind all numbers
-            behind = is_nan if inclusive else p.and_p.bind(is_nan, p.not_p.bind(p.is_nan_p.bind(at_middle)))
-            below = p.or_p.bind(below, behind)
-        right = p.and_p.bind(open_, below)
+        right = p.and_p.bind(open_, compare.bind(at_middle, values))
         next_low = p.add_p.bind(middle, constant_like(middle, 1))
         low, high = (
             p.select_p.bind(right, next_low, low),
             p.select_p.bind(p.and_p.bind(open_, p.not_p.bind(right)), middle, high),
         )
-    return low
+    if values.dtype.kind != "f":
+        return low
+    # NaN, which compares with nothing, is behind all numbers.
+    numbers = p.not_p.bind(p.is_nan_p.bind(ordered))
+    total = constant_like(low, n) if inclusive else p.reduce_sum_p.bind(convert(numbers, int32), axes=(0,))
+    return p.select_p.bind(p.is_nan_p.bind(values), broadcast(total, low.shape), low)
 
 
 @streamed
-def searchsorted(x1: Any, x2: Any, /, *, side: str = "left", sorter: Any = None, stream: Any = None) -> Array:
+def searchsorted(x1: Any, x2: Any, /, side: str = "left", sorter: Any = None, *, stream: Any = None) -> Array:
     """Where to insert the elements of `x2` into the sorted vector `x1` to keep it sorted, int32.
 
     Args:

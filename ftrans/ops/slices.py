@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from .. import primitives as p
-from .._native import Array, int32
+from .._native import Array, int32, int64
 from ..interop import asarray
 from ._gather import nothing, take_along
 from .creation import iota
@@ -128,9 +128,12 @@ def as_strided(
             f"as_strided: shape {shape}, strides {steps} and offset {first} reach elements {lowest} to "
             f"{highest} of an array of {x.size}"
         )
-    index = broadcast(asarray(first, dtype=int32), shape)
+    integer = int32 if x.size < 2**31 else int64
+    index = broadcast(asarray(first, dtype=integer), shape)
     for axis, (extent, step) in enumerate(zip(shape, steps, strict=True)):
-        along = reshape_to(iota(extent) * step, tuple(extent if i == axis else 1 for i in range(len(shape))))
+        along = reshape_to(
+            iota(extent, integer) * step, tuple(extent if i == axis else 1 for i in range(len(shape)))
+        )
         index = p.add_p.bind(index, broadcast(along, shape))
     return take_along(reshape_to(x, (x.size,)), index, 0, "promise_in_bounds")
 

@@ -36,7 +36,7 @@ def allclose(
 
 
 @streamed
-def array_equal(x1: Any, x2: Any, /, *, equal_nan: bool = False, stream: Any = None) -> Array:
+def array_equal(x1: Any, x2: Any, /, equal_nan: bool = False, *, stream: Any = None) -> Array:
     """Whether shapes and all elements are equal, a 0-d bool array.
 
     >>> bool(ft.array_equal(ft.array([1, 2]), ft.array([1, 2])))

@@ -105,8 +105,8 @@ C128 logistic(C128 z) {
   return e / (1.0 + e);
 }
 
-/// At infinity the imaginary part is a zero of z's sign, as the array API standard says; C gives it the sign of
-/// sin(2 imag).
+/// At infinity the imaginary part is a zero of z's sign, as the array API standard says; C gives it the sign
+/// of sin(2 imag).
 C128 tanh(C128 z) {
   if (std::isinf(z.real()) && std::isfinite(z.imag()))
     return {std::copysign(1.0, z.real()), std::copysign(0.0, z.imag())};

@@ -126,6 +126,33 @@ def test_gcd_and_lcm(dtype):
         np.testing.assert_array_equal(np.asarray(ft.lcm(ft.array(x), ft.array(y))), np.lcm(x, y))
 
 
+# -- running results
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize(
+    ("function", "first"),
+    [
+        (ft.cumsum, 0),
+        (ft.cumprod, 1),
+        (ft.cummax, -math.inf),
+        (ft.cummin, math.inf),
+        (ft.logcumsumexp, -math.inf),
+    ],
+)
+def test_exclusive_running_results(function, first, reverse):
+    x = ft.array([[3.0, -1.0, 2.0]])
+    inclusive = function(x, axis=1, reverse=reverse).tolist()[0]
+    expected = [*inclusive[1:], first] if reverse else [first, *inclusive[:-1]]
+    assert function(x, axis=1, reverse=reverse, inclusive=False).tolist() == [expected]
+    assert function(ft.zeros((2, 0)), axis=1, inclusive=False).shape == (2, 0)
+
+
+def test_exclusive_running_results_of_integers():
+    assert ft.cummax(ft.array([3, 5], dtype=ft.int8), inclusive=False).tolist() == [-128, 3]
+    assert ft.cummin(ft.array([True, False]), inclusive=False).tolist() == [True, True]
+
+
 # -- statistics
 
 

@@ -78,12 +78,12 @@ from .transforms.jet import jet
 from .transforms.jit import disable_jit, jit, make_jaxpr
 from .transforms.linear import linear_transpose
 from .transforms.mapping import apply_along_axis
+from .transforms.nan_safety import nan_safe_derivatives
 from .transforms.stages import Compiled, Lowered
 from .transforms.vectorize import vectorize
 
 #: Another name of `jit`.
 compile = jit
-from .transforms.nan_safety import nan_safe_derivatives
 
 __version__ = "0.1.0"
 

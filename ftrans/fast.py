@@ -14,9 +14,10 @@ from typing import Any
 from . import primitives as p
 from ._native import Array, bool_, int32, int64
 from .ops.creation import arange
+from .ops.joining import concatenate
 from .ops.linear_algebra import dot_general
 from .ops.log_space import excess_over_maximum
-from .ops.manipulation import concatenate, slice_axis
+from .ops.manipulation import slice_axis
 from .ops.operands import (
     as_array,
     broadcast,

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from .. import primitives as p
 from .._native import Array
-from ..ops.manipulation import concat
+from ..ops.joining import concat
 from ..ops.sorting import argsort
 from ..ops.streams import streamed
 from ..primitives._matrices import adjoint, columns_from, identity, matmul, resized, strict_tril, triu

@@ -25,7 +25,7 @@ from ..primitives._matrices import (
     real,
     transposed,
 )
-from ..transforms.custom import custom_jvp
+from ..transforms.custom_jvp import custom_jvp
 from ._operands import as_matrix, as_square
 
 __all__ = ["SlogdetResult", "det", "expm", "matrix_power", "matrix_rank", "slogdet"]

@@ -11,7 +11,7 @@ from ..ops.pointwise import where
 from ..ops.statistical import sum as sum_over
 from ..ops.streams import streamed
 from ..primitives._matrices import adjoint, as_columns, conj, identity, matmul, real, transposed
-from ..transforms.custom import custom_jvp
+from ..transforms.custom_jvp import custom_jvp
 from ._operands import as_matrix, as_square, as_system, without_vector_axis
 from .functions import rank_of, relative_cutoff
 

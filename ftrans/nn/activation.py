@@ -11,10 +11,10 @@ from .._native import Array
 from ..ops.elementwise import minimum
 from ..ops.elementwise import sigmoid as sigmoid
 from ..ops.elementwise import tanh as tanh
+from ..ops.joining import split
 from ..ops.log_space import log_softmax as log_softmax
 from ..ops.log_space import logsumexp as logsumexp
 from ..ops.log_space import softmax as softmax
-from ..ops.manipulation import split
 from ..ops.operands import as_array, constant_like, require_kinds, to_inexact
 from ..ops.pointwise import clip
 from ..ops.streams import streamed

@@ -5,7 +5,7 @@ from pkgutil import extend_path
 # In a checkout this folder hides the installed package, which has the native module.
 __path__ = extend_path(__path__, __name__)
 
-from . import nn, ops, random
+from . import debug, nn, ops, random
 from ._native import (
     Array,
     Device,
@@ -43,6 +43,7 @@ from ._native import (
     uint32,
     uint64,
 )
+from .callbacks import io_callback, pure_callback
 from .core.avals import ShapedArray
 from .core.errors import ConcretizationError, LeakedTracerError
 from .core.jaxpr import ClosedJaxpr, Jaxpr
@@ -50,6 +51,7 @@ from .core.pytree import register_dataclass, register_pytree_node, tree_map
 from .core.tracing import eval_jaxpr
 from .ops import *  # noqa: F403  (all the array functions, which ops.__all__ lists)
 from .runtime import async_eval, device_info, eval, is_available, stream
+from .shapes import ShapeDtypeStruct, eval_shape
 from .transforms.autodiff import grad, jvp, linearize, stop_gradient, value_and_grad, vjp
 from .transforms.batching import vmap
 from .transforms.custom import custom_jvp, custom_vjp
@@ -66,6 +68,7 @@ __all__ = [
     "Dtype",
     "Jaxpr",
     "LeakedTracerError",
+    "ShapeDtypeStruct",
     "ShapedArray",
     "Stream",
     "async_eval",
@@ -77,11 +80,13 @@ __all__ = [
     "cpu",
     "custom_jvp",
     "custom_vjp",
+    "debug",
     "default_device",
     "default_stream",
     "device_info",
     "eval",
     "eval_jaxpr",
+    "eval_shape",
     "float16",
     "float32",
     "float64",
@@ -96,6 +101,7 @@ __all__ = [
     "int32",
     "int64",
     "int8",
+    "io_callback",
     "is_available",
     "jacfwd",
     "jacrev",
@@ -105,6 +111,7 @@ __all__ = [
     "make_jaxpr",
     "new_stream",
     "nn",
+    "pure_callback",
     "random",
     "register_dataclass",
     "register_pytree_node",

@@ -69,6 +69,9 @@ class Primitive:
         ValueError: the name is taken.
     """
 
+    #: Whether it must run even where nobody uses its results.
+    has_effect = False
+
     __slots__ = (
         "name", "abstract_eval", "impl", "jvp", "vjp", "batch", "lower", "multiple_results", "samples",
         "linked_forward", "has_zero_derivative", "_native_name", "_operations", "_memo",

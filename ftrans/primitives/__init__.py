@@ -1,5 +1,6 @@
 """The primitives, by family; `core.primitive.primitives` is the registry of them all."""
 
+from .callback import debug_callback_p, io_callback_p, pure_callback_p
 from .dynamic_slice import dynamic_slice_p, dynamic_update_slice_p
 from .elementwise import (
     abs_p,
@@ -126,6 +127,7 @@ __all__ = [
     "cummin_p",
     "cumprod_p",
     "cumsum_p",
+    "debug_callback_p",
     "digamma_p",
     "div_p",
     "dot_general_p",
@@ -146,6 +148,7 @@ __all__ = [
     "gt_p",
     "hypot_p",
     "imag_p",
+    "io_callback_p",
     "iota_p",
     "is_finite_p",
     "is_inf_p",
@@ -170,6 +173,7 @@ __all__ = [
     "pad_p",
     "population_count_p",
     "pow_p",
+    "pure_callback_p",
     "random_bits_p",
     "real_p",
     "reduce_and_p",

@@ -12,10 +12,10 @@ from optree import PyTreeSpec
 from .. import _native
 from .._native import Array, current_stream
 from ..core.call import CallPrimitive
-from ..core.jaxpr import ClosedJaxpr, Jaxpr
+from ..core.jaxpr import ClosedJaxpr, Jaxpr, has_effects
 from ..core.pytree import flatten, unflatten
 from ..core.source import function_name, parameter_names
-from ..core.tracing import trace_to_jaxpr
+from ..core.tracing import innermost_abstract_trace, trace_to_jaxpr
 from ..lowering import compiled
 from .arguments import FlatFunction, argument_arrays, argument_sources, check_callable
 from .batching import Dim, batch_jaxpr
@@ -26,7 +26,9 @@ class _Jit(CallPrimitive):
     __slots__ = ()
 
     def execute(self, operands: Sequence[Array], parameters: dict[str, Any]) -> list[Array]:
-        return compiled(parameters["jaxpr"])(operands)
+        closed = parameters["jaxpr"]
+        trace = innermost_abstract_trace() if has_effects(closed) else None
+        return compiled(closed)(operands) if trace is None else trace.record(self, operands, parameters)
 
 
 def _batch(
@@ -168,7 +170,7 @@ class Jitted:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the compiled function, or bind it where an argument is traced."""
         arrays, traced = self._lookup(args, kwargs)
-        if traced.captured or any(x._trace is not None for x in arrays):
+        if traced.captured or any(x._trace is not None for x in arrays) or has_effects(traced.jaxpr):
             outs = jit_p.bind(*traced.captured, *arrays, jaxpr=traced.jaxpr, name=function_name(self._fun))
         else:
             program = compiled(traced.jaxpr)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from .._native import Array
 from ..core.avals import ShapedArray
-from ..core.jaxpr import Atom, ClosedJaxpr, Jaxpr, Var, live_equations
+from ..core.jaxpr import Atom, ClosedJaxpr, Jaxpr, Var, is_effectful, live_equations
 from ..core.tracing import eval_jaxpr, trace_to_jaxpr
 from ..primitives.layout import full
 from .derivative import record
@@ -36,6 +36,7 @@ def partition(closed: ClosedJaxpr, unknown_in: Sequence[bool], unknown_out: Sequ
 
     An unknown output may turn out not to depend on unknown inputs; a known one must not.
     Equations that depend on no input at all are cheap constants: both parts get them, rather than a residual.
+    Those with an effect run once, in the part that has what they need.
     """
     jaxpr = closed.jaxpr
     unknown = {v for v, u in zip(jaxpr.invars, unknown_in, strict=True) if u}
@@ -50,7 +51,7 @@ def partition(closed: ClosedJaxpr, unknown_in: Sequence[bool], unknown_out: Sequ
             unknown_side.append(equation)
             continue
         known_side.append(equation)
-        if all(v in free for v in inputs):
+        if all(v in free for v in inputs) and not is_effectful(equation):
             free.update(equation.outputs)
             unknown_side.append(equation)
     outs = list(zip(jaxpr.outvars, unknown_out, strict=True))

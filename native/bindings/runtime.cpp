@@ -5,6 +5,7 @@
 #include "core/thread_pool.h"
 #include "cpu/blas.h"
 #include "cpu/fused_executor.h"
+#include "graph/execute.h"
 
 namespace ftrans::bindings {
 namespace {
@@ -59,6 +60,12 @@ void synchronize(nb::handle where) {
   }
   nb::gil_scoped_release unlock;
   for (Stream* stream : streams) stream->synchronize();
+}
+
+/// Lets the streams finish while there is an interpreter, and leaves them nothing to do afterwards.
+void shut_down() {
+  Evaluation::always_block();
+  synchronize(nb::none());
 }
 
 nb::list backends() {
@@ -179,6 +186,7 @@ Stream* current_stream() { return stream_of_thread ? stream_of_thread : stream_o
 
 void bind_runtime(nb::module_& module) {
   module.def("eval", [](nb::handle arrays) { evaluate(values_of(arrays), true); }, nb::arg("arrays"));
+  module.def("shut_down", &shut_down, "Waits for the streams; from now on every evaluation is waited for.");
   module.def("async_eval", [](nb::handle arrays) { evaluate(values_of(arrays), false); }, nb::arg("arrays"));
   bind_streams(module);
   bind_memory(module);

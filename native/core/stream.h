@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -25,9 +26,13 @@ class Event : public RefCounted {
  public:
   void signal(std::exception_ptr error = nullptr);
   bool is_signalled() const { return signalled_.load(std::memory_order_acquire); }
+  bool has_failed() const { return is_signalled() && error_; }
 
   /// Blocks until signalled; rethrows the error of the work, if it failed.
   void wait();
+
+  /// Blocks until signalled or until the time is over; whether it is signalled.
+  bool wait_for(std::chrono::milliseconds time);
 
  private:
   std::atomic<bool> signalled_{false};
@@ -52,8 +57,15 @@ class Stream {
   bool try_begin_inline();
   void finish_inline();
 
-  /// Blocks until everything submitted so far is done.
+  /// Blocks until everything submitted so far is done, but for a task that is calling this.
   void synchronize();
+
+  /// The stream whose work the calling thread is doing, further up in its stack; null if none.
+  static Stream* served();
+
+  /// Runs what is queued, on the thread that serves this stream. A task that waits for work that may be
+  /// queued behind itself must.
+  void run_queued();
 
  private:
   void work();

@@ -87,6 +87,10 @@ class ProgramBuilder {
       } else if (node.opcode == Opcode::CallProgram) {
         step.kind = Program::Step::Kind::Call;
         step.callee = Ref<Program>(static_cast<Program*>(node.payload));
+      } else if (node.opcode == Opcode::HostCall) {
+        step.kind = Program::Step::Kind::Host;
+        step.host = Ref<HostFunction>(static_cast<HostFunction*>(node.payload));
+        step.text = step.host->name();
       } else {
         step.kind = Program::Step::Kind::Kernel;
         step.kernel = device.step(node.opcode);
@@ -212,6 +216,13 @@ class ProgramCache {
 // Larger graphs are seldom seen twice, and their keys would fill the cache.
 constexpr size_t kMostCachedNodes = 256;
 
+/// A cached program would keep what the functions of its host calls refer to alive.
+bool is_cacheable(const Graph& graph) {
+  return graph.nodes.size() <= kMostCachedNodes &&
+         std::none_of(graph.nodes.begin(), graph.nodes.end(),
+                      [](const Graph::Node& node) { return node.opcode == Opcode::HostCall; });
+}
+
 }  // namespace
 
 Ref<Program> compile(Graph& graph) {
@@ -221,7 +232,7 @@ Ref<Program> compile(Graph& graph) {
 }
 
 Ref<Program> compile_cached(Graph& graph) {
-  if (graph.nodes.size() > kMostCachedNodes) return compile(graph);
+  if (!is_cacheable(graph)) return compile(graph);
   std::string key = graph_key(graph);
   ProgramCache& cache = ProgramCache::instance();
   if (Ref<Program> program = cache.find(key)) return program;

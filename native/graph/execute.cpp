@@ -44,6 +44,7 @@ class Run {
       case Program::Step::Kind::Kernel: kernel(step); break;
       case Program::Step::Kind::View: view(step); break;
       case Program::Step::Kind::Call: call(step); break;
+      case Program::Step::Kind::Host: host(step); break;
     }
     for (int32_t slot : step.releases) states_[slot].buffer = nullptr;
   }
@@ -185,6 +186,26 @@ class Run {
     }
   }
 
+  /// The slot as a value that whoever keeps it may go on reading: nobody overwrites memory with more
+  /// references.
+  Ref<Value> value(int32_t slot) const {
+    const Program::Slot& type = program_.slots[slot];
+    const SlotState& state = states_[slot];
+    Ref<Value> result(new Value(type.dtype, type.shape));
+    result->publish(state.buffer, state.offset, state.strides);
+    return result;
+  }
+
+  void host(const Program::Step& step) {
+    std::vector<Ref<Value>> inputs, outputs;
+    for (int32_t slot : step.inputs) inputs.push_back(value(slot));
+    for (int32_t slot : step.outputs) {
+      allocate(slot);
+      outputs.push_back(value(slot));
+    }
+    step.host->call(inputs, outputs);
+  }
+
   const Program& program_;
   std::vector<SlotState> states_;
   bool overwrote_input_ = false;
@@ -210,6 +231,17 @@ class Job : public RefCounted {
   }
 
   const Ref<Event>& finished() const { return finished_; }
+
+  /// After a failure, under the interpreter's lock: what is pending again lets go of the error, whose
+  /// traceback may refer to it.
+  void forget_failure() {
+    for (const Ref<Value>& output : outputs_) forget(*output);
+  }
+
+  static void forget(Value& value) {
+    if (value.state.load(std::memory_order_acquire) == Value::State::Pending) value.event = nullptr;
+  }
+
   const std::vector<Stream*>& streams() const { return program_->streams; }
 
   /// Does the part of one stream (all of it, if there is just one).
@@ -344,6 +376,8 @@ Node* lone_call(const std::vector<Ref<Value>>& values) {
   return call;
 }
 
+std::atomic<bool> must_block{false};
+
 /// Programs enter the queues of several streams in one step, so that two of them can't wait for each other.
 std::mutex submission_mutex;
 
@@ -358,9 +392,22 @@ void submit(const Ref<Job>& job) {
   }
 }
 
+/// Waits for an event. Inside of a host call, whose stream stands still meanwhile, the thread goes on with
+/// what is queued there: it may be what the event waits for, now or after work of other streams.
+void wait_serving(Event& event) {
+  if (Stream* stream = Stream::served()) {
+    do stream->run_queued();
+    while (!event.wait_for(std::chrono::milliseconds(1)));
+  }
+  event.wait();
+}
+
 }  // namespace
 
+void Evaluation::always_block() { must_block = true; }
+
 void Evaluation::run(const std::vector<Ref<Value>>& roots, bool blocking) {
+  blocking |= must_block;
   std::vector<Ref<Value>> pending;
   std::vector<Ref<Event>> waits;
   for (const Ref<Value>& root : roots) {
@@ -373,8 +420,8 @@ void Evaluation::run(const std::vector<Ref<Value>>& roots, bool blocking) {
         pending.push_back(root);
     }
   }
+  Ref<Job> job;
   if (!pending.empty()) {
-    Ref<Job> job;
     if (Node* call = lone_call(pending)) {
       job = Ref<Job>(new Job(*call));
     } else {
@@ -383,12 +430,12 @@ void Evaluation::run(const std::vector<Ref<Value>>& roots, bool blocking) {
       job = Ref<Job>(new Job(std::move(program), captured));
     }
     Stream* stream = job->streams().empty() ? nullptr : job->streams().front();
-    if (blocking && job->streams().size() == 1 && stream->try_begin_inline()) {
+    if (blocking && job->streams().size() == 1 && !Stream::served() && stream->try_begin_inline()) {
       unlock();
       job->run_part(stream);
       stream->finish_inline();
       const Ref<Event> finished = job->finished();
-      job = nullptr;
+      if (!finished->has_failed()) job = nullptr;
       relock();
       waits.push_back(finished);
     } else {
@@ -403,13 +450,16 @@ void Evaluation::run(const std::vector<Ref<Value>>& roots, bool blocking) {
   if (!all_done) unlock();
   for (const Ref<Event>& event : waits) {
     try {
-      event->wait();
+      wait_serving(*event);
     } catch (...) {
       if (!error) error = std::current_exception();
     }
   }
   if (!all_done) relock();
-  if (error) std::rethrow_exception(error);
+  if (!error) return;
+  for (const Ref<Value>& root : roots) Job::forget(*root);
+  if (job) job->forget_failure();
+  std::rethrow_exception(error);
 }
 
 }  // namespace ftrans

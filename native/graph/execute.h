@@ -16,6 +16,9 @@ class Evaluation {
   virtual void relock() {}
 
   void run(const std::vector<Ref<Value>>& roots, bool blocking);
+
+  /// From now on every evaluation is blocking: the interpreter, which host functions need, is about to end.
+  static void always_block();
 };
 
 }  // namespace ftrans

@@ -6,6 +6,7 @@
 
 #include "core/backend.h"
 #include "graph/graph.h"
+#include "graph/host_function.h"
 
 namespace ftrans {
 
@@ -24,7 +25,7 @@ class Program : public RefCounted {
   };
 
   struct Step {
-    enum class Kind : uint8_t { Fused, Kernel, View, Call };
+    enum class Kind : uint8_t { Fused, Kernel, View, Call, Host };
     Kind kind;
     Opcode opcode{};
     Stream* stream = nullptr;
@@ -40,6 +41,7 @@ class Program : public RefCounted {
     std::shared_ptr<const CompiledKernel> fused;
     cpu::StepKernel kernel = nullptr;
     Ref<Program> callee;
+    Ref<HostFunction> host;
     std::string text;  ///< for as_text
   };
 

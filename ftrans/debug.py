@@ -1,0 +1,122 @@
+"""Looking into functions while they run: under `jit`, `vmap`, `grad` and any composition of them."""
+
+from __future__ import annotations
+
+import builtins
+import string
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from optree import PyTreeSpec
+
+from ._native import Array
+from .core.pytree import flatten, unflatten
+from .core.source import function_name
+from .primitives.callback import debug_callback_p
+from .transforms.arguments import check_callable
+
+__all__ = ["callback", "print"]
+
+
+class _DebugCallback:
+    """A user's function of trees whose leaves are arrays, which become operands, and anything else."""
+
+    __slots__ = ("function", "structure", "leaves")
+
+    def __init__(self, function: Callable, structure: PyTreeSpec, leaves: list[Any]):
+        self.function = function
+        self.structure = structure
+        self.leaves = leaves  #: None in the places of arrays
+
+    def __call__(self, *operands: np.ndarray) -> list[Any]:
+        arrays = iter(operands)
+        args, kwargs = unflatten(self.structure, [next(arrays) if x is None else x for x in self.leaves])
+        self.function(*args, **kwargs)
+        return []
+
+    def __repr__(self) -> str:
+        return f"debug.callback of {function_name(self.function)}"
+
+
+def callback(callback: Callable, *args: Any, ordered: bool = False, **kwargs: Any) -> None:
+    """Call a Python function with the values that arrays have when the program comes by.
+
+    Outside of traces it is called at once. Under `jit` it is called by the program, even if the function
+    returns nothing else, and the jitted function then runs when it is called. Under `vmap` it is called for
+    each lane in turn, unless none of its arguments is mapped. Under `grad` and `jvp` it is called once, in
+    the forward pass.
+
+    Args:
+        callback: called with trees like the arguments: arrays of ftrans become read-only NumPy arrays, all
+            other leaves are passed on as they are. What it returns is ignored; what it raises fails the
+            evaluation.
+        *args, **kwargs: its arguments.
+        ordered: whether its place in the order of a program counts on all streams. In any case the callbacks
+            of one stream are called in the order of the program.
+
+    Raises:
+        TypeError: `callback` is not a function.
+
+    >>> seen = []
+    >>> @ft.jit
+    ... def f(x):
+    ...     ft.debug.callback(lambda x, label: seen.append((label, x.tolist())), x, label="x")
+    ...     return x + 1
+    >>> ft.eval(f(ft.arange(3)))
+    >>> seen
+    [('x', [0, 1, 2])]
+    """
+    check_callable("debug.callback", callback)
+    leaves, structure = flatten((args, kwargs))
+    operands = [x for x in leaves if isinstance(x, Array)]
+    flat = _DebugCallback(callback, structure, [None if isinstance(x, Array) else x for x in leaves])
+    debug_callback_p.bind(*operands, callback=flat, out_avals=(), ordered=ordered)
+
+
+class _FieldCheck(string.Formatter):
+    """Formats nothing, but finds the fields without an argument, and the arguments without a field."""
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        return ""
+
+    def convert_field(self, value: Any, conversion: Any) -> Any:
+        return value
+
+    def check_unused_args(self, used_args: Any, args: Any, kwargs: Any) -> None:
+        unused = [repr(i) for i in range(len(args)) if i not in used_args]
+        unused += [repr(name) for name in kwargs if name not in used_args]
+        if unused:
+            raise ValueError(f"the arguments {', '.join(unused)} are not used")
+
+
+def print(fmt: str, *args: Any, ordered: bool = False, **kwargs: Any) -> None:
+    """Print the values that arrays have when the program comes by: `callback` of ``print(fmt.format(…))``.
+
+    Args:
+        fmt: a format string, as of `str.format`.
+        *args, **kwargs: what its fields refer to.
+        ordered: as in `callback`.
+
+    Raises:
+        ValueError: `fmt` is not a format string for these arguments, or does not use one of them.
+
+    >>> @ft.jit
+    ... def f(x):
+    ...     ft.debug.print("x = {x}, of type {}", x.dtype, x=x)
+    ...     return x + 1
+    >>> ft.eval(f(1.5))
+    x = 1.5, of type float32
+    >>> ft.eval(ft.vmap(f)(ft.array([1.0, 2.0])))
+    x = 1.0, of type float32
+    x = 2.0, of type float32
+    """
+    try:
+        _FieldCheck().vformat(fmt, args, kwargs)
+    except (IndexError, KeyError, ValueError) as error:
+        raise ValueError(f"debug.print: the format {fmt!r} does not fit its arguments: {error}") from None
+
+    def show(*args: Any, **kwargs: Any) -> None:
+        builtins.print(fmt.format(*args, **kwargs))
+
+    callback(show, *args, ordered=ordered, **kwargs)

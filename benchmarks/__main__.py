@@ -10,11 +10,11 @@ import argparse
 import json
 from pathlib import Path
 
-from benchmarks import dispatch, kernels, mlp, process, report, scaling, transforms
+from benchmarks import dispatch, fft, kernels, mlp, process, report, scaling, transforms
 from benchmarks.measure import measure
 from benchmarks.peers import load
 
-WORKLOADS = [w for module in (dispatch, transforms, mlp, kernels, process) for w in module.WORKLOADS]
+WORKLOADS = [w for module in (dispatch, transforms, mlp, kernels, fft, process) for w in module.WORKLOADS]
 SCALING = "scaling"
 
 

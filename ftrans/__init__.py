@@ -5,7 +5,7 @@ from pkgutil import extend_path
 # In a checkout this folder hides the installed package, which has the native module.
 __path__ = extend_path(__path__, __name__)
 
-from . import debug, nn, ops, random
+from . import debug, fft, nn, ops, random
 from ._native import (
     Array,
     Device,
@@ -87,6 +87,7 @@ __all__ = [
     "eval",
     "eval_jaxpr",
     "eval_shape",
+    "fft",
     "float16",
     "float32",
     "float64",

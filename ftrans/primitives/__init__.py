@@ -80,6 +80,7 @@ from .elementwise import (
     trunc_p,
     xor_p,
 )
+from .fft import fft_p
 from .indexing import gather_p, scatter_p
 from .layout import broadcast_in_dim_p, reduce_sum_p, reshape_p, transpose_p
 from .matmul import dot_general_p
@@ -140,6 +141,7 @@ __all__ = [
     "exp2_p",
     "exp_p",
     "expm1_p",
+    "fft_p",
     "floor_divide_p",
     "floor_p",
     "fmod_p",

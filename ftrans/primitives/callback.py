@@ -120,9 +120,9 @@ def _sequentially(
 def _pure_batch(args, dims, size, *, callback, out_avals, vmap_method):
     if vmap_method is None:
         raise ValueError(
-            f"pure_callback of {callback} under vmap needs to know how the function deals with a batch: pass "
-            "vmap_method='sequential' to call it for each lane, or 'expand_dims' or 'broadcast_all' to call it "
-            "once with a leading batch axis"
+            f"{callback} under vmap needs to know how the function deals with a batch: pass "
+            "vmap_method='sequential' to call it for each lane in turn, or 'expand_dims' or 'broadcast_all' "
+            "to call it once with a leading batch axis"
         )
     if vmap_method == "sequential":
         return _sequentially(pure_callback_p, args, dims, size, callback, out_avals, vmap_method=vmap_method)

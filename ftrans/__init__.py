@@ -49,6 +49,7 @@ from .core.errors import ConcretizationError, LeakedTracerError
 from .core.jaxpr import ClosedJaxpr, Jaxpr
 from .core.pytree import register_dataclass, register_pytree_node, tree_map
 from .core.tracing import eval_jaxpr
+from .debug import debug_infs, debug_nans
 from .ops import *  # noqa: F403  (all the array functions, which ops.__all__ lists)
 from .runtime import async_eval, device_info, eval, is_available, stream
 from .shapes import ShapeDtypeStruct, eval_shape
@@ -81,6 +82,8 @@ __all__ = [
     "custom_jvp",
     "custom_vjp",
     "debug",
+    "debug_infs",
+    "debug_nans",
     "default_device",
     "default_stream",
     "device_info",

@@ -12,7 +12,7 @@ RANDOM = np.random.default_rng(0)
 REAL = RANDOM.standard_normal((4, 3, 5))
 COMPLEX = REAL + 1j * RANDOM.standard_normal((4, 3, 5))
 
-# Both transform in double precision by the same kind of algorithm; its error grows with log n, a few units here.
+# Both transform in double precision by the same kind of algorithm, whose error grows with log n: a few units.
 TOLERANCE = 1e-14
 # Single precision: as many units of 2⁻²³.
 SINGLE = 2e-6

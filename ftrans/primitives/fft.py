@@ -33,6 +33,9 @@ _RESULTS = {
 #: Below this many elements a second thread costs more than it saves.
 _FEWEST_FOR_THREADS = 1 << 15
 
+#: Rows that are a multiple of this long fall on at most two sets of a first-level cache of 4096-byte ways.
+_COLLIDING_BYTES = 2048
+
 
 def _fft_abstract(
     operand: ShapedArray, *, kind: str, axes: tuple[int, ...], forward: bool, norm: int, length: int
@@ -90,7 +93,29 @@ def _fft_run(
     transform = getattr(importlib.import_module("ducc0").fft, kind)
     threads = _native.thread_count() if max(x.size, out.size) >= _FEWEST_FOR_THREADS else 1
     sizes: dict[str, Any] = {"lastsize": length} if kind == "c2r" else {}
-    transform(x, axes=axes, forward=forward, inorm=norm, out=out, nthreads=threads, **sizes)
+    source, target = x, out
+    if out.ndim - 1 in axes:
+        if _has_colliding_rows(x):
+            source = _padded(x)
+            source[...] = x
+        if _has_colliding_rows(out):
+            target = source if kind == "c2c" else _padded(out)
+    if kind == "c2c":
+        axes = tuple(sorted(axes, reverse=True))  # the contiguous one first, while the source is in the cache
+    transform(source, axes=axes, forward=forward, inorm=norm, out=target, nthreads=threads, **sizes)
+    if target is not out:
+        out[...] = target
+
+
+def _has_colliding_rows(x: np.ndarray) -> bool:
+    """Whether the rows fall on the same few sets of the cache, where they push each other out."""
+    return x.ndim > 1 and x.shape[-1] * x.itemsize % _COLLIDING_BYTES == 0
+
+
+def _padded(like: np.ndarray) -> np.ndarray:
+    """Memory whose rows are one cache line further apart: ducc0 works on several at once."""
+    extent = like.shape[-1]
+    return np.empty((*like.shape[:-1], extent + 64 // like.itemsize), like.dtype)[..., :extent]
 
 
 def _weighted(x: Array, axis: int, length: int, weight: float) -> Array:

@@ -13,6 +13,7 @@ from .. import _native
 from .._native import Array, current_stream
 from ..core.call import CallPrimitive
 from ..core.jaxpr import ClosedJaxpr, Jaxpr, has_effects
+from ..core.primitive import is_observed
 from ..core.pytree import flatten, unflatten
 from ..core.source import function_name, parameter_names
 from ..core.tracing import innermost_abstract_trace, trace_to_jaxpr
@@ -170,7 +171,12 @@ class Jitted:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the compiled function, or bind it where an argument is traced."""
         arrays, traced = self._lookup(args, kwargs)
-        if traced.captured or any(x._trace is not None for x in arrays) or has_effects(traced.jaxpr):
+        if (
+            traced.captured
+            or any(x._trace is not None for x in arrays)
+            or has_effects(traced.jaxpr)
+            or is_observed()
+        ):
             outs = jit_p.bind(*traced.captured, *arrays, jaxpr=traced.jaxpr, name=function_name(self._fun))
         else:
             program = compiled(traced.jaxpr)

@@ -145,7 +145,7 @@ PyObject* call_entry(const JitFunction& function, const Entry& entry, std::vecto
 PyObject* jit_call(PyObject* self, PyObject* const* arguments, size_t flags, PyObject* keywords) {
   return guarded(static_cast<PyObject*>(nullptr), [&]() -> PyObject* {
     JitFunction& function = *reinterpret_cast<JitFunction*>(self);
-    if (!keywords && !function.cache.empty()) {
+    if (fast_paths && !keywords && !function.cache.empty()) {
       std::string key;
       std::vector<Ref<Value>> leaves;
       if (make_key(arguments, PyVectorcall_NARGS(flags), key, leaves)) {

@@ -26,7 +26,7 @@ from .primitives.callback import debug_callback_p
 from .transforms.arguments import check_callable
 from .transforms.derivative import Recording
 
-__all__ = ["callback", "debug_infs", "debug_nans", "print"]
+__all__ = ["breakpoint", "callback", "debug_infs", "debug_nans", "print"]
 
 
 class _DebugCallback:
@@ -87,6 +87,12 @@ def callback(callback: Callable, *args: Any, ordered: bool = False, **kwargs: An
 class _FieldCheck(string.Formatter):
     """Formats nothing, but finds the fields without an argument, and the arguments without a field."""
 
+    def get_field(self, field_name: str, args: Any, kwargs: Any) -> Any:
+        # Items and attributes are those of the NumPy arrays that there will be.
+        name = field_name.partition(".")[0].partition("[")[0]
+        key = int(name) if name.isdigit() else name
+        return self.get_value(key, args, kwargs), key
+
     def format_field(self, value: Any, format_spec: str) -> str:
         return ""
 
@@ -130,6 +136,30 @@ def print(fmt: str, *args: Any, ordered: bool = False, **kwargs: Any) -> None:
         builtins.print(fmt.format(*args, **kwargs))
 
     callback(show, *args, ordered=ordered, **kwargs)
+
+
+def breakpoint(*args: Any, ordered: bool = False, **kwargs: Any) -> None:
+    """Stop in Python's debugger when the program comes by, with the values of arrays at hand.
+
+    Args:
+        *args, **kwargs: what to look at: the variables `args` and `kwargs` where it stops, arrays of ftrans as
+            NumPy arrays.
+        ordered: as in `callback`.
+
+    >>> @ft.jit
+    ... def f(x):
+    ...     ft.debug.breakpoint(x, half=x / 2)
+    ...     return x + 1
+    >>> ft.eval(f(1.0))  # doctest: +SKIP
+    > ftrans/debug.py(151)stop()
+    (Pdb) p kwargs
+    {'half': array(0.5, dtype=float32)}
+    """
+
+    def stop(*args: Any, **kwargs: Any) -> None:
+        builtins.breakpoint()
+
+    callback(stop, *args, ordered=ordered, **kwargs)
 
 
 #: What is looked for, by its name in messages, as NumPy's test of it.

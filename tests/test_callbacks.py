@@ -284,6 +284,26 @@ def test_effects_of_the_forward_pass_happen_once(log):
         assert log == [3.0, 0.0]
 
 
+def test_effect_without_results_needs_no_derivative(log):
+    def f(x):
+        logged(log, x)
+        return x * x
+
+    assert ft.jvp(f, (3.0,), (1.0,))[1].item() == 6.0
+    assert ft.grad(f)(3.0).item() == 6.0
+    assert log == [3.0, 3.0]
+
+
+def test_effect_in_a_custom_function_whose_result_is_unused(log):
+    @ft.custom_jvp
+    def f(x):
+        return logged(log, x)
+
+    f.defjvp(lambda primals, tangents: (f(*primals), tangents[0]))
+    ft.jit(lambda x: (f(x), x)[1])(3.0)
+    assert log == [3.0]
+
+
 def test_io_callback_has_no_derivative():
     with pytest.raises(TypeError, match="io_callback has no derivative"):
         ft.grad(lambda x: ft.io_callback(np.sin, struct(x), x))(ft.array(1.0))
@@ -304,6 +324,8 @@ def test_callbacks_are_let_go():
     for how in (
         lambda f, _: ft.eval(f(x)),
         lambda f, _: ft.eval(ft.jit(f)(x)),
+        lambda f, _: ft.eval(ft.jit(f)(x + 1) * 2),
+        lambda f, _: ft.eval(ft.jit(ft.jit(f))(x + 1), x + 1),
         lambda f, function: ft.jit(lambda x: (ft.io_callback(function, struct(x), x), x)[1])(x),
         lambda f, _: ft.make_jaxpr(f)(x),
     ):

@@ -1,5 +1,6 @@
 """debug.callback, debug.print, debug_nans and debug_infs."""
 
+import sys
 import threading
 
 import numpy as np
@@ -77,8 +78,10 @@ def test_function_that_only_prints(capsys):
 
 
 def test_formats(capsys):
-    ft.debug.print("{x:.2f} {0[1]} {1!r} {2}", ft.array([1, 2]), "text", {"a": 1}, x=ft.array(1.0))
-    assert capsys.readouterr().out == "1.00 2 'text' {'a': 1}\n"
+    ft.debug.print(
+        "{x:.2f} {0[1]} {0.strides} {1!r:>{3}} {2}", ft.array([1, 2]), "t", {"a": 1}, 4, x=ft.array(1.0)
+    )
+    assert capsys.readouterr().out == "1.00 2 (4,)  't' {'a': 1}\n"
     for fmt, arguments, message in (
         ("{} {}", (1,), "index out of range"),
         ("{x}", (), "'x'"),
@@ -102,6 +105,18 @@ def test_callback_gets_trees_and_other_leaves():
         tree["x"][...] = 0
     with pytest.raises(TypeError, match=r"debug\.callback expects a function"):
         ft.debug.callback(3)
+
+
+def test_breakpoint(monkeypatch):
+    stopped = []
+
+    def hook():
+        frame = sys._getframe(1)
+        stopped.append((frame.f_locals["args"][0].item(), frame.f_locals["kwargs"]["half"].item()))
+
+    monkeypatch.setattr(sys, "breakpointhook", hook)
+    ft.jit(lambda x: ft.debug.breakpoint(x, half=x / 2))(1.0)
+    assert stopped == [(1.0, 0.5)]
 
 
 def test_exception_of_a_callback():

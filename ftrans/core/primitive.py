@@ -150,8 +150,9 @@ class Primitive:
             if candidate is not None and (trace is None or candidate.level > trace.level):
                 trace = candidate
         if trace is None:
-            if _observer is not None:
-                return _observer(self, operands, parameters)
+            observer = _observer
+            if observer is not None:
+                return observer(self, operands, parameters)
             return self.execute(operands, parameters)
         return trace.record(self, operands, parameters)
 

@@ -204,6 +204,8 @@ class LinkedTrace(Trace):
                 out._snapshot() if v is None else make_tracer(self, v, v.aval, out)
                 for v, out in zip(outputs, outs, strict=True)
             ]
+            if all(v is None for v in outputs):
+                return result
         else:
             aval = outs.aval
             if not aval.is_inexact:

@@ -77,15 +77,18 @@ nb::list host_call(const HostFunctionObject& self, nb::handle arrays, nb::handle
   }
   std::vector<Dtype> dtypes;
   std::vector<Dims> shapes;
+  std::vector<bool> weak_types;
   for (nb::handle aval : out_avals) {
     const AvalInfo& type = aval_info(aval.ptr());
     dtypes.push_back(type.dtype);
     shapes.push_back(type.shape);
+    weak_types.push_back(type.weak_type);
   }
   outputs.resize(dtypes.size());
   make_node(Opcode::HostCall, inputs.data(), static_cast<int>(inputs.size()), Dims{}, dtypes.data(),
             shapes.data(), static_cast<int>(dtypes.size()), current_stream(),
             Ref<RefCounted>(self.function.get()), outputs.data());
+  for (size_t i = 0; i < outputs.size(); ++i) outputs[i]->weak_type = weak_types[i];
   if (symbolic && !outputs.empty()) outputs[0]->node->symbolic = true;
   if (!outputs.empty() && should_flush(*outputs[0])) evaluate(outputs, true);
   nb::list result;

@@ -50,6 +50,7 @@ class Program : public RefCounted {
   std::vector<int32_t> inputs;   ///< slots
   std::vector<int32_t> outputs;  ///< slots; an input or a constant may be one
   std::vector<Stream*> streams;  ///< that have steps
+  bool calls_host = false;       ///< a step of it, or of a callee, is a Host step
 
   std::string to_string() const;
 };

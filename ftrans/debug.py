@@ -142,8 +142,8 @@ def breakpoint(*args: Any, ordered: bool = False, **kwargs: Any) -> None:
     """Stop in Python's debugger when the program comes by, with the values of arrays at hand.
 
     Args:
-        *args, **kwargs: what to look at: the variables `args` and `kwargs` where it stops, with NumPy arrays in
-            place of arrays of ftrans.
+        *args, **kwargs: what to look at: the variables `args` and `kwargs` where it stops, arrays of ftrans
+            being NumPy arrays there.
         ordered: as in `callback`.
 
     >>> @ft.jit

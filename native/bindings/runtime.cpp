@@ -51,6 +51,7 @@ std::vector<Ref<Value>> values_of(nb::handle arrays) {
 }
 
 void synchronize(nb::handle where) {
+  if (in_host_call()) return;  // its stream, and what waits for it, can't finish before it does
   std::vector<Stream*> streams;
   if (where.is_none()) {
     StreamRegistry& registry = StreamRegistry::instance();

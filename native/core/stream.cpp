@@ -5,16 +5,12 @@
 #include <thread>
 
 namespace ftrans {
-namespace {
-
-thread_local Stream* served_stream = nullptr;
-
-}  // namespace
 
 void Event::signal(std::exception_ptr error) {
   {
     std::lock_guard lock(mutex_);
     error_ = std::move(error);
+    work_ = nullptr;
     signalled_.store(true, std::memory_order_release);
   }
   condition_.notify_all();
@@ -27,13 +23,6 @@ void Event::wait() {
   }
   if (error_) std::rethrow_exception(error_);
 }
-
-bool Event::wait_for(std::chrono::milliseconds time) {
-  std::unique_lock lock(mutex_);
-  return condition_.wait_for(lock, time, [this] { return is_signalled(); });
-}
-
-Stream* Stream::served() { return served_stream; }
 
 void Stream::submit(std::function<void()> task) {
   {
@@ -48,7 +37,6 @@ void Stream::submit(std::function<void()> task) {
 }
 
 void Stream::work() {
-  served_stream = this;
   std::unique_lock lock(mutex_);
   for (;;) {
     condition_.wait(lock, [this] { return !busy_ && !queue_.empty(); });
@@ -68,12 +56,10 @@ bool Stream::try_begin_inline() {
   std::lock_guard lock(mutex_);
   if (busy_ || !queue_.empty()) return false;
   busy_ = true;
-  served_stream = this;
   return true;
 }
 
 void Stream::finish_inline() {
-  served_stream = nullptr;
   bool waiting;
   {
     std::lock_guard lock(mutex_);
@@ -83,20 +69,7 @@ void Stream::finish_inline() {
   if (waiting) condition_.notify_all();
 }
 
-void Stream::run_queued() {
-  std::unique_lock lock(mutex_);
-  while (!queue_.empty()) {
-    std::function<void()> task = std::move(queue_.front());
-    queue_.pop_front();
-    lock.unlock();
-    task();
-    task = nullptr;
-    lock.lock();
-  }
-}
-
 void Stream::synchronize() {
-  if (served_stream == this) return run_queued();
   std::unique_lock lock(mutex_);
   condition_.wait(lock, [this] { return !busy_ && queue_.empty(); });
 }

@@ -10,6 +10,23 @@
 namespace ftrans {
 namespace {
 
+thread_local int host_calls_of_thread = 0;
+
+/// Around a call of a host function.
+struct HostCallScope {
+  HostCallScope() { ++host_calls_of_thread; }
+  ~HostCallScope() { --host_calls_of_thread; }
+};
+
+/// Waits for an event. In a host function, the work may be queued behind the function's own step, or behind
+/// one that waits for it: then this thread does it.
+void wait_helping(Event& event) {
+  if (in_host_call()) {
+    if (Ref<Work> work = event.work()) work->take_over();
+  }
+  event.wait();
+}
+
 /// What a slot holds during a run.
 struct SlotState {
   Ref<Buffer> buffer;
@@ -203,6 +220,7 @@ class Run {
       allocate(slot);
       outputs.push_back(value(slot));
     }
+    HostCallScope scope;
     step.host->call(inputs, outputs);
   }
 
@@ -212,7 +230,7 @@ class Run {
 };
 
 /// A run with everything that it needs to finish on its own: whichever stream is last publishes the results.
-class Job : public RefCounted {
+class Job : public Work {
  public:
   /// A run of a captured graph.
   Job(Ref<Program> program, CapturedGraph& captured) : Job(std::move(program)) {
@@ -244,15 +262,32 @@ class Job : public RefCounted {
 
   const std::vector<Stream*>& streams() const { return program_->streams; }
 
-  /// Does the part of one stream (all of it, if there is just one).
-  void run_part(Stream* stream) {
+  /// Does the part of one stream (all of it, if there is just one), unless another thread has begun it.
+  void run_part(Stream* stream) { run(claim(stream)); }
+
+  void take_over() override { run(claim(nullptr)); }
+
+ private:
+  using Streams = InlineVector<Stream*, 2>;
+
+  /// The part of a stream (the parts of all, for null), as far as nobody has begun them.
+  Streams claim(const Stream* stream) {
+    std::lock_guard lock(mutex_);
+    Streams claimed, rest;
+    for (Stream* each : unclaimed_) (!stream || each == stream ? claimed : rest).push_back(each);
+    unclaimed_ = std::move(rest);
+    return claimed;
+  }
+
+  void run(const Streams& parts) {
+    if (parts.empty()) return;
     try {
       bind_inputs();
       const bool alone = program_->streams.size() < 2;
       for (size_t i = 0; i < program_->steps.size(); ++i) {
         const Program::Step& step = program_->steps[i];
         if (!alone) {
-          if (step.stream != stream) continue;
+          if (std::find(parts.begin(), parts.end(), step.stream) == parts.end()) continue;
           wait_for(step.waits);
         }
         run_.step(step);
@@ -261,12 +296,14 @@ class Job : public RefCounted {
     } catch (...) {
       fail(std::current_exception());
     }
-    if (remaining_.fetch_sub(1, std::memory_order_acq_rel) == 1) finish();
+    if (remaining_.fetch_sub(parts.size(), std::memory_order_acq_rel) == parts.size()) finish();
   }
 
- private:
-  explicit Job(Ref<Program> program) : program_(std::move(program)), run_(*program_), finished_(new Event) {
-    remaining_.store(static_cast<int>(std::max<size_t>(1, program_->streams.size())));
+  explicit Job(Ref<Program> program)
+      : program_(std::move(program)), run_(*program_), finished_(new Event(this)) {
+    for (Stream* stream : program_->streams) unclaimed_.push_back(stream);
+    if (unclaimed_.empty()) unclaimed_.push_back(nullptr);  // a program without steps is one part too
+    remaining_.store(unclaimed_.size());
     if (program_->streams.size() > 1) done_.assign(program_->steps.size(), 0);
   }
 
@@ -284,7 +321,7 @@ class Job : public RefCounted {
 
   /// Waits for what other programs still compute, then looks at the memory of the inputs.
   void bind_inputs() {
-    for (const Ref<Event>& dependency : dependencies_) dependency->wait();
+    for (const Ref<Event>& dependency : dependencies_) wait_helping(*dependency);
     std::call_once(bound_, [this] {
       for (size_t i = 0; i < inputs_.size(); ++i) {
         Value& input = *inputs_[i];
@@ -355,7 +392,8 @@ class Job : public RefCounted {
   std::vector<Ref<Event>> dependencies_;
   std::vector<char> donatable_;
   Ref<Event> finished_;
-  std::atomic<int> remaining_;
+  Streams unclaimed_;           ///< streams whose parts nobody has begun
+  std::atomic<int> remaining_;  ///< parts that are not done
   std::once_flag bound_;
   std::mutex mutex_;
   std::condition_variable condition_;
@@ -392,17 +430,9 @@ void submit(const Ref<Job>& job) {
   }
 }
 
-/// Waits for an event. Inside of a host call, whose stream stands still meanwhile, the thread goes on with
-/// what is queued there: it may be what the event waits for, now or after work of other streams.
-void wait_serving(Event& event) {
-  if (Stream* stream = Stream::served()) {
-    do stream->run_queued();
-    while (!event.wait_for(std::chrono::milliseconds(1)));
-  }
-  event.wait();
-}
-
 }  // namespace
+
+bool in_host_call() { return host_calls_of_thread > 0; }
 
 void Evaluation::always_block() { must_block = true; }
 
@@ -430,10 +460,11 @@ void Evaluation::run(const std::vector<Ref<Value>>& roots, bool blocking) {
       job = Ref<Job>(new Job(std::move(program), captured));
     }
     Stream* stream = job->streams().empty() ? nullptr : job->streams().front();
-    if (blocking && job->streams().size() == 1 && !Stream::served() && stream->try_begin_inline()) {
+    const bool is_nested = in_host_call();
+    if (blocking && (is_nested || (job->streams().size() == 1 && stream->try_begin_inline()))) {
       unlock();
-      job->run_part(stream);
-      stream->finish_inline();
+      job->take_over();
+      if (!is_nested) stream->finish_inline();
       const Ref<Event> finished = job->finished();
       if (!finished->has_failed()) job = nullptr;
       relock();
@@ -450,7 +481,7 @@ void Evaluation::run(const std::vector<Ref<Value>>& roots, bool blocking) {
   if (!all_done) unlock();
   for (const Ref<Event>& event : waits) {
     try {
-      wait_serving(*event);
+      wait_helping(*event);
     } catch (...) {
       if (!error) error = std::current_exception();
     }

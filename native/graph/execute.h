@@ -21,4 +21,8 @@ class Evaluation {
   static void always_block();
 };
 
+/// Whether the calling thread is in a host function, further up in its stack. It runs what it evaluates there
+/// by itself: streams may stand still until the function returns.
+bool in_host_call();
+
 }  // namespace ftrans

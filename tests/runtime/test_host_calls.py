@@ -206,6 +206,60 @@ def test_function_may_wait_for_what_is_queued_behind_it():
     assert y.tolist() == [2.0, 2.0, 2.0]
 
 
+def test_function_is_waited_for_by_streams_while_it_evaluates():
+    """What it needs is queued behind steps that wait for the function itself."""
+    streams = [ft.new_stream(ft.cpu) for _ in range(3)]
+    started, queued = threading.Event(), threading.Event()
+    with ft.stream(streams[1]):
+        behind = ft.sin(ft.zeros(3)) + 1
+    with ft.stream(streams[2]):
+        behind = ft.exp(ft.sort(behind) * 0)
+    with ft.stream(streams[0]):
+        behind = ft.sort(behind) + 1
+
+    def run(inputs, outputs):
+        started.set()
+        assert queued.wait(10)
+        with ft.stream(streams[2]):
+            outputs[0][...] = np.asarray(behind + 1)
+
+    with ft.stream(streams[0]):
+        (y,) = host_call(run, ft.zeros(3))
+    for stream in streams[1:]:
+        with ft.stream(stream):
+            y = ft.sort(y) + 1
+    ft.async_eval(y)
+    assert started.wait(10)
+    ft.async_eval(behind)
+    queued.set()
+    assert y.tolist() == [5.0, 5.0, 5.0]
+
+
+def test_nested_evaluations_of_many_threads_and_streams():
+    streams = [ft.new_stream(ft.cpu) for _ in range(3)]
+
+    def nested(a):
+        y = ft.cos(ft.array(a) * 0)
+        ft.async_eval(y)
+        return np.asarray(y * 1)
+
+    def work(i):
+        x = ft.zeros(3)
+        for k in range(40):
+            with ft.stream(streams[(i + k) % 3]):
+                x = pure(nested, x)
+            with ft.stream(streams[(i * k) % 3]):
+                x = pure(np.negative, x + 1)
+            if k % 2:
+                ft.async_eval(x)
+            if k % 5 == 4:
+                assert x.tolist() == [-2.0] * 3
+        return True
+
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(work, range(4)))
+
+
 def test_function_may_synchronize():
     def run(inputs, outputs):
         ft.synchronize()

@@ -105,6 +105,16 @@ def test_long_transforms_on_several_threads(size):
     check("fft", np.stack([x, x[::-1]]), axis=1)
 
 
+@pytest.mark.parametrize("columns", [128, 256, 1024])
+@pytest.mark.parametrize("name", [*ONE, *TWO])
+def test_rows_that_collide_in_the_cache(name, columns):
+    """Rows of a multiple of 2048 bytes take a way of their own, through padded memory."""
+    x = np.random.default_rng(2).standard_normal((3, columns))
+    x = x if operand(name) is REAL else x + 1j * x[::-1]
+    check(name, x, **({"n": columns} if name in ONE else {"s": (3, columns)}))
+    check(name, np.asfortranarray(x))
+
+
 def test_layouts():
     x = ft.array(COMPLEX)
     np.testing.assert_allclose(

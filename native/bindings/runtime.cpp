@@ -155,7 +155,8 @@ void bind_streams(nb::module_& module) {
       nb::arg("stream").none(),
       "Sets the stream (or device) of this thread's operations; None for the default.");
   module.def("synchronize", &synchronize, nb::arg("stream") = nb::none(),
-             "Blocks until what was submitted to a stream (to every stream, with None) is done. Inside of a callback, "
+             "Blocks until what was submitted to a stream (to every stream, with None) is done. Inside of a "
+             "callback, "
              "which streams may be waiting for, it returns at once.");
 }
 

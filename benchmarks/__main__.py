@@ -14,6 +14,7 @@ from benchmarks import (
     arrays,
     convolution,
     dispatch,
+    fft,
     kernels,
     linalg,
     mlp,
@@ -25,7 +26,7 @@ from benchmarks import (
 from benchmarks.measure import measure
 from benchmarks.peers import load
 
-MODULES = (dispatch, transforms, mlp, kernels, arrays, convolution, linalg, process)
+MODULES = (dispatch, transforms, mlp, kernels, arrays, convolution, linalg, fft, process)
 WORKLOADS = [workload for module in MODULES for workload in module.WORKLOADS]
 SCALING = "scaling"
 

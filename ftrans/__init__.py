@@ -5,7 +5,7 @@ from pkgutil import extend_path
 # In a checkout this folder hides the installed package, which has the native module.
 __path__ = extend_path(__path__, __name__)
 
-from . import fast, linalg, nn, ops, random, special, testing
+from . import debug, fast, fft, linalg, nn, ops, random, special, testing
 from ._native import (
     Array,
     Device,
@@ -43,15 +43,18 @@ from ._native import (
     uint32,
     uint64,
 )
+from .callbacks import io_callback, pure_callback
 from .checking import check
 from .core.avals import ShapedArray
 from .core.errors import ConcretizationError, LeakedTracerError
 from .core.jaxpr import ClosedJaxpr, Jaxpr
 from .core.pytree import register_dataclass, register_pytree_node, tree_map
 from .core.tracing import eval_jaxpr
+from .debug import debug_infs, debug_nans
 from .exporting import Exported, export
 from .ops import *  # noqa: F403  (all the array functions, which ops.__all__ lists)
 from .runtime import async_eval, device_info, eval, is_available, stream
+from .shapes import ShapeDtypeStruct, eval_shape
 from .transforms import checkpoint_policies
 from .transforms.autodiff import grad, jvp, linearize, stop_gradient, value_and_grad, vjp
 from .transforms.batching import vmap
@@ -100,6 +103,7 @@ __all__ = [
     "LeakedTracerError",
     "Lowered",
     "ShapedArray",
+    "ShapeDtypeStruct",
     "Stream",
     "SymbolicZero",
     "all_gather",
@@ -126,14 +130,19 @@ __all__ = [
     "custom_root",
     "custom_vjp",
     "custom_vmap",
+    "debug",
+    "debug_infs",
+    "debug_nans",
     "default_device",
     "default_stream",
     "device_info",
     "disable_jit",
     "eval",
     "eval_jaxpr",
+    "eval_shape",
     "export",
     "fast",
+    "fft",
     "fixed_point",
     "float16",
     "float32",
@@ -150,6 +159,7 @@ __all__ = [
     "int32",
     "int64",
     "int8",
+    "io_callback",
     "is_available",
     "jacfwd",
     "jacrev",
@@ -168,6 +178,7 @@ __all__ = [
     "pmin",
     "ppermute",
     "psum",
+    "pure_callback",
     "random",
     "register_dataclass",
     "register_pytree_node",

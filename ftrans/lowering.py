@@ -3,14 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from . import _native
-from ._native import Array, Program
+from ._native import Array, Program, Stream, current_stream
 from .core.call import CallPrimitive
+from .core.host import EffectPrimitive
 from .core.jaxpr import ClosedJaxpr
 from .core.primitive import Primitive
 from .core.tracing import eval_jaxpr
+
+
+class Effects:
+    """The order of the effects of a program: each returns a token, which what comes after it takes.
+
+    So the effects of one stream happen in the order of the program, and an ordered one after all that come
+    before it and before all that come after it, on whichever stream.
+    """
+
+    def __init__(self) -> None:
+        self._ordered: list[Array] = []
+        self._since: dict[Stream | None, Array] = {}
+
+    @property
+    def tokens(self) -> list[Array]:
+        """What has to be computed for all the effects to happen."""
+        return list(self._since.values()) or self._ordered
+
+    def call(
+        self, primitive: EffectPrimitive, operands: Sequence[Array], parameters: dict[str, Any]
+    ) -> list[Array]:
+        """Apply a primitive after those before it."""
+        if parameters["ordered"]:
+            *results, token = primitive.call(operands, self.tokens, parameters, symbolic=True)
+            self._ordered, self._since = [token], {}
+        else:
+            stream = current_stream()
+            before = [self._since[stream]] if stream in self._since else self._ordered
+            *results, self._since[stream] = primitive.call(operands, before, parameters, symbolic=True)
+        return results
 
 
 def compiled(closed: ClosedJaxpr, donated: tuple[int, ...] = ()) -> Program:
@@ -27,15 +59,19 @@ def compiled(closed: ClosedJaxpr, donated: tuple[int, ...] = ()) -> Program:
 
 def _compile(closed: ClosedJaxpr, donated: tuple[int, ...]) -> Program:
     placeholders = [_native.placeholder(aval) for aval in closed.in_avals]
-    return _native.compile(placeholders, _evaluate(closed, placeholders), donated)
+    effects = Effects()
+    outputs = _evaluate(closed, placeholders, effects)
+    return _native.compile(placeholders, outputs, donated, effects.tokens)
 
 
-def _evaluate(closed: ClosedJaxpr, operands: Sequence[Array]) -> list[Array]:
-    return eval_jaxpr(closed.jaxpr, closed.consts, *operands, bind=_bind_inline)
+def _evaluate(closed: ClosedJaxpr, operands: Sequence[Array], effects: Effects) -> list[Array]:
+    return eval_jaxpr(closed.jaxpr, closed.consts, *operands, bind=partial(_bind_inline, effects))
 
 
-def _bind_inline(primitive: Primitive, *operands: Array, **parameters: Any) -> Any:
+def _bind_inline(effects: Effects, primitive: Primitive, *operands: Array, **parameters: Any) -> Any:
     """Calls are inlined: a program sees one flat graph to optimise."""
     if isinstance(primitive, CallPrimitive):
-        return _evaluate(parameters["jaxpr"], operands)
+        return _evaluate(parameters["jaxpr"], operands, effects)
+    if isinstance(primitive, EffectPrimitive):
+        return effects.call(primitive, operands, parameters)
     return primitive.execute(operands, parameters)

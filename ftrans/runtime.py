@@ -132,5 +132,5 @@ def _find_blas() -> str:
 
 _native.set_blas_path(_find_blas())
 
-# A stream's thread may need the interpreter to let go of foreign memory: let them finish while there is one.
-atexit.register(_native.synchronize)
+# A stream's thread may need the interpreter, for a callback or to let go of foreign memory.
+atexit.register(_native.shut_down)

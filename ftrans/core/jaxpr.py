@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import typing
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .avals import ShapedArray
@@ -117,12 +117,33 @@ class ClosedJaxpr:
     __repr__ = __str__
 
 
+def inner_jaxprs(parameters: dict[str, Any]) -> Iterator[ClosedJaxpr]:
+    """The jaxprs among the parameters of an equation, alone or in tuples."""
+    for value in parameters.values():
+        for item in value if isinstance(value, tuple) else (value,):
+            if isinstance(item, ClosedJaxpr):
+                yield item
+
+
+def is_effectful(equation: Equation) -> bool:
+    """Whether an equation must run even where nobody uses its results."""
+    return equation.primitive.has_effect or any(map(has_effects, inner_jaxprs(equation.parameters)))
+
+
+def has_effects(closed: ClosedJaxpr) -> bool:
+    """Whether an equation of a jaxpr is effectful; cached in it."""
+    known = closed.derived.get("effects")
+    if known is None:
+        known = closed.derived["effects"] = any(map(is_effectful, closed.jaxpr.equations))
+    return known
+
+
 def live_equations(equations: Sequence[Equation], outvars: Sequence[Atom]) -> list[Equation]:
-    """The equations on which `outvars` depend, in order."""
+    """The equations on which `outvars` depend, and those with effects, in order."""
     live = {v for v in outvars if not v.is_literal}
     kept = []
     for equation in reversed(equations):
-        if not live.isdisjoint(equation.outputs):
+        if not live.isdisjoint(equation.outputs) or is_effectful(equation):
             kept.append(equation)
             live.update(v for v in equation.inputs if not v.is_literal)
     kept.reverse()

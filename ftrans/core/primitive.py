@@ -27,6 +27,25 @@ class Sample:
     differentiable: tuple[int, ...] = ()
 
 
+#: What applies primitives to concrete arrays in place of `Primitive.execute`; see `observe`.
+_observer: Callable[[Primitive, Sequence[Array], dict[str, Any]], Any] | None = None
+
+
+def observe(observer: Callable[[Primitive, Sequence[Array], dict[str, Any]], Any] | None) -> None:
+    """Let `observer` apply every primitive to concrete arrays, in all threads; None ends that.
+
+    No fast path in native code goes past it meanwhile, and no compiled program.
+    """
+    global _observer
+    _observer = observer
+    _native.set_fast_paths(observer is None)
+
+
+def is_observed() -> bool:
+    """Whether `observe` is in effect."""
+    return _observer is not None
+
+
 class NoDerivative:
     """The JVP and VJP rule of an operation that has no derivative: differentiating it raises `TypeError`."""
 
@@ -68,6 +87,9 @@ class Primitive:
         TypeError: a rule is missing.
         ValueError: the name is taken.
     """
+
+    #: Whether it must run even where nobody uses its results.
+    has_effect = False
 
     __slots__ = (
         "name", "abstract_eval", "impl", "jvp", "vjp", "batch", "lower", "multiple_results", "samples",
@@ -128,6 +150,9 @@ class Primitive:
             if candidate is not None and (trace is None or candidate.level > trace.level):
                 trace = candidate
         if trace is None:
+            observer = _observer
+            if observer is not None:
+                return observer(self, operands, parameters)
             return self.execute(operands, parameters)
         return trace.record(self, operands, parameters)
 

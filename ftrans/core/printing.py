@@ -93,7 +93,7 @@ def _jaxpr_lines(jaxpr: Any, width: int) -> list[str]:
 def _equation_lines(equation: Any, names: _Names, width: int) -> list[str]:
     inputs = "".join(f" {names(v)}" for v in equation.inputs)
     outputs = " ".join(names.typed(v) for v in equation.outputs)
-    head = f"{outputs} = {equation.primitive.name}"
+    head = f"{outputs} = {equation.primitive.name}" if outputs else equation.primitive.name
     if not equation.parameters:
         return [head + inputs]
     parameters = [

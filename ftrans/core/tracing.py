@@ -217,6 +217,8 @@ class LinkedTrace(Trace):
                 out._snapshot() if v is None else make_tracer(self, v, v.aval, out)
                 for v, out in zip(outputs, outs, strict=True)
             ]
+            if all(v is None for v in outputs):
+                return result
         else:
             aval = outs.aval
             if not aval.is_inexact:
@@ -246,7 +248,8 @@ class LinkedTrace(Trace):
 
 
 class _ThisThread(threading.local):
-    abstract_traces = 0
+    def __init__(self) -> None:
+        self.abstract_traces: list[AbstractTrace] = []
 
 
 _this_thread = _ThisThread()
@@ -254,7 +257,13 @@ _this_thread = _ThisThread()
 
 def is_tracing_abstractly() -> bool:
     """Whether this thread is inside of a function that an abstract trace runs, such as that of `jit`."""
-    return _this_thread.abstract_traces > 0
+    return bool(_this_thread.abstract_traces)
+
+
+def innermost_abstract_trace() -> AbstractTrace | None:
+    """The abstract trace whose function this thread is inside of; None outside of any."""
+    traces = _this_thread.abstract_traces
+    return traces[-1] if traces else None
 
 
 def trace_to_jaxpr(
@@ -265,7 +274,7 @@ def trace_to_jaxpr(
 ) -> ClosedJaxpr:
     """Run `fun`, from arrays to a list of arrays, on abstract values. Closed-over arrays become constants."""
     trace = AbstractTrace(transformation)
-    _this_thread.abstract_traces += 1
+    _this_thread.abstract_traces.append(trace)
     try:
         inputs = [trace.input(aval, source) for aval, source in zip(in_avals, sources, strict=False)]
         variables = [x._snapshot() for x in inputs]  # `fun` may assign to the items of its arguments
@@ -273,7 +282,7 @@ def trace_to_jaxpr(
             outputs = fun(*inputs)
         return trace.close(variables, outputs)
     finally:
-        _this_thread.abstract_traces -= 1
+        _this_thread.abstract_traces.pop()
         trace.end()
 
 

@@ -35,9 +35,15 @@ class NamespaceInfo:
     def capabilities(self) -> dict[str, bool | int | None]:
         """What the library can do: index with masks, give shapes that depend on values, any number of axes.
 
-        Under `jit` and `vmap`, where there are no values, the first two raise a `ConcretizationError`.
+        Under `jit` and `vmap`, where there are no values, the first two raise a `ConcretizationError`. The
+        standard's extensions that the namespace has are named too.
         """
-        return {"boolean indexing": True, "data-dependent shapes": True, "max dimensions": None}
+        return {
+            "boolean indexing": True,
+            "data-dependent shapes": True,
+            "max dimensions": None,
+            "fft": True,
+        }
 
     def default_device(self) -> Device:
         """The device that operations run on unless told otherwise."""

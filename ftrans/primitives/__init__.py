@@ -1,5 +1,6 @@
 """The primitives, by family; `core.primitive.primitives` is the registry of them all."""
 
+from .callback import debug_callback_p, io_callback_p, pure_callback_p
 from .convolution import conv_p
 from .dynamic_slice import dynamic_slice_p, dynamic_update_slice_p
 from .elementwise import (
@@ -80,6 +81,7 @@ from .elementwise import (
     xor_p,
 )
 from .factorizations import cholesky_p, lu_p, qr_p
+from .fft import fft_p
 from .indexing import gather_p, scatter_p
 from .layout import broadcast_in_dim_p, reduce_sum_p, reshape_p, transpose_p
 from .matmul import dot_general_p
@@ -171,6 +173,7 @@ __all__ = [
     "cumprod_p",
     "cumsum_p",
     "diagonal_sylvester_p",
+    "debug_callback_p",
     "digamma_p",
     "div_p",
     "dot_general_p",
@@ -188,6 +191,7 @@ __all__ = [
     "exp_p",
     "expm1_p",
     "expm_p",
+    "fft_p",
     "floor_divide_p",
     "floor_p",
     "fmod_p",
@@ -199,6 +203,7 @@ __all__ = [
     "gt_p",
     "hypot_p",
     "imag_p",
+    "io_callback_p",
     "iota_p",
     "is_finite_p",
     "is_inf_p",
@@ -232,6 +237,7 @@ __all__ = [
     "population_count_p",
     "pow_p",
     "qr_p",
+    "pure_callback_p",
     "random_bits_p",
     "real_p",
     "reduce_and_p",

@@ -80,7 +80,7 @@ class Jitted:
         arrays = argument_arrays("jit", self._fun, leaves, structure)
         signature = Signature.of(structure, [x.aval for x in arrays], static)
         traced = self._traced(signature, fill)
-        is_concrete = not traced.captured and all(x._trace is None for x in arrays)
+        is_concrete = not traced.needs_bind and all(x._trace is None for x in arrays)
         if is_concrete and not (kwargs or self._static) and signature in self._cache:
             self._register(args, structure, traced)
         outs = call_traced(self._fun, traced, structure, arrays, leaves, self._inline)

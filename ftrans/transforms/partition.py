@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from .._native import Array, nan_safe_derivatives
 from ..core.avals import ShapedArray
-from ..core.jaxpr import Atom, ClosedJaxpr, Equation, Jaxpr, Var, live_equations
+from ..core.jaxpr import Atom, ClosedJaxpr, Equation, Jaxpr, Var, is_effectful, live_equations
 from ..core.tracing import eval_jaxpr, trace_to_jaxpr
 from ..primitives.layout import full
 from ..primitives.rematerialization import optimization_barrier_p
@@ -46,7 +46,8 @@ def partition(
 
     An unknown output may turn out not to depend on unknown inputs; a known one must not.
     Both parts get the equations that are to be recomputed, and those that depend on no input at all, which
-    are cheap constants: their results are no residuals.
+    are cheap constants: their results are no residuals. Those
+    with an effect run once, in the part that has what they need.
     """
     jaxpr = closed.jaxpr
     unknown = {v for v, u in zip(jaxpr.invars, unknown_in, strict=True) if u}
@@ -61,6 +62,8 @@ def partition(
             unknown_side.append(equation)
             continue
         known_side.append(equation)
+        if is_effectful(equation):
+            continue
         is_free = all(v in free for v in inputs)
         if is_free:
             free.update(equation.outputs)

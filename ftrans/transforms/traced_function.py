@@ -10,9 +10,10 @@ from optree import PyTreeSpec
 from .._native import Array, Program, Stream, current_stream, nan_safe_derivatives
 from ..core.avals import ShapedArray
 from ..core.call import CallPrimitive
-from ..core.jaxpr import ClosedJaxpr, Jaxpr
+from ..core.jaxpr import ClosedJaxpr, Jaxpr, has_effects
+from ..core.primitive import is_observed
 from ..core.source import ArgumentSource, function_name
-from ..core.tracing import eval_jaxpr
+from ..core.tracing import eval_jaxpr, innermost_abstract_trace
 from ..lowering import compiled
 from .batching import Dim, batch_jaxpr
 from .donation import give_up
@@ -23,7 +24,9 @@ class _Jit(CallPrimitive):
     __slots__ = ()
 
     def execute(self, operands: Sequence[Array], parameters: dict[str, Any]) -> list[Array]:
-        return compiled(parameters["jaxpr"])(operands)
+        closed = parameters["jaxpr"]
+        trace = innermost_abstract_trace() if has_effects(closed) else None
+        return compiled(closed)(operands) if trace is None else trace.record(self, operands, parameters)
 
 
 def _batch(
@@ -86,6 +89,11 @@ class Traced(NamedTuple):
     donated: list[int]
     out_structure: PyTreeSpec
 
+    @property
+    def needs_bind(self) -> bool:
+        """Whether its calls are to go through `bind`, rather than straight to the program."""
+        return bool(self.captured) or has_effects(self.jaxpr) or is_observed()
+
     def program(self) -> Program:
         """The native program, for concrete arguments."""
         return compiled(self.jaxpr, tuple(i for i, leaf in enumerate(self.kept) if leaf in self.donated))
@@ -101,7 +109,7 @@ def call_traced(
 ) -> list[Array]:
     """The outputs for `arrays`, made of the `leaves` of the arguments, of which the donated are given up."""
     operands = [*traced.captured, *(arrays[i] for i in traced.kept)]
-    if any(x._trace is not None for x in arrays) or traced.captured:
+    if traced.needs_bind or any(x._trace is not None for x in arrays):
         if inline:
             return eval_jaxpr(traced.jaxpr.jaxpr, traced.jaxpr.consts, *operands)
         return jit_p.bind(*operands, jaxpr=traced.jaxpr, name=function_name(fun))

@@ -75,12 +75,18 @@ Dtype dtype_from_object(PyObject* object);
 Dims dims_from_sequence(PyObject* sequence);
 PyObject* tuple_from_dims(const Dims& dims);
 
+/// A NumPy array that looks at the memory of a Ready value, which it keeps alive.
+nb::object numpy_view(const Ref<Value>& value, bool writable);
+
 /// "array([1, 2], dtype=int32)"
 std::string format_array(const Value& value);
 
 /// The lazy result, or null (without a Python error) where the general path in Python must be taken.
 PyObject* fast_unary(Opcode opcode, PyObject* operand);
 PyObject* fast_binary(Opcode opcode, PyObject* left, PyObject* right);
+
+/// Whether the fast paths past the Python rules and traces may be taken.
+extern bool fast_paths;
 
 /// Runs pending work that has grown too long; returns the array.
 PyObject* finish_operation(Ref<Value> value);
@@ -92,6 +98,7 @@ void bind_interop(nb::module_& module);
 void bind_runtime(nb::module_& module);
 void bind_program(nb::module_& module);
 void bind_dispatch(nb::module_& module);
+void bind_host_function(nb::module_& module);
 void bind_source(nb::module_& module);
 
 }  // namespace ftrans::bindings

@@ -176,7 +176,7 @@ PyObject* call_entry(const JitFunction& function, const Entry& entry, Arguments 
 PyObject* jit_call(PyObject* self, PyObject* const* arguments, size_t flags, PyObject* keywords) {
   return guarded(static_cast<PyObject*>(nullptr), [&]() -> PyObject* {
     JitFunction& function = *reinterpret_cast<JitFunction*>(self);
-    if (!keywords && !function.cache.empty() && !jit_disabled) {
+    if (fast_paths && !keywords && !function.cache.empty() && !jit_disabled) {
       Arguments taken;
       if (take_arguments(arguments, PyVectorcall_NARGS(flags), taken)) {
         auto found = function.cache.find(taken.key);

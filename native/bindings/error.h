@@ -5,6 +5,7 @@
 #include <new>
 #include <stdexcept>
 
+#include "bindings/host_error.h"
 #include "core/error.h"
 
 namespace ftrans::bindings {
@@ -14,6 +15,8 @@ inline void set_python_error() {
   try {
     throw;
   } catch (nanobind::python_error& error) {
+    error.restore();
+  } catch (const HostError& error) {
     error.restore();
   } catch (const nanobind::builtin_exception& error) {
     switch (error.type()) {

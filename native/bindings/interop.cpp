@@ -85,18 +85,7 @@ int get_buffer(PyObject* self, Py_buffer* view, int flags) {
 
 nb::object to_numpy(nb::handle self, nb::handle dtype, nb::handle copy) {
   nb::module_ numpy = nb::module_::import_("numpy");
-  Ref<Value> value = ready_value(self.ptr(), "__array__()");
-  const bool is_bfloat16 = value->dtype == Dtype::BFloat16;
-  if (is_bfloat16) {
-    Ref<Value> bits(new Value(Dtype::UInt16, value->shape));
-    bits->publish(value->buffer, value->offset, value->strides);
-    value = std::move(bits);
-  }
-  nb::object concrete = nb::steal(new_array(value));
-  nb::object memory = nb::steal(PyMemoryView_FromObject(concrete.ptr()));
-  if (!memory.is_valid()) throw nb::python_error();
-  nb::object array = numpy.attr("asarray")(memory);
-  if (is_bfloat16) array = array.attr("view")(nb::module_::import_("ml_dtypes").attr("bfloat16"));
+  nb::object array = numpy_view(ready_value(self.ptr(), "__array__()"), false);
   const bool converts = !dtype.is_none() && !array.attr("dtype").equal(numpy.attr("dtype")(dtype));
   const bool may_not_copy = !copy.is_none() && !nb::cast<bool>(copy);
   if (converts && may_not_copy)
@@ -106,21 +95,25 @@ nb::object to_numpy(nb::handle self, nb::handle dtype, nb::handle copy) {
   return array;
 }
 
-Dtype dtype_from_dlpack(nb::dlpack::dtype type) {
+nb::dlpack::dtype dlpack_dtype(Dtype dtype) {
   using Code = nb::dlpack::dtype_code;
-  if (type.lanes == 1) {
-    for (int i = 0; i < kDtypeCount; ++i) {
-      const Dtype dtype = static_cast<Dtype>(i);
-      Code code = Code::Float;
-      switch (kind(dtype)) {
-        case 'b': code = Code::Bool; break;
-        case 'i': code = Code::Int; break;
-        case 'u': code = Code::UInt; break;
-        case 'c': code = Code::Complex; break;
-        default: code = dtype == Dtype::BFloat16 ? Code::Bfloat : Code::Float;
-      }
-      if (type.code == static_cast<uint8_t>(code) && type.bits == 8 * itemsize(dtype)) return dtype;
-    }
+  Code code = Code::Float;
+  switch (kind(dtype)) {
+    case 'b': code = Code::Bool; break;
+    case 'i': code = Code::Int; break;
+    case 'u': code = Code::UInt; break;
+    case 'c': code = Code::Complex; break;
+    default: code = dtype == Dtype::BFloat16 ? Code::Bfloat : Code::Float;
+  }
+  return {static_cast<uint8_t>(code), static_cast<uint8_t>(8 * itemsize(dtype)), 1};
+}
+
+Dtype dtype_from_dlpack(nb::dlpack::dtype type) {
+  for (int i = 0; i < kDtypeCount; ++i) {
+    const Dtype dtype = static_cast<Dtype>(i);
+    const nb::dlpack::dtype candidate = dlpack_dtype(dtype);
+    if (type.code == candidate.code && type.bits == candidate.bits && type.lanes == candidate.lanes)
+      return dtype;
   }
   throw nb::type_error("from_dlpack: the dtype is none that ftrans has");
 }
@@ -220,19 +213,11 @@ nb::object export_capsule(Ref<Value> value, const char* name, uint64_t flags) {
   auto exported = std::make_unique<Export<Managed>>();
   exported->shape = value->shape;
   exported->strides = value->strides;
-  const char type_kind = kind(value->dtype);
-  using Code = nb::dlpack::dtype_code;
-  Code code = Code::Float;
-  if (type_kind == 'b') code = Code::Bool;
-  if (type_kind == 'i') code = Code::Int;
-  if (type_kind == 'u') code = Code::UInt;
-  if (type_kind == 'c') code = Code::Complex;
-  if (value->dtype == Dtype::BFloat16) code = Code::Bfloat;
   Managed& managed = exported->managed;
   managed.tensor = {value->data(),
                     {kCpuDevice, 0},
                     value->shape.size(),
-                    {static_cast<uint8_t>(code), static_cast<uint8_t>(8 * itemsize(value->dtype)), 1},
+                    dlpack_dtype(value->dtype),
                     exported->shape.data(),
                     exported->strides.data(),
                     0};
@@ -282,6 +267,23 @@ nb::object to_dlpack(nb::handle self, nb::handle stream, nb::handle max_version,
 }
 
 }  // namespace
+
+nb::object numpy_view(const Ref<Value>& value, bool writable) {
+  auto* held = new Ref<Value>(value);
+  nb::capsule owner(held, [](void* pointer) noexcept { delete static_cast<Ref<Value>*>(pointer); });
+  const bool is_bfloat16 = value->dtype == Dtype::BFloat16;  // which NumPy itself does not know
+  const nb::dlpack::dtype dtype = dlpack_dtype(is_bfloat16 ? Dtype::UInt16 : value->dtype);
+  std::vector<size_t> shape(value->shape.begin(), value->shape.end());
+  nb::object array;
+  if (writable) {
+    array = nb::cast(nb::ndarray<nb::numpy>(value->data(), shape.size(), shape.data(), owner,
+                                            value->strides.data(), dtype));
+  } else {
+    array = nb::cast(nb::ndarray<nb::numpy, nb::ro>(value->data(), shape.size(), shape.data(), owner,
+                                                    value->strides.data(), dtype));
+  }
+  return is_bfloat16 ? array.attr("view")(nb::module_::import_("ml_dtypes").attr("bfloat16")) : array;
+}
 
 void bind_interop(nb::module_& module) {
   buffer_owner_type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&buffer_owner_spec));

@@ -1,4 +1,5 @@
 #include "bindings/array.h"
+#include "bindings/host_error.h"
 #include "core/error.h"
 
 NB_MODULE(_native, module) {
@@ -10,6 +11,8 @@ NB_MODULE(_native, module) {
       std::rethrow_exception(pointer);
     } catch (const ftrans::MemoryLimitError& error) {
       PyErr_SetString(PyExc_MemoryError, error.what());
+    } catch (const HostError& error) {
+      error.restore();
     }
   });
   bind_dtype(module);
@@ -18,6 +21,7 @@ NB_MODULE(_native, module) {
   bind_interop(module);
   bind_runtime(module);
   bind_program(module);
+  bind_host_function(module);
   bind_dispatch(module);
   bind_source(module);
 }

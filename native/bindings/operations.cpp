@@ -12,6 +12,8 @@
 
 namespace ftrans::bindings {
 
+bool fast_paths = true;
+
 namespace {
 
 // Result dtypes of elementwise operations on operands of one dtype, as far as they have been asked for.
@@ -42,7 +44,7 @@ PyObject* finish_operation(Ref<Value> value) {
 }
 
 PyObject* fast_unary(Opcode opcode, PyObject* operand) {
-  if (!is_array(operand)) return nullptr;
+  if (!fast_paths || !is_array(operand)) return nullptr;
   const Array& array = array_of(operand);
   if (array.is_traced()) return nullptr;
   Dtype dtype;
@@ -91,6 +93,7 @@ Ref<Value> broadcast(const Ref<Value>& value, const Dims& shape, Stream* stream)
 }  // namespace
 
 PyObject* fast_binary(Opcode opcode, PyObject* left, PyObject* right) {
+  if (!fast_paths) return nullptr;
   Ref<Value> operands[2];
   const bool left_is_array = is_array(left), right_is_array = is_array(right);
   if (left_is_array) {
@@ -414,6 +417,9 @@ void bind_operations(nb::module_& module) {
   module.def(
       "set_fast_result", [](nb::object rule) { fast_result_rule = rule.release().ptr(); }, nb::arg("rule"),
       "The rule (primitive name, dtype) → result dtype, or None where the fast path must not be taken.");
+  module.def(
+      "set_fast_paths", [](bool enabled) { fast_paths = enabled; }, nb::arg("enabled"),
+      "Whether operations and jitted functions of concrete arrays may go past Python.");
   module.def("scalar", &make_scalar, nb::arg("value"), nb::arg("dtype"), nb::arg("weak_type") = false,
              "A constant of shape ().");
 }

@@ -14,7 +14,8 @@ std::vector<Ref<Value>> ProgramObject::call(std::vector<Ref<Value>> inputs) cons
   make_node(Opcode::CallProgram, inputs.data(), static_cast<int>(inputs.size()), Dims{}, dtypes.data(),
             shapes.data(), count, current_stream(), Ref<RefCounted>(program.get()), outputs.data());
   for (int i = 0; i < count; ++i) outputs[i]->weak_type = weak_types[i];
-  if (count && should_flush(*outputs[0])) evaluate(outputs, true);
+  if (has_effects() || (count && should_flush(*outputs[0]))) evaluate(outputs, true);
+  outputs.resize(result_count);
   return outputs;
 }
 
@@ -39,11 +40,14 @@ nb::object placeholder(nb::handle aval) {
   return nb::steal(new_array(std::move(value)));
 }
 
-ProgramObject compile_program(nb::handle placeholders, nb::handle outputs, const std::vector<int>& donated) {
+ProgramObject compile_program(nb::handle placeholders, nb::handle outputs, const std::vector<int>& donated,
+                              nb::handle effects) {
   const std::vector<Ref<Value>> inputs = concrete_values(placeholders, "compile");
-  const std::vector<Ref<Value>> results = concrete_values(outputs, "compile");
-  CapturedGraph captured = capture(inputs, results);
+  std::vector<Ref<Value>> results = concrete_values(outputs, "compile");
   ProgramObject object;
+  object.result_count = static_cast<int>(results.size());
+  for (Ref<Value>& effect : concrete_values(effects, "compile")) results.push_back(std::move(effect));
+  CapturedGraph captured = capture(inputs, results);
   for (size_t i = inputs.size(); i < captured.inputs.size(); ++i)
     object.captured.emplace_back(captured.inputs[i]);
   evaluate(object.captured, true);
@@ -123,9 +127,10 @@ void bind_program(nb::module_& module) {
       .def_prop_ro("step_count", [](const ProgramObject& self) { return self.program->steps.size(); });
   module.def("placeholder", &placeholder, nb::arg("aval"), "A symbolic input for compile.");
   module.def("compile", &compile_program, nb::arg("placeholders"), nb::arg("outputs"),
-             nb::arg("donated") = std::vector<int>{},
-             "The program from placeholders to outputs. Other arrays that these depend on are evaluated and "
-             "become part of it. It may write over the memory of the donated inputs.");
+             nb::arg("donated") = std::vector<int>{}, nb::arg("effects") = nb::make_tuple(),
+             "The program from placeholders to outputs, which computes the arrays `effects` too. Other arrays that "
+             "these depend on are evaluated and become part of it. It may write over the memory of the donated "
+             "inputs.");
 }
 
 }  // namespace ftrans::bindings

@@ -11,11 +11,16 @@ namespace ftrans::bindings {
 struct ProgramObject {
   Ref<Program> program;
   std::vector<Ref<Value>> captured;  ///< follow the inputs
-  std::vector<bool> weak_types;      ///< of the outputs
+  int result_count =
+      0;  ///< outputs that the caller gets; the others are there for the effects of making them
+  std::vector<bool> weak_types;  ///< of the outputs
   std::vector<Dtype> dtypes;
   std::vector<Dims> shapes;
 
-  /// Adds a node that runs the program. The inputs must have the types that it was compiled for.
+  bool has_effects() const { return dtypes.size() > static_cast<size_t>(result_count); }
+
+  /// Adds a node that runs the program, or runs it if it has effects. The inputs must have the types that it
+  /// was compiled for.
   std::vector<Ref<Value>> call(std::vector<Ref<Value>> inputs) const;
 };
 

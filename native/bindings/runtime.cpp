@@ -5,6 +5,7 @@
 #include "core/thread_pool.h"
 #include "cpu/blas.h"
 #include "cpu/fused_executor.h"
+#include "graph/execute.h"
 
 namespace ftrans::bindings {
 namespace {
@@ -51,6 +52,7 @@ std::vector<Ref<Value>> values_of(nb::handle arrays) {
 }
 
 void synchronize(nb::handle where) {
+  if (in_host_call()) return;  // its stream, and what waits for it, can't finish before it does
   std::vector<Stream*> streams;
   if (where.is_none()) {
     StreamRegistry& registry = StreamRegistry::instance();
@@ -60,6 +62,12 @@ void synchronize(nb::handle where) {
   }
   nb::gil_scoped_release unlock;
   for (Stream* stream : streams) stream->synchronize();
+}
+
+/// Lets the streams finish while there is an interpreter, and leaves them nothing to do afterwards.
+void shut_down() {
+  Evaluation::always_block();
+  synchronize(nb::none());
 }
 
 nb::list backends() {
@@ -148,7 +156,9 @@ void bind_streams(nb::module_& module) {
       nb::arg("stream").none(),
       "Sets the stream (or device) of this thread's operations; None for the default.");
   module.def("synchronize", &synchronize, nb::arg("stream") = nb::none(),
-             "Blocks until what was submitted to a stream (to every stream, with None) is done.");
+             "Blocks until what was submitted to a stream (to every stream, with None) is done. Inside of a "
+             "callback, "
+             "which streams may be waiting for, it returns at once.");
 }
 
 void bind_memory(nb::module_& module) {
@@ -182,6 +192,7 @@ Stream* current_stream() { return stream_of_thread ? stream_of_thread : stream_o
 
 void bind_runtime(nb::module_& module) {
   module.def("eval", [](nb::handle arrays) { evaluate(values_of(arrays), true); }, nb::arg("arrays"));
+  module.def("shut_down", &shut_down, "Waits for the streams; from now on every evaluation is waited for.");
   module.def("async_eval", [](nb::handle arrays) { evaluate(values_of(arrays), false); }, nb::arg("arrays"));
   bind_streams(module);
   module.def("nan_safe_derivatives", &nan_safe_derivatives,

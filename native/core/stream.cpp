@@ -10,6 +10,7 @@ void Event::signal(std::exception_ptr error) {
   {
     std::lock_guard lock(mutex_);
     error_ = std::move(error);
+    work_ = nullptr;
     signalled_.store(true, std::memory_order_release);
   }
   condition_.notify_all();

@@ -20,11 +20,28 @@ struct Device {
   bool operator==(const Device&) const = default;
 };
 
+/// What an event tells the end of.
+class Work : public RefCounted {
+ public:
+  /// Does what no thread has begun, on the calling one; returns at once if there is nothing.
+  virtual void take_over() = 0;
+};
+
 /// Signalled once, when work is done or has failed; waited for from any thread.
 class Event : public RefCounted {
  public:
+  /// `work` lives until the event is signalled.
+  explicit Event(Work* work) : work_(work) {}
+
   void signal(std::exception_ptr error = nullptr);
   bool is_signalled() const { return signalled_.load(std::memory_order_acquire); }
+  bool has_failed() const { return is_signalled() && error_; }
+
+  /// Null once it is done.
+  Ref<Work> work() {
+    std::lock_guard lock(mutex_);
+    return work_;
+  }
 
   /// Blocks until signalled; rethrows the error of the work, if it failed.
   void wait();
@@ -34,6 +51,7 @@ class Event : public RefCounted {
   std::exception_ptr error_;
   std::mutex mutex_;
   std::condition_variable condition_;
+  Work* work_;  ///< not owned: it owns the event
 };
 
 /// A queue of work whose items run one after the other, in the order in which they were submitted.

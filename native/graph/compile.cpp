@@ -94,6 +94,12 @@ class ProgramBuilder {
       } else if (node.opcode == Opcode::CallProgram) {
         step.kind = Program::Step::Kind::Call;
         step.callee = Ref<Program>(static_cast<Program*>(node.payload));
+        program_->calls_host |= step.callee->calls_host;
+      } else if (node.opcode == Opcode::HostCall) {
+        step.kind = Program::Step::Kind::Host;
+        step.host = Ref<HostFunction>(static_cast<HostFunction*>(node.payload));
+        step.text = step.host->name();
+        program_->calls_host = true;
       } else {
         step.kind = Program::Step::Kind::Kernel;
         step.kernel = device.step(node.opcode);
@@ -219,6 +225,17 @@ class ProgramCache {
 // Larger graphs are seldom seen twice, and their keys would fill the cache.
 constexpr size_t kMostCachedNodes = 256;
 
+bool calls_host(const Graph::Node& node) {
+  return node.opcode == Opcode::HostCall ||
+         (node.opcode == Opcode::CallProgram && static_cast<const Program*>(node.payload)->calls_host);
+}
+
+/// A cached program would keep what the functions of its host calls refer to alive.
+bool is_cacheable(const Graph& graph) {
+  return graph.nodes.size() <= kMostCachedNodes &&
+         std::none_of(graph.nodes.begin(), graph.nodes.end(), calls_host);
+}
+
 }  // namespace
 
 Ref<Program> compile(Graph& graph) {
@@ -228,7 +245,7 @@ Ref<Program> compile(Graph& graph) {
 }
 
 Ref<Program> compile_cached(Graph& graph) {
-  if (graph.nodes.size() > kMostCachedNodes) return compile(graph);
+  if (!is_cacheable(graph)) return compile(graph);
   std::string key = graph_key(graph);
   ProgramCache& cache = ProgramCache::instance();
   if (Ref<Program> program = cache.find(key)) return program;

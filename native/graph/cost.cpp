@@ -32,7 +32,9 @@ Cost estimate_cost(const Program& program) {
     switch (step.kind) {
       case Program::Step::Kind::Fused: cost.flops += step.operations * element_count(step.space); break;
       case Program::Step::Kind::Kernel: cost.flops += kernel_flops(program, step); break;
-      case Program::Step::Kind::View: continue;
+      case Program::Step::Kind::View:
+      case Program::Step::Kind::Alias: continue;
+      case Program::Step::Kind::Host: break;
       case Program::Step::Kind::Call: {
         const Cost inner = estimate_cost(*step.callee);
         cost.flops += inner.flops;

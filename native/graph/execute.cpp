@@ -10,6 +10,23 @@
 namespace ftrans {
 namespace {
 
+thread_local int host_calls_of_thread = 0;
+
+/// Around a call of a host function.
+struct HostCallScope {
+  HostCallScope() { ++host_calls_of_thread; }
+  ~HostCallScope() { --host_calls_of_thread; }
+};
+
+/// Waits for an event. In a host function, the work may be queued behind the function's own step, or behind
+/// one that waits for it: then this thread does it.
+void wait_helping(Event& event) {
+  if (in_host_call()) {
+    if (Ref<Work> work = event.work()) work->take_over();
+  }
+  event.wait();
+}
+
 /// What a slot holds during a run.
 struct SlotState {
   Ref<Buffer> buffer;
@@ -46,6 +63,7 @@ class Run {
       case Program::Step::Kind::View: view(step); break;
       case Program::Step::Kind::Alias: alias(step); break;
       case Program::Step::Kind::Call: call(step); break;
+      case Program::Step::Kind::Host: host(step); break;
     }
     for (int32_t slot : step.releases) states_[slot].buffer = nullptr;
   }
@@ -203,13 +221,34 @@ class Run {
     }
   }
 
+  /// The slot as a value that whoever keeps it may go on reading: nobody overwrites memory with more
+  /// references.
+  Ref<Value> value(int32_t slot) const {
+    const Program::Slot& type = program_.slots[slot];
+    const SlotState& state = states_[slot];
+    Ref<Value> result(new Value(type.dtype, type.shape));
+    result->publish(state.buffer, state.offset, state.strides);
+    return result;
+  }
+
+  void host(const Program::Step& step) {
+    std::vector<Ref<Value>> inputs, outputs;
+    for (int32_t slot : step.inputs) inputs.push_back(value(slot));
+    for (int32_t slot : step.outputs) {
+      allocate(slot);
+      outputs.push_back(value(slot));
+    }
+    HostCallScope scope;
+    step.host->call(inputs, outputs);
+  }
+
   const Program& program_;
   std::vector<SlotState> states_;
   bool overwrote_input_ = false;
 };
 
 /// A run with everything that it needs to finish on its own: whichever stream is last publishes the results.
-class Job : public RefCounted {
+class Job : public Work {
  public:
   /// A run of a captured graph.
   Job(Ref<Program> program, CapturedGraph& captured) : Job(std::move(program)) {
@@ -228,17 +267,45 @@ class Job : public RefCounted {
   }
 
   const Ref<Event>& finished() const { return finished_; }
+
+  /// After a failure, under the interpreter's lock: what is pending again lets go of the error, whose
+  /// traceback may refer to it.
+  void forget_failure() {
+    for (const Ref<Value>& output : outputs_) forget(*output);
+  }
+
+  static void forget(Value& value) {
+    if (value.state.load(std::memory_order_acquire) == Value::State::Pending) value.event = nullptr;
+  }
+
   const std::vector<Stream*>& streams() const { return program_->streams; }
 
-  /// Does the part of one stream (all of it, if there is just one).
-  void run_part(Stream* stream) {
+  /// Does the part of one stream (all of it, if there is just one), unless another thread has begun it.
+  void run_part(Stream* stream) { run(claim(stream)); }
+
+  void take_over() override { run(claim(nullptr)); }
+
+ private:
+  using Streams = InlineVector<Stream*, 2>;
+
+  /// The part of a stream (the parts of all, for null), as far as nobody has begun them.
+  Streams claim(const Stream* stream) {
+    std::lock_guard lock(mutex_);
+    Streams claimed, rest;
+    for (Stream* each : unclaimed_) (!stream || each == stream ? claimed : rest).push_back(each);
+    unclaimed_ = std::move(rest);
+    return claimed;
+  }
+
+  void run(const Streams& parts) {
+    if (parts.empty()) return;
     try {
       bind_inputs();
       const bool alone = program_->streams.size() < 2;
       for (size_t i = 0; i < program_->steps.size(); ++i) {
         const Program::Step& step = program_->steps[i];
         if (!alone) {
-          if (step.stream != stream) continue;
+          if (std::find(parts.begin(), parts.end(), step.stream) == parts.end()) continue;
           wait_for(step.waits);
         }
         run_.step(step);
@@ -247,12 +314,14 @@ class Job : public RefCounted {
     } catch (...) {
       fail(std::current_exception());
     }
-    if (remaining_.fetch_sub(1, std::memory_order_acq_rel) == 1) finish();
+    if (remaining_.fetch_sub(parts.size(), std::memory_order_acq_rel) == parts.size()) finish();
   }
 
- private:
-  explicit Job(Ref<Program> program) : program_(std::move(program)), run_(*program_), finished_(new Event) {
-    remaining_.store(static_cast<int>(std::max<size_t>(1, program_->streams.size())));
+  explicit Job(Ref<Program> program)
+      : program_(std::move(program)), run_(*program_), finished_(new Event(this)) {
+    for (Stream* stream : program_->streams) unclaimed_.push_back(stream);
+    if (unclaimed_.empty()) unclaimed_.push_back(nullptr);  // a program without steps is one part too
+    remaining_.store(unclaimed_.size());
     if (program_->streams.size() > 1) done_.assign(program_->steps.size(), 0);
   }
 
@@ -270,7 +339,7 @@ class Job : public RefCounted {
 
   /// Waits for what other programs still compute, then looks at the memory of the inputs.
   void bind_inputs() {
-    for (const Ref<Event>& dependency : dependencies_) dependency->wait();
+    for (const Ref<Event>& dependency : dependencies_) wait_helping(*dependency);
     std::call_once(bound_, [this] {
       for (size_t i = 0; i < inputs_.size(); ++i) {
         Value& input = *inputs_[i];
@@ -348,7 +417,8 @@ class Job : public RefCounted {
   std::vector<Ref<Event>> dependencies_;
   std::vector<char> donatable_;
   Ref<Event> finished_;
-  std::atomic<int> remaining_;
+  Streams unclaimed_;           ///< streams whose parts nobody has begun
+  std::atomic<int> remaining_;  ///< parts that are not done
   std::once_flag bound_;
   std::mutex mutex_;
   std::condition_variable condition_;
@@ -369,6 +439,8 @@ Node* lone_call(const std::vector<Ref<Value>>& values) {
   return call;
 }
 
+std::atomic<bool> must_block{false};
+
 /// Programs enter the queues of several streams in one step, so that two of them can't wait for each other.
 std::mutex submission_mutex;
 
@@ -385,7 +457,12 @@ void submit(const Ref<Job>& job) {
 
 }  // namespace
 
+bool in_host_call() { return host_calls_of_thread > 0; }
+
+void Evaluation::always_block() { must_block = true; }
+
 void Evaluation::run(const std::vector<Ref<Value>>& roots, bool blocking) {
+  blocking |= must_block;
   std::vector<Ref<Value>> pending;
   std::vector<Ref<Event>> waits;
   for (const Ref<Value>& root : roots) {
@@ -398,8 +475,8 @@ void Evaluation::run(const std::vector<Ref<Value>>& roots, bool blocking) {
         pending.push_back(root);
     }
   }
+  Ref<Job> job;
   if (!pending.empty()) {
-    Ref<Job> job;
     if (Node* call = lone_call(pending)) {
       job = Ref<Job>(new Job(*call));
     } else {
@@ -408,12 +485,13 @@ void Evaluation::run(const std::vector<Ref<Value>>& roots, bool blocking) {
       job = Ref<Job>(new Job(std::move(program), captured));
     }
     Stream* stream = job->streams().empty() ? nullptr : job->streams().front();
-    if (blocking && job->streams().size() == 1 && stream->try_begin_inline()) {
+    const bool is_nested = in_host_call();
+    if (blocking && (is_nested || (job->streams().size() == 1 && stream->try_begin_inline()))) {
       unlock();
-      job->run_part(stream);
-      stream->finish_inline();
+      job->take_over();
+      if (!is_nested) stream->finish_inline();
       const Ref<Event> finished = job->finished();
-      job = nullptr;
+      if (!finished->has_failed()) job = nullptr;
       relock();
       waits.push_back(finished);
     } else {
@@ -428,13 +506,16 @@ void Evaluation::run(const std::vector<Ref<Value>>& roots, bool blocking) {
   if (!all_done) unlock();
   for (const Ref<Event>& event : waits) {
     try {
-      event->wait();
+      wait_helping(*event);
     } catch (...) {
       if (!error) error = std::current_exception();
     }
   }
   if (!all_done) relock();
-  if (error) std::rethrow_exception(error);
+  if (!error) return;
+  for (const Ref<Value>& root : roots) Job::forget(*root);
+  if (job) job->forget_failure();
+  std::rethrow_exception(error);
 }
 
 }  // namespace ftrans

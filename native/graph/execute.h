@@ -16,6 +16,13 @@ class Evaluation {
   virtual void relock() {}
 
   void run(const std::vector<Ref<Value>>& roots, bool blocking);
+
+  /// From now on every evaluation is blocking: the interpreter, which host functions need, is about to end.
+  static void always_block();
 };
+
+/// Whether the calling thread is in a host function, further up in its stack. It runs what it evaluates there
+/// by itself: streams may stand still until the function returns.
+bool in_host_call();
 
 }  // namespace ftrans

@@ -68,7 +68,11 @@ class Rehearsal {
         case Program::Step::Kind::Fused: fused(each); break;
         case Program::Step::Kind::Kernel: kernel(each); break;
         case Program::Step::Kind::View: view(each); break;
+        case Program::Step::Kind::Alias: alias(each); break;
         case Program::Step::Kind::Call: call(each); break;
+        case Program::Step::Kind::Host:
+          for (int32_t slot : each.outputs) allocate(slot);
+          break;
       }
       for (int32_t slot : each.releases) holdings_[slot].block = nullptr;
     }
@@ -113,6 +117,10 @@ class Rehearsal {
         take_memory(*found, step.outputs[k]);
       }
     }
+  }
+
+  void alias(const Program::Step& step) {
+    for (size_t i = 0; i < step.inputs.size(); ++i) holdings_[step.outputs[i]] = holdings_[step.inputs[i]];
   }
 
   void kernel(const Program::Step& step) {

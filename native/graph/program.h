@@ -6,6 +6,7 @@
 
 #include "core/backend.h"
 #include "graph/graph.h"
+#include "graph/host_function.h"
 
 namespace ftrans {
 
@@ -24,7 +25,7 @@ class Program : public RefCounted {
   };
 
   struct Step {
-    enum class Kind : uint8_t { Fused, Kernel, View, Alias, Call };
+    enum class Kind : uint8_t { Fused, Kernel, View, Alias, Call, Host };
     Kind kind;
     Opcode opcode{};
     Stream* stream = nullptr;
@@ -41,6 +42,7 @@ class Program : public RefCounted {
     std::shared_ptr<const CompiledKernel> fused;
     cpu::StepKernel kernel = nullptr;
     Ref<Program> callee;
+    Ref<HostFunction> host;
     std::string text;  ///< for as_text
   };
 
@@ -49,6 +51,7 @@ class Program : public RefCounted {
   std::vector<int32_t> inputs;   ///< slots
   std::vector<int32_t> outputs;  ///< slots; an input or a constant may be one
   std::vector<Stream*> streams;  ///< that have steps
+  bool calls_host = false;       ///< a step of it, or of a callee, is a Host step
   std::vector<char> donated;     ///< per input, from the first: the caller gives up its memory
 
   bool is_donated(size_t input) const { return input < donated.size() && donated[input]; }

@@ -89,7 +89,8 @@ def _check_zero(case: Case) -> bool:
     """A derivative declared to be zero everywhere is: the tangents of floating results are zeros."""
     operands = _arrays(in_double(case))
     positions = [i for i, x in enumerate(case.operands) if is_inexact(x.dtype)]
-    if not positions or not is_inexact(case.reference(*in_double(case))[0].dtype):
+    results = case.reference(*in_double(case))
+    if not positions or not results or not is_inexact(results[0].dtype):
         return False
 
     def function(*differentiated):

@@ -4,10 +4,12 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <functional>
 #include <stdexcept>
 
 #include "core/shape.h"
 #include "graph/execute.h"
+#include "graph/host_function.h"
 #include "graph/passes.h"
 #include "graph/program.h"
 
@@ -264,6 +266,70 @@ void test_million_nodes_are_freed_without_recursion() {
   CHECK(first(y) == 1000000.0f);
 }
 
+/// Adds one to its first input; counts the calls.
+class Increment : public HostFunction {
+ public:
+  void call(const std::vector<Ref<Value>>& inputs, const std::vector<Ref<Value>>& outputs) const override {
+    ++calls;
+    if (fails) throw std::runtime_error("increment failed");
+    if (inside) inside();
+    for (int64_t i = 0; i < outputs[0]->size; ++i) {
+      static_cast<float*>(outputs[0]->data())[i] = static_cast<const float*>(inputs[0]->data())[i] + 1;
+    }
+  }
+  std::string name() const override { return "increment"; }
+
+  mutable int calls = 0;
+  bool fails = false;
+  std::function<void()> inside;
+};
+
+Ref<Value> host_call(const Ref<Increment>& function, const Ref<Value>& input, Stream* on = stream()) {
+  Ref<Value> result;
+  make_node(Opcode::HostCall, &input, 1, Dims{}, &input->dtype, &input->shape, 1, on,
+            Ref<RefCounted>(function.get()), &result);
+  return result;
+}
+
+void test_host_calls() {
+  Ref<Increment> function(new Increment);
+  {
+    const Ref<Value> x = filled({4}, 1), once = host_call(function, x), again = host_call(function, x);
+    host_call(function, x);
+    CHECK(first(apply(Opcode::Add, {once, again})) == 4);
+    CHECK(function->calls == 1);  // equal calls are one, and nobody asked for the third
+  }
+  CHECK(function->reference_count() == 1);  // no cache keeps it
+  {
+    const Ref<Value> x = placeholder({4});
+    const Ref<Program> program = compiled({x}, {host_call(function, x)});
+    CHECK(program->to_string().find("increment") != std::string::npos);
+    CHECK(program->steps.size() == 1 && program->steps[0].kind == Program::Step::Kind::Host);
+  }
+  {
+    function->fails = true;
+    const Ref<Value> y = host_call(function, filled({4}, 1));
+    bool caught = false;
+    try {
+      first(y);
+    } catch (const std::runtime_error&) {
+      caught = true;
+    }
+    CHECK(caught && y->state.load() == Value::State::Pending && !y->event);
+    function->fails = false;
+    CHECK(first(y) == 2);
+  }
+  {
+    // Evaluating on the stream that runs the call, from within it.
+    function->inside = [] { CHECK(first(apply(Opcode::Neg, {filled({4}, 3)})) == -3); };
+    CHECK(first(host_call(function, filled({4}, 1))) == 2);
+    const Ref<Value> y = host_call(function, filled({4}, 1));
+    Evaluation().run({y}, false);
+    CHECK(first(y) == 2);
+    stream()->synchronize();
+  }
+}
+
 }  // namespace
 
 int main() {
@@ -285,6 +351,7 @@ int main() {
   test_async_errors_surface_and_nothing_is_lost();
   test_cost_is_counted();
   test_memory_need_is_what_a_run_takes();
+  test_host_calls();
   test_million_nodes_are_freed_without_recursion();
   if (failures) std::printf("%d checks failed\n", failures);
   std::printf("graph tests done\n");

@@ -60,6 +60,7 @@ def test_capabilities_and_devices():
         "boolean indexing": True,
         "data-dependent shapes": True,
         "max dimensions": None,
+        "fft": True,
     }
     assert info.default_device() in info.devices()
     assert all(ft.is_available(device) for device in info.devices())

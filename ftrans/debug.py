@@ -1,0 +1,282 @@
+"""Looking into functions while they run: under `jit`, `vmap`, `grad` and any composition of them."""
+
+from __future__ import annotations
+
+import builtins
+import string
+import sys
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+import numpy as np
+from optree import PyTreeSpec
+
+from ._native import Array, user_source
+from .core.call import CallPrimitive
+from .core.jaxpr import Equation, Literal, Var
+from .core.primitive import Primitive, observe
+from .core.pytree import flatten, unflatten
+from .core.source import format_source, function_name
+from .core.tracing import eval_jaxpr
+from .primitives.callback import debug_callback_p
+from .transforms.arguments import check_callable
+from .transforms.derivative import Recording
+
+__all__ = ["breakpoint", "callback", "debug_infs", "debug_nans", "print"]
+
+
+class _DebugCallback:
+    """A user's function of trees whose leaves are arrays, which become operands, and anything else."""
+
+    __slots__ = ("function", "structure", "leaves")
+
+    def __init__(self, function: Callable, structure: PyTreeSpec, leaves: list[Any]):
+        self.function = function
+        self.structure = structure
+        self.leaves = leaves  #: None in the places of arrays
+
+    def __call__(self, *operands: np.ndarray) -> list[Any]:
+        arrays = iter(operands)
+        args, kwargs = unflatten(self.structure, [next(arrays) if x is None else x for x in self.leaves])
+        self.function(*args, **kwargs)
+        return []
+
+    def __repr__(self) -> str:
+        return f"debug.callback of {function_name(self.function)}"
+
+
+def callback(callback: Callable, *args: Any, ordered: bool = False, **kwargs: Any) -> None:
+    """Call a Python function with the values that arrays have when the program comes by.
+
+    Outside of traces it is called at once. Under `jit` it is called by the program, even if the function
+    returns nothing else, and the jitted function then runs when it is called. Under `vmap` it is called for
+    each lane in turn, unless none of its arguments is mapped. Under `grad` and `jvp` it is called once, in
+    the forward pass.
+
+    Args:
+        callback: called with trees like the arguments: arrays of ftrans become read-only NumPy arrays, all
+            other leaves are passed on as they are. What it returns is ignored; what it raises fails the
+            evaluation.
+        *args, **kwargs: its arguments.
+        ordered: whether its place in the order of a program counts on all streams. In any case the callbacks
+            of one stream are called in the order of the program.
+
+    Raises:
+        TypeError: `callback` is not a function.
+
+    >>> seen = []
+    >>> @ft.jit
+    ... def f(x):
+    ...     ft.debug.callback(lambda x, label: seen.append((label, x.tolist())), x, label="x")
+    ...     return x + 1
+    >>> ft.eval(f(ft.arange(3)))
+    >>> seen
+    [('x', [0, 1, 2])]
+    """
+    check_callable("debug.callback", callback)
+    leaves, structure = flatten((args, kwargs))
+    operands = [x for x in leaves if isinstance(x, Array)]
+    flat = _DebugCallback(callback, structure, [None if isinstance(x, Array) else x for x in leaves])
+    debug_callback_p.bind(*operands, callback=flat, out_avals=(), ordered=ordered)
+
+
+class _FieldCheck(string.Formatter):
+    """Formats nothing, but finds the fields without an argument, and the arguments without a field."""
+
+    def get_field(self, field_name: str, args: Any, kwargs: Any) -> Any:
+        # Items and attributes are those of the NumPy arrays that there will be.
+        name = field_name.partition(".")[0].partition("[")[0]
+        key = int(name) if name.isdigit() else name
+        return self.get_value(key, args, kwargs), key
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        return ""
+
+    def convert_field(self, value: Any, conversion: Any) -> Any:
+        return value
+
+    def check_unused_args(self, used_args: Any, args: Any, kwargs: Any) -> None:
+        unused = [repr(i) for i in range(len(args)) if i not in used_args]
+        unused += [repr(name) for name in kwargs if name not in used_args]
+        if unused:
+            raise ValueError(f"the arguments {', '.join(unused)} are not used")
+
+
+def print(fmt: str, *args: Any, ordered: bool = False, **kwargs: Any) -> None:
+    """Print the values that arrays have when the program comes by: `callback` of ``print(fmt.format(…))``.
+
+    Args:
+        fmt: a format string, as of `str.format`.
+        *args, **kwargs: what its fields refer to.
+        ordered: as in `callback`.
+
+    Raises:
+        ValueError: `fmt` is not a format string for these arguments, or does not use one of them.
+
+    >>> @ft.jit
+    ... def f(x):
+    ...     ft.debug.print("x = {x}, of type {}", x.dtype, x=x)
+    ...     return x + 1
+    >>> ft.eval(f(1.5))
+    x = 1.5, of type float32
+    >>> ft.eval(ft.vmap(f)(ft.array([1.0, 2.0])))
+    x = 1.0, of type float32
+    x = 2.0, of type float32
+    """
+    try:
+        _FieldCheck().vformat(fmt, args, kwargs)
+    except (IndexError, KeyError, ValueError) as error:
+        raise ValueError(f"debug.print: the format {fmt!r} does not fit its arguments: {error}") from None
+
+    def show(*args: Any, **kwargs: Any) -> None:
+        builtins.print(fmt.format(*args, **kwargs))
+
+    callback(show, *args, ordered=ordered, **kwargs)
+
+
+def breakpoint(*args: Any, ordered: bool = False, **kwargs: Any) -> None:
+    """Stop in Python's debugger when the program comes by, with the values of arrays at hand.
+
+    Args:
+        *args, **kwargs: what to look at: the variables `args` and `kwargs` where it stops, arrays of ftrans
+            being NumPy arrays there.
+        ordered: as in `callback`.
+
+    >>> @ft.jit
+    ... def f(x):
+    ...     ft.debug.breakpoint(x, half=x / 2)
+    ...     return x + 1
+    >>> ft.eval(f(1.0))  # doctest: +SKIP
+    > ftrans/debug.py(151)stop()
+    (Pdb) p kwargs
+    {'half': array(0.5, dtype=float32)}
+    """
+
+    def stop(*args: Any, **kwargs: Any) -> None:
+        builtins.breakpoint()
+
+    callback(stop, *args, ordered=ordered, **kwargs)
+
+
+#: What is looked for, by its name in messages, as NumPy's test of it.
+_NON_FINITE: dict[str, Callable[[np.ndarray], np.ndarray]] = {"NaN": np.isnan, "inf": np.isinf}
+
+_watched: Counter[str] = Counter()
+_lock = threading.Lock()
+
+
+def _apply_watched(primitive: Primitive, operands: Sequence[Array], parameters: dict[str, Any]) -> Any:
+    """Apply a primitive, the equations of its jaxpr one by one if it has one, and look at what it gives."""
+    if isinstance(primitive, CallPrimitive):
+        closed = parameters["jaxpr"]
+        return eval_jaxpr(closed.jaxpr, closed.consts, *operands)
+    results = primitive.execute(operands, parameters)
+    for result in results if primitive.multiple_results else [results]:
+        if result._trace is None and result.aval.is_inexact:
+            _check(primitive, operands, parameters, result)
+    return results
+
+
+def _check(
+    primitive: Primitive, operands: Sequence[Array], parameters: dict[str, Any], result: Array
+) -> None:
+    values = np.asarray(result)
+    for what, test in _NON_FINITE.items():
+        if not _watched[what]:
+            continue
+        found = test(values)
+        if not found.any():
+            continue
+        where = f" in {found.sum()} of {values.size} elements" if values.ndim else ""
+        inputs = [Var(x.aval) if x._immediate is None else Literal(x, x.aval) for x in operands]
+        equation = Equation(primitive, inputs, [Var(result.aval)], parameters)
+        names = iter(string.ascii_lowercase)
+        ranges = [
+            f"{name} is {_range(x)}"
+            for x, name in zip([x for x in operands if x._immediate is None], names, strict=False)
+        ]
+        raise FloatingPointError(
+            f"{primitive.name} gave {what}{where}, at {format_source(user_source())}{_backward_pass()}:\n"
+            f"    {equation}" + (f"\nwhere {', '.join(ranges)}" if ranges else "")
+        )
+
+
+def _backward_pass() -> str:
+    """What to say of the pass: read off the stack, so that nobody has to keep account of it."""
+    frame: FrameType | None = sys._getframe()
+    while frame is not None and frame.f_code is not Recording.pull_back.__code__:
+        frame = frame.f_back
+    return "" if frame is None else ", in the backward pass"
+
+
+def _range(x: Array) -> str:
+    """What values there are, as ``from 0 to 2 with 1 NaN``; of complex numbers the magnitudes."""
+    values = np.asarray(x)
+    if x.dtype.kind == "c":
+        values = np.abs(values)
+    values = values.astype(np.float64).reshape(-1)
+    parts = []
+    finite = values[np.isfinite(values)]
+    if finite.size:
+        low, high = finite.min(), finite.max()
+        parts.append(f"{low:g}" if low == high else f"from {low:g} to {high:g}")
+    parts += [f"{test(values).sum()} {what}" for what, test in _NON_FINITE.items() if test(values).any()]
+    return ("of magnitude " if x.dtype.kind == "c" else "") + (" with ".join(parts) or "empty")
+
+
+@contextmanager
+def _watching(what: str) -> Iterator[None]:
+    """Inside, what the primitives give is looked at, for as long as any context asks for it."""
+    with _lock:
+        _watched[what] += 1
+        observe(_apply_watched)
+    try:
+        yield
+    finally:
+        with _lock:
+            _watched[what] -= 1
+            if not +_watched:
+                observe(None)
+
+
+def debug_nans() -> Any:
+    """A context in which an operation that gives NaN raises an error that says where, and from what.
+
+    Each operation of all threads is evaluated by itself, those of jitted functions too, and its results are
+    looked at: in the forward pass as in the backward one. That is slow, and costs nothing outside of the
+    context. A NaN that `where` would have thrown away is found too.
+
+    Raises:
+        FloatingPointError: inside of the context: with the user's line, the equation, and the ranges of its
+            operands.
+
+    >>> with ft.debug_nans():
+    ...     ft.grad(lambda x: ft.sqrt(x) ** 2 - ft.log(-x))(1.0)
+    Traceback (most recent call last):
+        ...
+    FloatingPointError: log gave NaN, at ... (<lambda>):
+        b:f32[] = log a
+    where a is -1
+    """
+    return _watching("NaN")
+
+
+def debug_infs() -> Any:
+    """A context in which an operation that gives an infinity raises an error. See `debug_nans`.
+
+    Raises:
+        FloatingPointError: inside of the context.
+
+    >>> with ft.debug_infs():
+    ...     ft.jit(lambda x: 1 / x)(ft.array([2.0, 0.0]))
+    Traceback (most recent call last):
+        ...
+    FloatingPointError: div gave inf in 1 of 2 elements, at ... (<lambda>):
+        b:f32[2] = div 1.0:f32[] a
+    where a is from 0 to 2
+    """
+    return _watching("inf")

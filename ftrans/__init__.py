@@ -43,6 +43,7 @@ from ._native import (
     uint32,
     uint64,
 )
+from .control_flow import fori_loop, map, scan, while_loop
 from .core.avals import ShapedArray
 from .core.errors import ConcretizationError, LeakedTracerError
 from .core.jaxpr import ClosedJaxpr, Jaxpr
@@ -85,6 +86,7 @@ __all__ = [
     "float16",
     "float32",
     "float64",
+    "fori_loop",
     "get_active_memory",
     "get_cache_memory",
     "get_memory_limit",
@@ -103,12 +105,14 @@ __all__ = [
     "jvp",
     "linearize",
     "make_jaxpr",
+    "map",
     "new_stream",
     "nn",
     "random",
     "register_dataclass",
     "register_pytree_node",
     "reset_peak_memory",
+    "scan",
     "set_cache_limit",
     "set_default_device",
     "set_default_stream",
@@ -124,5 +128,6 @@ __all__ = [
     "value_and_grad",
     "vjp",
     "vmap",
+    "while_loop",
     *ops.__all__,
 ]

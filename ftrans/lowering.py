@@ -25,15 +25,22 @@ def compiled(closed: ClosedJaxpr) -> Program:
 
 def _compile(closed: ClosedJaxpr) -> Program:
     placeholders = [_native.placeholder(aval) for aval in closed.in_avals]
-    return _native.compile(placeholders, _evaluate(closed, placeholders))
+    return _native.compile(placeholders, evaluate_inline(closed, placeholders))
 
 
-def _evaluate(closed: ClosedJaxpr, operands: Sequence[Array]) -> list[Array]:
+def sub_program(closed: ClosedJaxpr, kept: Sequence[int]) -> _native.Program:
+    """The native program of a jaxpr that control flow runs; `kept` inputs serve several runs."""
+    placeholders = [_native.placeholder(aval) for aval in closed.in_avals]
+    return _native.compile(placeholders, evaluate_inline(closed, placeholders), kept)
+
+
+def evaluate_inline(closed: ClosedJaxpr, operands: Sequence[Array]) -> list[Array]:
+    """Add the operations of a jaxpr to the graph of its operands, those of the calls in it too."""
     return eval_jaxpr(closed.jaxpr, closed.consts, *operands, bind=_bind_inline)
 
 
 def _bind_inline(primitive: Primitive, *operands: Array, **parameters: Any) -> Any:
     """Calls are inlined: a program sees one flat graph to optimise."""
     if isinstance(primitive, CallPrimitive):
-        return _evaluate(parameters["jaxpr"], operands)
+        return evaluate_inline(parameters["jaxpr"], operands)
     return primitive.execute(operands, parameters)

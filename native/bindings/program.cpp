@@ -38,7 +38,7 @@ nb::object placeholder(nb::handle aval) {
   return nb::steal(new_array(std::move(value)));
 }
 
-ProgramObject compile_program(nb::handle placeholders, nb::handle outputs) {
+ProgramObject compile_program(nb::handle placeholders, nb::handle outputs, nb::handle kept) {
   const std::vector<Ref<Value>> inputs = concrete_values(placeholders, "compile");
   const std::vector<Ref<Value>> results = concrete_values(outputs, "compile");
   CapturedGraph captured = capture(inputs, results);
@@ -46,13 +46,24 @@ ProgramObject compile_program(nb::handle placeholders, nb::handle outputs) {
   for (size_t i = inputs.size(); i < captured.inputs.size(); ++i)
     object.captured.emplace_back(captured.inputs[i]);
   evaluate(object.captured, true);
+  for (const Ref<Value>& value : object.captured) value->materialize_immediate();
   for (const Ref<Value>& result : results) {
     object.weak_types.push_back(result->weak_type);
     object.dtypes.push_back(result->dtype);
     object.shapes.push_back(result->shape);
   }
+  std::vector<int32_t> kept_inputs;
+  if (!kept.is_none()) {
+    for (nb::handle position : kept) {
+      kept_inputs.push_back(nb::cast<int32_t>(position));
+      if (kept_inputs.back() < 0 || kept_inputs.back() >= static_cast<int32_t>(inputs.size()))
+        throw nb::index_error("compile: kept holds a position that no placeholder has");
+    }
+    for (size_t i = inputs.size(); i < captured.inputs.size(); ++i)
+      kept_inputs.push_back(static_cast<int32_t>(i));
+  }
   nb::gil_scoped_release unlock;
-  object.program = compile(captured.graph);
+  object.program = compile(captured.graph, kept_inputs);
   return object;
 }
 
@@ -90,8 +101,10 @@ void bind_program(nb::module_& module) {
       .def_prop_ro("step_count", [](const ProgramObject& self) { return self.program->steps.size(); });
   module.def("placeholder", &placeholder, nb::arg("aval"), "A symbolic input for compile.");
   module.def("compile", &compile_program, nb::arg("placeholders"), nb::arg("outputs"),
+             nb::arg("kept") = nb::none(),
              "The program from placeholders to outputs. Other arrays that these depend on are evaluated and "
-             "become part of it.");
+             "become part of it. A program for control flow tells the positions of the placeholders that keep "
+             "their arrays from one run to the next.");
 }
 
 }  // namespace ftrans::bindings

@@ -95,7 +95,7 @@ class Node : public RefCounted {
   InlineVector<Value*, 2> outputs;       ///< not owned; null where the value is gone
   std::vector<OutputType> output_types;  ///< of a node with several outputs, some of which may be gone
   Dims parameters;
-  Ref<RefCounted> payload;  ///< the Program of a CallProgram
+  Ref<RefCounted> payload;  ///< the Program of a CallProgram, the SubPrograms of control flow
 
  protected:
   void destroy() override;

@@ -12,13 +12,14 @@ namespace {
 
 class ProgramBuilder {
  public:
-  explicit ProgramBuilder(const Graph& graph)
-      : graph_(graph), program_(new Program), slot_of_(graph.values.size(), -1) {}
+  ProgramBuilder(const Graph& graph, const std::vector<int32_t>& kept)
+      : graph_(graph), kept_inputs_(kept), program_(new Program), slot_of_(graph.values.size(), -1) {}
 
   Ref<Program> build() {
     const std::vector<Unit> units = fuse(graph_);
     find_needed(units);
     for (int32_t input : graph_.inputs) program_->inputs.push_back(slot(input));
+    for (int32_t input : kept_inputs_) program_->slots[program_->inputs[input]].kept = true;
     for (const Unit& unit : units) add_step(unit);
     for (int32_t output : graph_.outputs) program_->outputs.push_back(slot(output));
     plan_streams();
@@ -87,6 +88,10 @@ class ProgramBuilder {
       } else if (node.opcode == Opcode::CallProgram) {
         step.kind = Program::Step::Kind::Call;
         step.callee = Ref<Program>(static_cast<Program*>(node.payload));
+      } else if (info(node.opcode).category == OpcodeCategory::Control) {
+        step.kind = Program::Step::Kind::Control;
+        step.inner = Ref<SubPrograms>(static_cast<SubPrograms*>(node.payload));
+        program_->has_control_flow = true;
       } else {
         step.kind = Program::Step::Kind::Kernel;
         step.kernel = device.step(node.opcode);
@@ -131,7 +136,8 @@ class ProgramBuilder {
     std::vector<char> kept(program_->slots.size(), 0);
     for (int32_t output : program_->outputs) kept[output] = 1;
     for (size_t slot = 0; slot < kept.size(); ++slot) {
-      if (program_->slots[slot].shared || program_->slots[slot].constant) kept[slot] = 1;
+      const Program::Slot& type = program_->slots[slot];
+      if (type.shared || type.constant || type.kept) kept[slot] = 1;
     }
     for (size_t i = program_->steps.size(); i-- > 0;) {
       Program::Step& step = program_->steps[i];
@@ -146,6 +152,7 @@ class ProgramBuilder {
   }
 
   const Graph& graph_;
+  const std::vector<int32_t>& kept_inputs_;
   Ref<Program> program_;
   std::vector<int32_t> slot_of_;
   std::vector<char> needed_;
@@ -214,10 +221,10 @@ constexpr size_t kMostCachedNodes = 256;
 
 }  // namespace
 
-Ref<Program> compile(Graph& graph) {
+Ref<Program> compile(Graph& graph, const std::vector<int32_t>& kept) {
   simplify(graph);
   eliminate_dead(graph);
-  return ProgramBuilder(graph).build();
+  return ProgramBuilder(graph, kept).build();
 }
 
 Ref<Program> compile_cached(Graph& graph) {

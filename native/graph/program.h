@@ -9,6 +9,8 @@
 
 namespace ftrans {
 
+class SubPrograms;
+
 /// A compiled graph: steps over slots, in an order in which they can run. Immutable; any number of runs may
 /// be under way.
 class Program : public RefCounted {
@@ -21,10 +23,11 @@ class Program : public RefCounted {
     int64_t nbytes;
     Ref<Buffer> constant;  ///< one element, read with strides of 0
     bool shared = false;   ///< used on several streams: lives until the run ends
+    bool kept = false;     ///< an input that no step releases: it serves several runs
   };
 
   struct Step {
-    enum class Kind : uint8_t { Fused, Kernel, View, Call };
+    enum class Kind : uint8_t { Fused, Kernel, View, Call, Control };
     Kind kind;
     Opcode opcode{};
     Stream* stream = nullptr;
@@ -40,6 +43,7 @@ class Program : public RefCounted {
     std::shared_ptr<const CompiledKernel> fused;
     cpu::StepKernel kernel = nullptr;
     Ref<Program> callee;
+    Ref<SubPrograms> inner;  ///< of a Control step
     std::string text;  ///< for as_text
   };
 
@@ -48,12 +52,27 @@ class Program : public RefCounted {
   std::vector<int32_t> inputs;   ///< slots
   std::vector<int32_t> outputs;  ///< slots; an input or a constant may be one
   std::vector<Stream*> streams;  ///< that have steps
+  bool has_control_flow = false;
 
   std::string to_string() const;
 };
 
-/// Runs the passes over a graph and makes a program of it.
-Ref<Program> compile(Graph& graph);
+/// A program that a control-flow step runs, with the arrays that it closed over, which follow its inputs.
+struct SubProgram {
+  Ref<Program> program;
+  std::vector<Ref<Value>> captured;
+};
+
+/// The payload of a control-flow operation.
+class SubPrograms : public RefCounted {
+ public:
+  explicit SubPrograms(std::vector<SubProgram> programs) : programs(std::move(programs)) {}
+  const std::vector<SubProgram> programs;
+};
+
+/// Runs the passes over a graph and makes a program of it. `kept` inputs are not released by its steps, so that
+/// they serve several runs.
+Ref<Program> compile(Graph& graph, const std::vector<int32_t>& kept = {});
 
 /// compile, or the program that an equal graph was compiled to before.
 Ref<Program> compile_cached(Graph& graph);

@@ -43,7 +43,7 @@ from ._native import (
     uint32,
     uint64,
 )
-from .control_flow import fori_loop, map, scan, while_loop
+from .control_flow import associative_scan, cond, fori_loop, map, scan, switch, while_loop
 from .core.avals import ShapedArray
 from .core.errors import ConcretizationError, LeakedTracerError
 from .core.jaxpr import ClosedJaxpr, Jaxpr
@@ -69,12 +69,14 @@ __all__ = [
     "LeakedTracerError",
     "ShapedArray",
     "Stream",
+    "associative_scan",
     "async_eval",
     "bfloat16",
     "bool_",
     "clear_cache",
     "complex128",
     "complex64",
+    "cond",
     "cpu",
     "custom_jvp",
     "custom_vjp",
@@ -119,6 +121,7 @@ __all__ = [
     "set_memory_limit",
     "stop_gradient",
     "stream",
+    "switch",
     "synchronize",
     "tree_map",
     "uint16",

@@ -89,6 +89,31 @@ def _widened(aval: ShapedArray, out: ShapedArray) -> ShapedArray:
     return out if aval.weak_type and aval.shape == out.shape and is_wider else aval
 
 
+def common_avals(
+    name: str, labels: Sequence[str], leaves: Sequence[str], avals: Sequence[Sequence[ShapedArray]]
+) -> list[ShapedArray]:
+    """The avals of the results of branches: those not weakly typed decide.
+
+    Raises:
+        TypeError: shapes or dtypes differ; it names the leaf and the branches.
+    """
+    common = []
+    for leaf, column in zip(leaves, zip(*avals, strict=True), strict=True):
+        deciding = max(column, key=lambda a: (not a.weak_type, _KINDS.index(a.dtype.kind)))
+        for label, aval in zip(labels, column, strict=True):
+            fits = aval.dtype is deciding.dtype or (
+                aval.weak_type and _KINDS.index(aval.dtype.kind) <= _KINDS.index(deciding.dtype.kind)
+            )
+            if aval.shape != deciding.shape or not fits:
+                other = labels[column.index(deciding)]
+                raise TypeError(
+                    f"{name}: the branches must return results of one shape and dtype, but for {leaf} {other} "
+                    f"returns {deciding} and {label} returns {aval}"
+                )
+        common.append(deciding)
+    return common
+
+
 def as_aval(x: Array, aval: ShapedArray) -> Array:
     """`x` with the dtype of `aval`, and not weakly typed unless that is."""
     if x.dtype is aval.dtype and (aval.weak_type or not x.weak_type):

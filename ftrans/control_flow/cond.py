@@ -12,7 +12,7 @@ from .. import _native
 from .._native import Array
 from ..core.avals import ShapedArray
 from ..core.jaxpr import ClosedJaxpr, Jaxpr, Var
-from ..core.pytree import as_array, flatten, unflatten
+from ..core.pytree import as_array, flatten, leaf_names, unflatten
 from ..core.source import function_name
 from ..core.tracing import eval_jaxpr, eval_reference, trace_to_jaxpr
 from ..lowering import sub_program
@@ -21,7 +21,7 @@ from ..primitives.layout import broadcast_in_dim
 from ..transforms.arguments import argument_arrays, check_callable
 from ..transforms.batching import Dim
 from ..transforms.partition import partition
-from ._bodies import trace, typed_outputs, weakest
+from ._bodies import common_avals, trace, typed_outputs
 from ._derived import (
     ControlFlowPrimitive,
     batched_jaxpr,
@@ -198,7 +198,7 @@ def cond(pred: Any, true_fun: Callable, false_fun: Callable, *operands: Any) -> 
     if predicate.dtype.kind != "b":
         predicate = ne_p.bind(predicate, _native.scalar(0, predicate.dtype, False))
     index = convert(predicate, _native.int32)
-    return _choose("cond", ("true_fun", "false_fun"), index, (false_fun, true_fun), operands)
+    return _choose("cond", ("false_fun", "true_fun"), index, (false_fun, true_fun), operands)
 
 
 def switch(index: Any, branches: Sequence[Callable], *operands: Any) -> Any:
@@ -228,7 +228,50 @@ def switch(index: Any, branches: Sequence[Callable], *operands: Any) -> Any:
     if not branches:
         raise ValueError("switch: branches must have at least one function")
     if array.dtype is not _native.int32:  # clamped first: a wider integer would wrap around
-        bounds = _native.scalar(0, array.dtype, False), _native.scalar(min(len(branches), 128) - 1, array.dtype, False)
-        array = convert(clamp_p.bind(bounds[0], array, bounds[1]), _native.int32)
+        largest = 2 ** (8 * array.dtype.itemsize - (array.dtype.kind == "i")) - 1
+        lo, hi = (_native.scalar(i, array.dtype, False) for i in (0, min(len(branches) - 1, largest)))
+        array = convert(clamp_p.bind(lo, array, hi), _native.int32)
     names = [f"branches[{i}]" for i in range(len(branches))]
     return _choose("switch", names, array, branches, operands)
+
+
+def _choose(
+    name: str, branch_names: Sequence[str], index: Array, functions: Sequence[Callable], operands: tuple
+) -> Any:
+    """Bind `cond` for functions that are called `branch_names` in errors."""
+    for function in functions:
+        check_callable(name, function)
+    leaves, structure = flatten((operands, {}))
+    arrays = argument_arrays(name, functions[0], leaves, structure)
+    traced = [trace(name, function, operands, [x.aval for x in arrays]) for function in functions]
+    labels = [f"{b}, {function_name(f)}," for b, f in zip(branch_names, functions, strict=True)]
+    out_structure = _common_structure(name, labels, [structure for _, structure in traced])
+    leaf = leaf_names(unflatten(out_structure, range(out_structure.num_leaves)), "output")
+    avals = common_avals(name, labels, leaf, [closed.out_avals for closed, _ in traced])
+    hoisted = [hoist_constants(typed_outputs(closed, avals)) for closed, _ in traced]
+    constants = [consts for _, consts in hoisted]
+    branches = tuple(
+        _with_all_constants(closed, constants, number) for number, (closed, _) in enumerate(hoisted)
+    )
+    outs = cond_p.bind(index, *(x for group in constants for x in group), *arrays, branches=branches)
+    return unflatten(out_structure, outs)
+
+
+def _common_structure(name: str, labels: Sequence[str], structures: Sequence[PyTreeSpec]) -> PyTreeSpec:
+    for label, structure in zip(labels, structures, strict=True):
+        if structure != structures[0]:
+            raise TypeError(
+                f"{name}: the branches must return results of one structure, but {labels[0]} returns "
+                f"{structures[0]} and {label} returns {structure}"
+            )
+    return structures[0]
+
+
+def _with_all_constants(closed: ClosedJaxpr, constants: Sequence[Sequence[Array]], own: int) -> ClosedJaxpr:
+    """A branch that takes the constants of all branches, of which its own are its first inputs."""
+    jaxpr = closed.jaxpr
+    n_own = len(constants[own])
+    invars = []
+    for number, group in enumerate(constants):
+        invars += jaxpr.invars[:n_own] if number == own else [Var(x.aval) for x in group]
+    return ClosedJaxpr(Jaxpr([], [*invars, *jaxpr.invars[n_own:]], jaxpr.equations, jaxpr.outvars), [])

@@ -44,7 +44,9 @@ def associative_scan(fn: Callable, elems: Any, reverse: bool = False, axis: int 
     sizes = {x.shape[a] for x, a in zip(arrays, axes, strict=True)}
     if len(sizes) != 1:
         found = "\n".join(f"  {name}: shape {x.shape}" for x, name in zip(arrays, names, strict=True))
-        raise ValueError(f"associative_scan: elems must be arrays of one size along axis {axis}, got\n{found}")
+        raise ValueError(
+            f"associative_scan: elems must be arrays of one size along axis {axis}, got\n{found}"
+        )
 
     def combine(left: list[Array], right: list[Array]) -> list[Array]:
         result = fn(unflatten(structure, left), unflatten(structure, right))
@@ -70,7 +72,9 @@ def associative_scan(fn: Callable, elems: Any, reverse: bool = False, axis: int 
 
 def _checked_axis(x: Array, axis: int, name: str) -> int:
     if not -x.ndim <= axis < x.ndim:
-        raise ValueError(f"associative_scan: axis {axis} is out of range for {name}, which has shape {x.shape}")
+        raise ValueError(
+            f"associative_scan: axis {axis} is out of range for {name}, which has shape {x.shape}"
+        )
     return axis % x.ndim
 
 

@@ -102,9 +102,7 @@ def _make_residual_branches(
         def branch(*args: Array) -> list[Array]:
             operands = [args[k] for k in parts[i].residual_inputs]
             own = args[before : before + len(residual_avals[i])]
-            return eval_jaxpr(
-                unknown.jaxpr, unknown.consts, *operands, *own, *args[len(args) - len(given) :]
-            )
+            return eval_jaxpr(unknown.jaxpr, unknown.consts, *operands, *own, *args[len(args) - len(given) :])
 
         residuals = [a for avals in residual_avals for a in avals]
         return trace_to_jaxpr(branch, [*in_avals, *residuals, *(a.strong() for a in given)], mode)

@@ -94,7 +94,9 @@ def _length(name: str, f: Callable, xs: Any, slices: Sequence[Array], length: in
     names = leaf_names(xs, "xs")
     for x, leaf in zip(slices, names, strict=True):
         if x.ndim == 0:
-            raise ValueError(f"{name}: {leaf} is a scalar; it needs a first axis, along which {function_name(f)} goes")
+            raise ValueError(
+                f"{name}: {leaf} is a scalar; it needs a first axis, along which {function_name(f)} goes"
+            )
     if length is not None and (not isinstance(length, int) or length < 0):
         raise ValueError(f"{name}: length must be a non-negative int, got {length!r}")
     sizes = {x.shape[0] for x in slices} | (set() if length is None else {length})
@@ -140,7 +142,9 @@ def _scan_blocks(
             reverse=reverse,
         )
 
-    def straight(consts: Sequence[Array], carry: Sequence[Array], xs: Sequence[Array], count: int) -> list[Array]:
+    def straight(
+        consts: Sequence[Array], carry: Sequence[Array], xs: Sequence[Array], count: int
+    ) -> list[Array]:
         rows = []
         for i in reversed(range(count)) if reverse else range(count):
             slices = [reshape(slice_axis(x, 0, i, i + 1), x.shape[1:]) for x in xs]
@@ -159,9 +163,7 @@ def _scan_blocks(
         if is_front and rest:
             outs = straight(consts, carry, front, rest)
         elif not is_front and blocks:
-            folded = [
-                reshape(slice_axis(x, 0, rest, steps), (blocks, block, *x.shape[1:])) for x in xs
-            ]
+            folded = [reshape(slice_axis(x, 0, rest, steps), (blocks, block, *x.shape[1:])) for x in xs]
             unrolled = trace_to_jaxpr(
                 lambda *args: straight(
                     args[: len(consts)],
@@ -260,14 +262,17 @@ def fori_loop(lower: Any, upper: Any, body_fun: Callable, init_val: Any) -> Any:
     check_callable("fori_loop", body_fun)
     start, stop = _bounds(lower, upper)
 
-    def step(carry: tuple[Array, Any], x: None = None) -> Any:
+    def step(carry: tuple[Array, Any]) -> tuple[Array, Any]:
         i, value = carry
         return add(i, _native.scalar(1, i.dtype, False)), body_fun(i, value)
 
-    step.__name__ = function_name(body_fun)  # which errors name
+    def scan_step(carry: tuple[Array, Any], _: None) -> tuple[tuple[Array, Any], None]:
+        return step(carry), None
+
+    step.__name__ = scan_step.__name__ = function_name(body_fun)  # which errors name
     if isinstance(lower, int) and isinstance(upper, int):
         length = max(upper - lower, 0)
-        return _scan("fori_loop", lambda *args: (step(*args), None), (start, init_val), None, length, False, 1)[0][1]
+        return _scan("fori_loop", scan_step, (start, init_val), None, length, False, 1)[0][1]
     return _while_loop("fori_loop", lambda carry: lt_p.bind(carry[0], stop), step, (start, init_val))[1]
 
 
@@ -324,15 +329,9 @@ def map(f: Callable, xs: Any, batch_size: int | None = None) -> Any:
     steps = _length("map", f, xs, arrays, None)
     batches, rest = divmod(steps, batch_size)
     end = steps - rest
-    folded = [
-        reshape(slice_axis(x, 0, 0, end), (batches, batch_size, *x.shape[1:])) for x in arrays
-    ]
+    folded = [reshape(slice_axis(x, 0, 0, end), (batches, batch_size, *x.shape[1:])) for x in arrays]
     each = vmap(f)
-    parts = [
-        tree_map(
-            lambda y: reshape(y, (end, *y.shape[2:])), map(each, unflatten(structure, folded))
-        )
-    ]
+    parts = [tree_map(lambda y: reshape(y, (end, *y.shape[2:])), map(each, unflatten(structure, folded)))]
     if rest:
         parts.append(each(unflatten(structure, [slice_axis(x, 0, end, steps) for x in arrays])))
     return tree_map(lambda *ys: _concatenated(ys), *parts)

@@ -179,14 +179,15 @@ def _batch(
     operands = [
         *batched_operands(args[:first_x], dims[:first_x], size, in_mask[:first_x]),
         # The loop slices axis 0, so that the batch axis comes second.
-        *(x if d is None else move_axis(x, d, 1) for x, d in zip(args[first_x:], dims[first_x:], strict=True)),
+        *(
+            x if d is None else move_axis(x, d, 1)
+            for x, d in zip(args[first_x:], dims[first_x:], strict=True)
+        ),
     ]
     outs = scan_p.bind(
         *operands, jaxpr=batched, num_consts=num_consts, num_carry=num_carry, length=length, reverse=reverse
     )
-    out_dims: list[Dim] = [
-        (0 if k < num_carry else 1) if b else None for k, b in enumerate(out_mask)
-    ]
+    out_dims: list[Dim] = [(0 if k < num_carry else 1) if b else None for k, b in enumerate(out_mask)]
     return outs, out_dims
 
 

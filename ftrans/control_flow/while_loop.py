@@ -241,15 +241,11 @@ def _batched_arguments(
     return [*cond_consts, *again, *body_consts, *carry]
 
 
-def _batch(
-    args: list[Array], dims: list[Dim], size: int, **parameters: Any
-) -> tuple[list[Array], list[Dim]]:
+def _batch(args: list[Array], dims: list[Dim], size: int, **parameters: Any) -> tuple[list[Array], list[Dim]]:
     loop = _Loop(**parameters)
     is_batched = [d is not None for d in dims]
     batched, carry = _batched_loop(loop, is_batched, size)
-    operands = _batched_arguments(
-        loop, batched, args, dims, size, [*is_batched[: loop.num_consts], *carry]
-    )
+    operands = _batched_arguments(loop, batched, args, dims, size, [*is_batched[: loop.num_consts], *carry])
     outs = while_p.bind(*operands, **batched._asdict())
     return outs, [0 if b else None for b in carry]
 

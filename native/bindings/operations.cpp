@@ -411,11 +411,11 @@ void bind_operations(nb::module_& module) {
   module.def(
       "opcode", [](const char* text) { return static_cast<int>(opcode_from_name(text)); },
       "Number of a native operation. KeyError if native code has no such operation.");
-  module.def(
-      "operation", &make_operation, nb::arg("opcode"), nb::arg("parameters"), nb::arg("out_avals"),
-      nb::arg("multiple_results") = false, nb::arg("programs") = nb::tuple(),
-      "A callable that adds a node of this operation for concrete arrays of the types it was made for. Control "
-      "flow runs `programs`.");
+  module.def("operation", &make_operation, nb::arg("opcode"), nb::arg("parameters"), nb::arg("out_avals"),
+             nb::arg("multiple_results") = false, nb::arg("programs") = nb::tuple(),
+             "A callable that adds a node of this operation for concrete arrays of the types it was made "
+             "for. Control "
+             "flow runs `programs`.");
   module.def("elementwise_function", &make_elementwise_function, nb::arg("opcode"), nb::arg("arity"),
              nb::arg("fallback"), "Fronts a Python function with the fast path for concrete arrays.");
   module.def(

@@ -100,11 +100,11 @@ void bind_program(nb::module_& module) {
           "The steps, one a line.")
       .def_prop_ro("step_count", [](const ProgramObject& self) { return self.program->steps.size(); });
   module.def("placeholder", &placeholder, nb::arg("aval"), "A symbolic input for compile.");
-  module.def("compile", &compile_program, nb::arg("placeholders"), nb::arg("outputs"),
-             nb::arg("kept") = nb::none(),
-             "The program from placeholders to outputs. Other arrays that these depend on are evaluated and "
-             "become part of it. A program for control flow tells the positions of the placeholders that keep "
-             "their arrays from one run to the next.");
+  module.def(
+      "compile", &compile_program, nb::arg("placeholders"), nb::arg("outputs"), nb::arg("kept") = nb::none(),
+      "The program from placeholders to outputs. Other arrays that these depend on are evaluated and "
+      "become part of it. A program for control flow tells the positions of the placeholders that keep "
+      "their arrays from one run to the next.");
 }
 
 }  // namespace ftrans::bindings

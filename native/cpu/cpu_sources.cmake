@@ -8,6 +8,7 @@ target_sources(ftrans_core PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/fused_reduction.cpp
   ${CMAKE_CURRENT_LIST_DIR}/instruction_set.cpp
   ${CMAKE_CURRENT_LIST_DIR}/scalar_kernels.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/scalar_program.cpp
   ${CMAKE_CURRENT_LIST_DIR}/strided_copy.cpp
   ${CMAKE_CURRENT_LIST_DIR}/tile_evaluator.cpp)
 

@@ -79,6 +79,8 @@ class ProgramBuilder {
       for (int32_t value : built.inputs) step.inputs.push_back(slot(value));
       for (int32_t value : built.outputs) step.outputs.push_back(slot(value));
       for (const KernelOutput& output : built.kernel.outputs) step.full_output.push_back(!output.reduced);
+      if (element_count(step.space) == 1)
+        step.scalar = std::make_shared<FusedKernel>(std::move(built.kernel));
     } else {
       for (int i = 0; i < node.input_count; ++i) step.inputs.push_back(slot(graph_.node_inputs(node)[i]));
       for (int i = 0; i < node.output_count; ++i) step.outputs.push_back(slot(node.first_output + i));

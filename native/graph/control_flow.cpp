@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "core/shape.h"
+#include "cpu/scalar_program.h"
 
 namespace ftrans {
 namespace {
@@ -39,6 +40,7 @@ class InnerRun {
   void all() { run_.all(); }
   const Program::Slot& input_type(int i) const { return program_.slots[program_.inputs[i]]; }
   const Program::Slot& output_type(int k) const { return program_.slots[program_.outputs[k]]; }
+  const SlotState& slot(size_t i) { return run_.state(static_cast<int32_t>(i)); }
   SlotState& input(int i) { return run_.state(program_.inputs[i]); }
   SlotState& output(int k) { return run_.state(program_.outputs[k]); }
   int output_count() const { return static_cast<int>(program_.outputs.size()); }
@@ -92,11 +94,76 @@ class InnerRun {
   std::vector<char> leaves_;  ///< per result: nothing else is in its slot
 };
 
+/// A loop that only carries along numbers, and whose body is nothing but fused kernels.
+class ScalarLoop {
+ public:
+  /// Null if the program is more than that.
+  static std::unique_ptr<ScalarLoop> make(const Program& program) {
+    std::unique_ptr<ScalarLoop> loop(new ScalarLoop(program));
+    for (const Program::Slot& slot : program.slots) {
+      if (element_count(slot.shape) != 1 || itemsize(slot.dtype) > 8) return nullptr;
+      loop->cell_of_.push_back(loop->program_.add_cell());
+    }
+    std::vector<int> inputs, outputs;
+    for (const Program::Step& step : program.steps) {
+      if (!step.scalar || step.stream->device().kind != DeviceKind::Cpu) return nullptr;
+      inputs.clear();
+      for (int32_t slot : step.inputs) inputs.push_back(loop->cell_of_[slot]);
+      if (!loop->program_.add(*step.scalar, inputs, outputs)) return nullptr;
+      for (size_t k = 0; k < outputs.size(); ++k) loop->cell_of_[step.outputs[k]] = outputs[k];
+    }
+    return loop;
+  }
+
+  /// Runs `count` times, or while the result after the carry holds. The inputs from `carry_begin` on are the
+  /// carry.
+  void run(InnerRun& inner, int carry_begin, std::vector<SlotState>& carry, int64_t count, bool is_while) {
+    std::vector<cpu::ScalarProgram::Cell> cells = program_.cells();
+    const auto load = [&](int32_t slot, const SlotState& state) {
+      const int64_t width = itemsize(types_[slot].dtype);
+      std::memcpy(&cells[cell_of_[slot]], static_cast<char*>(state.buffer->data()) + state.offset * width,
+                  width);
+    };
+    for (size_t slot = 0; slot < types_.size(); ++slot) {
+      if (types_[slot].constant || types_[slot].kept) load(static_cast<int32_t>(slot), inner.slot(slot));
+    }
+    std::vector<std::pair<int, int>> moves;
+    for (size_t c = 0; c < carry.size(); ++c) {
+      load(inputs_[carry_begin + c], carry[c]);
+      moves.emplace_back(cell_of_[inputs_[carry_begin + c]], cell_of_[outputs_[c]]);
+    }
+    const int predicate = is_while ? cell_of_[outputs_[carry.size()]] : -1;
+    if (is_while) cells[predicate] = 1;
+    program_.loop(cells.data(), moves, count, predicate);
+    for (size_t c = 0; c < carry.size(); ++c) {
+      const int32_t slot = inputs_[carry_begin + c];
+      SlotState& state = carry[c];
+      state = SlotState{};
+      state.buffer = Allocator::instance().allocate(types_[slot].nbytes);
+      state.strides = types_[slot].strides;
+      state.owned = true;
+      std::memcpy(state.buffer->data(), &cells[cell_of_[slot]], types_[slot].nbytes);
+    }
+  }
+
+ private:
+  explicit ScalarLoop(const Program& program)
+      : types_(program.slots), inputs_(program.inputs), outputs_(program.outputs) {}
+
+  cpu::ScalarProgram program_;
+  const std::vector<Program::Slot>& types_;
+  const std::vector<int32_t>&inputs_, &outputs_;
+  std::vector<int> cell_of_;  ///< by slot
+};
+
 /// The body of a loop: inputs are constants, the carry, and slices; results are the new carry, then others.
 class LoopBody {
  public:
   LoopBody(const SubProgram& body, int const_count, int carry_count)
-      : inner_(body), const_count_(const_count), carry_(carry_count) {}
+      : inner_(body),
+        scalar_(ScalarLoop::make(*body.program)),
+        const_count_(const_count),
+        carry_(carry_count) {}
 
   InnerRun& inner() { return inner_; }
   SlotState& carry(int c) { return carry_[c]; }
@@ -118,6 +185,14 @@ class LoopBody {
     for (int c = 0; c < carry_count(); ++c) inner_.input(const_count_ + c) = std::move(carry_[c]);
     for (const Slice& slice : slices_) inner_.input(slice.input).offset = slice.start + index * slice.stride;
     inner_.all();
+  }
+
+  /// Runs the whole loop, `count` times or while its predicate holds, if numbers are all that it is about.
+  bool run_as_scalars(int64_t count, bool is_while) {
+    if (!scalar_ || !slices_.empty() || inner_.output_count() != carry_count() + (is_while ? 1 : 0))
+      return false;
+    scalar_->run(inner_, const_count_, carry_, count, is_while);
+    return true;
   }
 
   /// After `iterate`, once the other results have been looked at.
@@ -151,13 +226,15 @@ class LoopBody {
   };
 
   InnerRun inner_;
+  std::unique_ptr<ScalarLoop> scalar_;
   const int const_count_;
   std::vector<SlotState> carry_;
   std::vector<Slice> slices_;
 };
 
 /// Operands: constants, carry, arrays to slice. Results: carry, stacked arrays.
-/// Parameters: number of constants, size of the carry, length, whether it runs from the last slice to the first.
+/// Parameters: number of constants, size of the carry, length, whether it runs from the last slice to the
+/// first.
 class Scan : public ControlFlow {
  public:
   explicit Scan(const Program::Step& step)
@@ -176,7 +253,8 @@ class Scan : public ControlFlow {
     InnerRun& inner = body_.inner();
     const int output_count = static_cast<int>(step.outputs.size());
     for (int k = carry_count_; k < output_count; ++k) outer.allocate(step.outputs[k]);
-    for (int64_t i = 0; i < length_; ++i) {
+    const int64_t steps = body_.run_as_scalars(length_, false) ? 0 : length_;
+    for (int64_t i = 0; i < steps; ++i) {
       const int64_t index = reverse_ ? length_ - 1 - i : i;
       for (int k = carry_count_; k < output_count; ++k) {
         const SlotState& stacked = outer.state(step.outputs[k]);
@@ -229,7 +307,7 @@ class While : public ControlFlow {
     for (int c = 0; c < carry_count_; ++c)
       body_.carry(c) = outer.hand_over(step, step.inputs[const_count_ + c]);
     const bool predicate = *static_cast<const bool*>(outer.data(step.inputs[const_count_ + carry_count_]));
-    run_while(body_, predicate, [](int64_t) {}, [](int64_t) {});
+    if (predicate && !body_.run_as_scalars(0, true)) run_while(body_, true, [](int64_t) {}, [](int64_t) {});
     body_.finish(outer, step);
   }
 

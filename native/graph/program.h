@@ -41,10 +41,11 @@ class Program : public RefCounted {
     std::vector<bool>
         full_output;  ///< of a Fused step: the output covers the space, so it may reuse an input's memory
     std::shared_ptr<const CompiledKernel> fused;
+    std::shared_ptr<const FusedKernel> scalar;  ///< of a Fused step over one element
     cpu::StepKernel kernel = nullptr;
     Ref<Program> callee;
     Ref<SubPrograms> inner;  ///< of a Control step
-    std::string text;  ///< for as_text
+    std::string text;        ///< for as_text
   };
 
   std::vector<Slot> slots;
@@ -70,8 +71,8 @@ class SubPrograms : public RefCounted {
   const std::vector<SubProgram> programs;
 };
 
-/// Runs the passes over a graph and makes a program of it. `kept` inputs are not released by its steps, so that
-/// they serve several runs.
+/// Runs the passes over a graph and makes a program of it. `kept` inputs are not released by its steps, so
+/// that they serve several runs.
 Ref<Program> compile(Graph& graph, const std::vector<int32_t>& kept = {});
 
 /// compile, or the program that an equal graph was compiled to before.

@@ -75,7 +75,7 @@ class Run {
 
   const Program& program_;
   std::vector<SlotState> states_;
-  std::vector<Place> places_;                            ///< by slot, once there is one
+  std::vector<Place> places_;                           ///< by slot, once there is one
   std::vector<std::unique_ptr<ControlFlow>> controls_;  ///< by step; none where no step is control flow
   bool overwrote_input_ = false;
 };

@@ -107,8 +107,8 @@ def common_avals(
             if aval.shape != deciding.shape or not fits:
                 other = labels[column.index(deciding)]
                 raise TypeError(
-                    f"{name}: the branches must return results of one shape and dtype, but for {leaf} {other} "
-                    f"returns {deciding} and {label} returns {aval}"
+                    f"{name}: the branches must return results of one shape and dtype, but for {leaf} "
+                    f"{other} returns {deciding} and {label} returns {aval}"
                 )
         common.append(deciding)
     return common

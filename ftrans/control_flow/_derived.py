@@ -154,7 +154,7 @@ def _joint_jaxpr(mode: str, closed: ClosedJaxpr, needed_in: Mask, needed_out: Ma
 def batched_jaxpr(
     closed: ClosedJaxpr, batched_in: Mask, size: int, batched_out: Mask
 ) -> tuple[ClosedJaxpr, list[bool]]:
-    """A jaxpr for a batch whose axis is the first, and which outputs have it: those told, and where it must be."""
+    """A jaxpr for a batch along the first axis, and which outputs have it: those told, where it must be."""
     key = ("batched", tuple(batched_in), size, tuple(batched_out))
     return cached(closed, key, lambda: _batched_jaxpr(closed, batched_in, size, batched_out))
 

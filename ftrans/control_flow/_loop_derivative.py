@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from .._native import Array
@@ -18,7 +17,8 @@ class LoopDerivative(NamedTuple):
 
     `in_mask`, `out_mask`: which inputs and outputs of the body have derivatives. `invariant`: constants → the
     residuals that are the same in each iteration. `forward` returns those that differ after its own outputs.
-    `derivative` is the body of a second loop. Its constants start with the operands at `const_positions` and the
+    `derivative` is the body of a second loop. Its constants start with the operands at `const_positions` and
+    the
     invariant residuals; its slices with those of the operands at `x_positions` and the other residuals. The
     carry has the cotangents (or tangents) of the carry, and for the cotangents of the constants their sums.
     """
@@ -115,7 +115,7 @@ def _differentiate(
 
 
 def _accumulating(pull_back: ClosedJaxpr, num_consts: int, num_carry: int, num_sums: int) -> ClosedJaxpr:
-    """The pull-back of a body, whose first results are the cotangents of constants, with their sums in the carry."""
+    """A pull-back that begins with the cotangents of constants, with their sums in the carry instead."""
     end = num_consts + num_carry
 
     def body(*args: Array) -> list[Array]:

@@ -16,12 +16,13 @@ from ..transforms.arguments import argument_arrays, check_callable, output_array
 def associative_scan(fn: Callable, elems: Any, reverse: bool = False, axis: int = 0) -> Any:
     """All prefixes of an associative operation: ``e0, fn(e0, e1), fn(fn(e0, e1), e2), …``.
 
-    Where `scan` goes step by step, this combines neighbours in pairs, all at once, and the pairs likewise: about
+    Where `scan` goes step by step, this combines neighbours in pairs, all at once, and the pairs likewise:
+    about
     2·n applications in 2·log₂(n) rounds (Blelloch, "Prefix sums and their applications", 1990, section 1.2).
 
     Args:
-        fn: ``(a, b) -> c`` on trees like `elems` of slices, one after another along `axis`; it must be associative
-            and treat the slices independently (as with `vmap`).
+        fn: ``(a, b) -> c`` on trees like `elems` of slices, one after another along `axis`; it must be
+            associative and treat the slices independently (as with `vmap`).
         elems: a pytree of arrays of one size along `axis`.
         reverse: whether to begin at the end: ``…, fn(en, en-1), en``.
         axis: the axis of the arrays along which to go.
@@ -30,7 +31,8 @@ def associative_scan(fn: Callable, elems: Any, reverse: bool = False, axis: int 
         A tree like `elems`, with the prefixes.
 
     Raises:
-        TypeError: the result of `fn` has another structure, shape or dtype than its arguments, naming the leaf.
+        TypeError: the result of `fn` has another structure, shape or dtype than its arguments, naming the
+            leaf.
         ValueError: the sizes differ, an axis is out of range, or there are no arrays.
 
     >>> ft.associative_scan(ft.add, ft.array([1.0, 2.0, 3.0, 4.0]))
@@ -60,7 +62,8 @@ def associative_scan(fn: Callable, elems: Any, reverse: bool = False, axis: int 
         for x, y, name in zip(left, outs, names, strict=True):
             if (x.shape, x.dtype) != (y.shape, y.dtype):
                 raise TypeError(
-                    f"associative_scan: {function_name(fn)} returns {y.aval} for {name}, of which it got {x.aval}"
+                    f"associative_scan: {function_name(fn)} returns {y.aval} for {name}, "
+                    f"of which it got {x.aval}"
                 )
         return outs
 

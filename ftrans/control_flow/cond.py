@@ -60,8 +60,8 @@ def _residual_branches(
 ) -> tuple[Branches, Branches, list[bool]]:
     """The branches that also return the residuals of all of them, zeros for the others; their derivatives.
 
-    A derivative takes the operands, all residuals, and the cotangents (or tangents). Also returned: which outputs
-    have derivatives.
+    A derivative takes the operands, all residuals, and the cotangents (or tangents). Also returned: which
+    outputs have derivatives.
     """
     key = ("cond derivative", mode, branches[1:], needed)
     return cached(branches[0], key, lambda: _make_residual_branches(mode, branches, needed))
@@ -170,8 +170,8 @@ cond_p = ControlFlowPrimitive(
 def cond(pred: Any, true_fun: Callable, false_fun: Callable, *operands: Any) -> Any:
     """One of two functions of the same operands: ``true_fun(*operands) if pred else false_fun(*operands)``.
 
-    Both are traced; only the one that is chosen runs. Under `vmap` with a predicate that differs within the batch
-    both run, and each item takes its own result and derivative.
+    Both are traced; only the one that is chosen runs. Under `vmap` with a predicate that differs within the
+    batch both run, and each item takes its own result and derivative.
 
     Args:
         pred: a scalar: a boolean, or a number, which is true if it is not zero.
@@ -202,7 +202,8 @@ def cond(pred: Any, true_fun: Callable, false_fun: Callable, *operands: Any) -> 
 def switch(index: Any, branches: Sequence[Callable], *operands: Any) -> Any:
     """One of several functions of the same operands: ``branches[index](*operands)``.
 
-    All are traced; only the one that is chosen runs, but under `vmap` with an index that differs within the batch.
+    All are traced; only the one that is chosen runs, but under `vmap` with an index that differs within the
+    batch.
 
     Args:
         index: an integer scalar; it is clamped to the range of the branches.
@@ -269,7 +270,7 @@ def _with_all_constants(closed: ClosedJaxpr, constants: Sequence[Sequence[Array]
     """A branch that takes the constants of all branches, of which its own are its first inputs."""
     jaxpr = closed.jaxpr
     n_own = len(constants[own])
-    invars = []
+    invars: list[Var] = []
     for number, group in enumerate(constants):
         invars += jaxpr.invars[:n_own] if number == own else [Var(x.aval) for x in group]
     return ClosedJaxpr(Jaxpr([], [*invars, *jaxpr.invars[n_own:]], jaxpr.equations, jaxpr.outvars), [])

@@ -9,7 +9,7 @@ from optree import PyTreeSpec
 
 from .. import _native
 from .._native import Array
-from ..core.avals import ShapedArray, shaped_array
+from ..core.avals import shaped_array
 from ..core.jaxpr import ClosedJaxpr
 from ..core.pytree import flatten, leaf_names, tree_map, unflatten
 from ..core.source import function_name
@@ -190,7 +190,8 @@ def _concatenated(parts: Sequence[Array]) -> Array:
 def while_loop(cond_fun: Callable, body_fun: Callable, init_val: Any) -> Any:
     """A loop that goes on while a condition holds: ``while cond_fun(val): val = body_fun(val)``.
 
-    Both functions are traced once; the loop runs natively. Reverse-mode differentiation works too: the pull-back
+    Both functions are traced once; the loop runs natively. Reverse-mode differentiation works too: the
+    pull-back
     runs the loop again, and stores what the derivative of each step needs for as many steps as there are.
 
     Args:
@@ -202,8 +203,8 @@ def while_loop(cond_fun: Callable, body_fun: Callable, init_val: Any) -> Any:
         The first value for which the condition does not hold.
 
     Raises:
-        TypeError: `cond_fun` does not return a boolean scalar, or the result of `body_fun` is not like `init_val`,
-            naming the leaf.
+        TypeError: `cond_fun` does not return a boolean scalar, or the result of `body_fun` is not like
+            `init_val`, naming the leaf.
 
     >>> ft.while_loop(lambda x: x < 100.0, lambda x: 2.0 * x, 3.0)
     array(192, dtype=float32)
@@ -244,7 +245,8 @@ def fori_loop(lower: Any, upper: Any, body_fun: Callable, init_val: Any) -> Any:
     With Python ints as bounds it is a `scan`, with integer arrays a `while_loop`.
 
     Args:
-        lower, upper: Python ints, or integer scalars of one dtype. The index is of that dtype, int32 for ints.
+        lower, upper: Python ints, or integer scalars of one dtype. The index is of that dtype, int32 for
+            ints.
         body_fun: ``(i, value)`` → the next value, of the same structure, shapes and dtypes.
         init_val: the first value: a pytree of arrays.
 
@@ -252,8 +254,8 @@ def fori_loop(lower: Any, upper: Any, body_fun: Callable, init_val: Any) -> Any:
         The last value.
 
     Raises:
-        TypeError: a bound is not an integer scalar, they differ in dtype, or the result of `body_fun` is not like
-            `init_val`, naming the leaf.
+        TypeError: a bound is not an integer scalar, they differ in dtype, or the result of `body_fun` is not
+            like `init_val`, naming the leaf.
         OverflowError: a Python int as bound does not fit in the dtype.
 
     >>> ft.fori_loop(0, 10, lambda i, total: total + i, 0)

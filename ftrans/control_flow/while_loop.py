@@ -265,8 +265,8 @@ while_p = ControlFlowPrimitive(
 class _PullBack(NamedTuple):
     """A loop, and with respect to which constants of its body and parts of its carry it is differentiated.
 
-    Operands: those of the loop, and the cotangents of these parts of the last carry. Results: the cotangents of
-    these constants, then those of the initial carry. All of the carry that is perturbed counts.
+    Operands: those of the loop, and the cotangents of these parts of the last carry. Results: the cotangents
+    of these constants, then those of the initial carry. All of the carry that is perturbed counts.
     """
 
     loop: _Loop
@@ -360,7 +360,7 @@ def _mixed(
     value_cotangents: Sequence[Array | None],
     tangent_cotangents: Sequence[Array | None],
 ) -> list[Array | None]:
-    """The pull-back, with respect to `wrt`, of the loop of a value and its tangent in a direction (of `mask`)."""
+    """The pull-back to `wrt` of the loop of a value and its tangent in a direction (of `mask`)."""
     n_consts = loop.num_body_consts
     cond_consts, body_consts, carry = loop.split(primals)
     given = instantiated(chosen(direction, mask), chosen([*body_consts, *carry], mask))
@@ -384,9 +384,10 @@ def _mixed(
 def _vjp_linked_forward(
     mode: str, primals: list[Array], needed: list[bool], **parameters: Any
 ) -> tuple[list[Array], Callable]:
-    # F(x), the loop, has the pull-back g(x, c) = F′(x)ᵀc. With the loop of value and tangent, (F(x), F′(x)t), the
-    # tangent of g is the pull-back of (ċ, c) through it to x; and g's own pull-back of z is F′(x)z to c, and that
-    # of (0, c) to x in the direction z.
+    # F(x), the loop, has the pull-back g(x, c) = F′(x)ᵀc. With the loop of value and tangent, (F(x),
+    # F′(x)t), the
+    # tangent of g is the pull-back of (ċ, c) through it to x; and g's own pull-back of z is F′(x)z to c, and
+    # that of (0, c) to x in the direction z.
     pull_back = _pull_back(**parameters)
     loop, mask = pull_back.loop, pull_back.mask
     outs = while_vjp_p.bind(*primals, **parameters)

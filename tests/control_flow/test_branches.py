@@ -49,7 +49,8 @@ def test_branches_may_close_over_arrays_and_tracers():
 
 def test_branches_agree_on_the_types_of_python_scalars():
     result = ft.cond(True, lambda x: 1, lambda x: x, np.float64(2))
-    assert result.dtype == ft.float64 and float(result) == 1
+    assert result.dtype == ft.float64
+    assert float(result) == 1
 
 
 def test_a_branch_updates_a_carried_array_in_place():

@@ -33,7 +33,8 @@ def test_scan_of_trees_is_the_python_loop(reverse, unroll):
 def test_scan_without_steps_returns_the_first_carry():
     for unroll in (1, 2, True):
         carry, ys = ft.scan(lambda c, x: (c + x, c * x), 2.0, np.zeros(0), unroll=unroll)
-        assert float(carry) == 2.0 and ys.shape == (0,)
+        assert float(carry) == 2.0
+        assert ys.shape == (0,)
 
 
 def test_scan_without_slices_counts():
@@ -98,7 +99,8 @@ def test_while_loop_of_trees():
         return {"n": state["n"] // 2, "steps": state["steps"] + 1}
 
     result = ft.while_loop(lambda s: s["n"] > 1, body, {"n": 1000, "steps": 0})
-    assert int(result["n"]) == 1 and int(result["steps"]) == 9
+    assert int(result["n"]) == 1
+    assert int(result["steps"]) == 9
 
 
 def test_while_loop_that_does_not_start():
@@ -116,7 +118,8 @@ def test_map(batch_size):
 
 def test_python_scalars_take_the_type_of_the_body():
     carry, _ = ft.scan(lambda c, x: (c + x, None), 0, np.arange(3.0))
-    assert carry.dtype == ft.float64 and not carry.weak_type
+    assert carry.dtype == ft.float64
+    assert not carry.weak_type
     assert ft.fori_loop(0, 3, lambda i, c: c * np.float64(2), 1).dtype == ft.float64
 
 
@@ -135,7 +138,9 @@ def test_the_jaxpr_shows_the_body():
     text = str(
         ft.make_jaxpr(lambda x: ft.scan(lambda c, x: (ft.sin(c) * x, c), 1.0, x))(np.ones(3, np.float32))
     )
-    assert "scan[" in text and "= sin a" in text and "length=3" in text
+    assert "scan[" in text
+    assert "= sin a" in text
+    assert "length=3" in text
 
 
 def test_loops_are_lazy_and_fail_where_they_are_evaluated():

@@ -56,7 +56,7 @@ _X, _Y = np.array([0.4, -1.1, 0.8]), np.array([1.5, 0.3, -0.7])
 #: Even the smallest that the harness makes of these rates, three eighths, grow.
 _POSITIVE, _RATES = np.array([0.4, 0.9, 0.2]), np.array([3.5, 4.5, 4.0])
 
-#: By the primitive's name: functions that bind it to their arguments, the arguments, and the differentiable ones.
+#: By primitive: functions that bind it to their arguments, the arguments, and the differentiable ones.
 CALLS = {
     "jit": [(ft.jit(_body), (_X, _Y), (0, 1))],
     "custom_jvp": [(_with_jvp, (_X, _Y), (0, 1))],

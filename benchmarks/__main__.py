@@ -10,11 +10,13 @@ import argparse
 import json
 from pathlib import Path
 
-from benchmarks import dispatch, kernels, mlp, process, report, scaling, transforms
+from benchmarks import control_flow, dispatch, kernels, mlp, process, report, scaling, transforms
 from benchmarks.measure import measure
 from benchmarks.peers import load
 
-WORKLOADS = [w for module in (dispatch, transforms, mlp, kernels, process) for w in module.WORKLOADS]
+WORKLOADS = [
+    w for module in (dispatch, transforms, control_flow, mlp, kernels, process) for w in module.WORKLOADS
+]
 SCALING = "scaling"
 
 

@@ -21,7 +21,7 @@ from ..transforms.arguments import argument_arrays, check_callable
 from ..transforms.batching import removed_axis, vmap
 from ._bodies import as_aval, loop_body, trace
 from ._derived import hoist_constants
-from .scan import scan_p
+from .scan_loop import scan_p
 from .while_loop import while_p
 
 

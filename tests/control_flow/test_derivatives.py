@@ -219,6 +219,40 @@ def test_reverse_scan_stores_no_constants():
     assert ft.get_peak_memory() - before < 8 * w.nbytes
 
 
+def _recurrence(scan):
+    def f(w, b, xs):
+        h, hs = scan(
+            lambda h, x: (ft.tanh(ft.matmul(x, w) + ft.matmul(h, w * w) + b),) * 2, ft.tanh(xs[0]), xs
+        )
+        return ft.sum(h) + ft.sum(hs * hs)
+
+    return f
+
+
+def _unrolled(step, carry, xs):
+    ys = []
+    for x in xs:
+        carry, y = step(carry, x)
+        ys.append(y)
+    return carry, ft.stack(ys)
+
+
+def test_gradients_of_weights_are_contracted_after_the_loop():
+    random = np.random.default_rng(0)
+    w, b, xs = random.standard_normal((5, 5)), random.standard_normal(5), random.standard_normal((4, 2, 5))
+    gradient = ft.grad(_recurrence(ft.scan), argnums=(0, 1, 2))
+    equations = ft.make_jaxpr(gradient)(w, b, xs).jaxpr.equations
+    backward = [e for e in equations if e.primitive.name == "scan"][-1]
+    assert w.shape not in [a.shape for a in backward.parameters["jaxpr"].out_avals]
+    reference = ft.grad(_recurrence(_unrolled), argnums=(0, 1, 2))
+    for mine, expected in zip(gradient(w, b, xs), reference(w, b, xs), strict=True):
+        np.testing.assert_allclose(mine, expected, rtol=1e-10)
+    second, expected = (
+        ft.jacrev(ft.grad(lambda w, f=_recurrence(scan): f(w, b, xs)))(w) for scan in (ft.scan, _unrolled)
+    )
+    np.testing.assert_allclose(second, expected, rtol=1e-8, atol=1e-10)
+
+
 def test_custom_rules_hold_inside_of_loops():
     @ft.custom_vjp
     def f(x):

@@ -14,6 +14,7 @@ from ..core.tracing import eval_jaxpr, eval_reference
 from ..lowering import evaluate_inline, sub_program
 from ..primitives.layout import move_axis
 from ..transforms.batching import Dim
+from ._contractions import defer_contractions
 from ._derived import (
     ControlFlowPrimitive,
     Mask,
@@ -109,40 +110,49 @@ def _linked_forward(
     xs = [*(primals[i] for i in d.x_positions), *stacked]
     avals = [x.aval for x in primals]
 
-    def run(consts: list[Array], carry: list[Array], xs: list[Array], reverse: bool) -> list[Array]:
+    def run(
+        body: ClosedJaxpr, consts: list[Array], carry: list[Array], xs: list[Array], reverse: bool
+    ) -> list[Array]:
         return scan_p.bind(
             *consts,
             *carry,
             *xs,
-            jaxpr=d.derivative,
+            jaxpr=body,
             num_consts=len(consts),
             num_carry=len(carry),
             length=length,
             reverse=reverse,
         )
 
+    const_mask, carry_mask, x_mask = (
+        d.in_mask[:num_consts],
+        d.in_mask[num_consts:first_x],
+        d.in_mask[first_x:],
+    )
+
     def vjp_rule(cotangents: Any, primals: Any, outs: Any, needed: Any, **_: Any) -> list[Array | None]:
         given = instantiated(chosen(cotangents, d.out_mask), chosen(outs, d.out_mask))
-        n_carry = sum(d.out_mask[:num_carry])
-        const_mask, carry_mask, x_mask = (
-            d.in_mask[:num_consts],
-            d.in_mask[num_consts:first_x],
-            d.in_mask[first_x:],
-        )
-        sums = zeros(chosen(avals[:num_consts], const_mask))
-        results = run(consts, [*given[:n_carry], *sums], [*xs, *given[n_carry:]], not reverse)
-        n_sums = n_carry + len(sums)
+        n_carry, n_sums, n_xs = sum(carry_mask), sum(const_mask), sum(x_mask)
+        body, contractions = defer_contractions(d.derivative, len(consts), n_carry + n_sums, n_sums)
+        sum_avals = chosen(avals[:num_consts], const_mask)
+        sums = zeros([a for a, c in zip(sum_avals, contractions, strict=True) if c is None])
+        slices = [*xs, *given[n_carry:]]
+        results = iter(run(body, consts, [*given[:n_carry], *sums], slices, not reverse))
+        to_carry, totals, to_xs = ([next(results) for _ in range(n)] for n in (n_carry, len(sums), n_xs))
+        stacked, total = [*slices, *results], iter(totals)
+        to_consts = [next(total) if c is None else c.apply(stacked) for c in contractions]
         gradients = [
-            *spread(results[n_carry:n_sums], const_mask),
-            *spread(results[:n_carry], carry_mask),
-            *spread(results[n_sums:], x_mask),
+            *spread(to_consts, const_mask),
+            *spread(to_carry, carry_mask),
+            *spread(to_xs, x_mask),
         ]
         return [g if need else None for g, need in zip(gradients, needed, strict=True)]
 
     def jvp_rule(primals: Any, tangents: Any, outs: Any, **_: Any) -> list[Array | None]:
         given = instantiated(chosen(tangents, d.in_mask), chosen(primals, d.in_mask))
-        n_consts, n_carry = sum(d.in_mask[:num_consts]), sum(d.in_mask[num_consts:first_x])
+        n_consts, n_carry = sum(const_mask), sum(carry_mask)
         results = run(
+            d.derivative,
             [*consts, *given[:n_consts]],
             given[n_consts : n_consts + n_carry],
             [*xs, *given[n_consts + n_carry :]],

@@ -14,9 +14,8 @@ from benchmarks import control_flow, dispatch, kernels, mlp, process, report, sc
 from benchmarks.measure import measure
 from benchmarks.peers import load
 
-WORKLOADS = [
-    w for module in (dispatch, transforms, control_flow, mlp, kernels, process) for w in module.WORKLOADS
-]
+MODULES = (dispatch, transforms, control_flow, mlp, kernels, process)
+WORKLOADS = [w for module in MODULES for w in module.WORKLOADS]
 SCALING = "scaling"
 
 

@@ -11,8 +11,8 @@ namespace ftrans::cpu {
 /// The operations of counters and simple recurrences have codes of their own; everything else is a Call.
 enum class ScalarProgram::Code : uint8_t {
   Call, Copy,
-  AddFloat32, SubFloat32, MulFloat32, LtFloat32, GtFloat32,
-  AddFloat64, SubFloat64, MulFloat64, LtFloat64, GtFloat64,
+  AddFloat32, SubFloat32, MulFloat32, LtFloat32, GtFloat32, MulAddFloat32,
+  AddFloat64, SubFloat64, MulFloat64, LtFloat64, GtFloat64, MulAddFloat64,
   AddInt32, SubInt32, MulInt32, LtInt32, GtInt32,
   AddInt64, SubInt64, MulInt64, LtInt64, GtInt64,
 };
@@ -43,7 +43,7 @@ bool ScalarProgram::add(const FusedKernel& kernel, const std::vector<int>& input
 
 bool ScalarProgram::apply(const FusedKernel& kernel, const Instruction& instruction,
                           const std::vector<int>& cell_of, int out) {
-  Operation operation{Code::Call, out, {0, 0, 0}, nullptr};
+  Operation operation{Code::Call, out, {out, out, out}, nullptr};
   for (int i = 0; i < 3 && instruction.operands[i] >= 0; ++i)
     operation.operands[i] = cell_of[instruction.operands[i]];
   const Dtype to = instruction.dtype, from = kernel.body[instruction.operands[0]].dtype;
@@ -66,7 +66,46 @@ bool ScalarProgram::apply(const FusedKernel& kernel, const Instruction& instruct
     operation.kernel = kernels.by_scalars[0];
   }
   if (operation.code == Code::Call && !operation.kernel) return false;
-  operations_.push_back(operation);
+  if (!append_to_product(kernel, instruction, operation)) operations_.push_back(operation);
+  return true;
+}
+
+/// Makes one operation, each part of it rounded, of a sum and the product just before that nothing else
+/// reads.
+bool ScalarProgram::append_to_product(const FusedKernel& kernel, const Instruction& instruction,
+                                      const Operation& addition) {
+  if (operations_.empty()) return false;
+  Operation& product = operations_.back();
+  const bool is_float32 = addition.code == Code::AddFloat32 && product.code == Code::MulFloat32;
+  const bool is_float64 = addition.code == Code::AddFloat64 && product.code == Code::MulFloat64;
+  if (!is_float32 && !is_float64) return false;
+  const int side = addition.operands[0] == product.out ? 0 : 1;
+  if (addition.operands[side] != product.out) return false;
+  const int16_t number = instruction.operands[side];
+  int64_t uses = 0;
+  for (const Instruction& other : kernel.body) {
+    if (other.kind == Instruction::Kind::Apply)
+      uses += std::count(other.operands, other.operands + 3, number);
+  }
+  for (const KernelOutput& output : kernel.outputs) uses += output.instruction == number;
+  if (uses != 1) return false;
+  product.code = is_float32 ? Code::MulAddFloat32 : Code::MulAddFloat64;
+  product.operands[2] = addition.operands[1 - side];
+  product.out = addition.out;
+  return true;
+}
+
+bool ScalarProgram::merge(int input, int result) {
+  const auto writer = std::find_if(operations_.begin(), operations_.end(),
+                                   [result](const Operation& operation) { return operation.out == result; });
+  if (writer == operations_.end()) return false;
+  const bool is_read_later = std::any_of(writer + 1, operations_.end(), [input](const Operation& later) {
+    return std::find(later.operands, later.operands + 3, input) != later.operands + 3;
+  });
+  if (is_read_later) return false;
+  writer->out = input;
+  for (auto later = writer + 1; later != operations_.end(); ++later)
+    std::replace(later->operands, later->operands + 3, result, input);
   return true;
 }
 
@@ -102,6 +141,18 @@ void binary(ScalarProgram::Cell* out, const ScalarProgram::Cell* a, const Scalar
   std::memcpy(out, &result, sizeof result);
 }
 
+/// *out = a·b + c, each operation rounded.
+template <typename T>
+void multiply_add(ScalarProgram::Cell* out, const ScalarProgram::Cell* a, const ScalarProgram::Cell* b,
+                  const ScalarProgram::Cell* c) {
+  T left, right, sum;
+  std::memcpy(&left, a, sizeof left);
+  std::memcpy(&right, b, sizeof right);
+  std::memcpy(&sum, c, sizeof sum);
+  sum = left * right + sum;
+  std::memcpy(out, &sum, sizeof sum);
+}
+
 }  // namespace
 
 void ScalarProgram::run(Cell* cells) const {
@@ -127,6 +178,8 @@ void ScalarProgram::run(Cell* cells) const {
       case Code::MulFloat64: binary<double>(out, a, b, mul); break;
       case Code::LtFloat64: binary<double>(out, a, b, lt); break;
       case Code::GtFloat64: binary<double>(out, a, b, gt); break;
+      case Code::MulAddFloat32: multiply_add<float>(out, a, b, cells + operation.operands[2]); break;
+      case Code::MulAddFloat64: multiply_add<double>(out, a, b, cells + operation.operands[2]); break;
       case Code::AddInt32: binary<uint32_t>(out, a, b, add); break;
       case Code::SubInt32: binary<uint32_t>(out, a, b, sub); break;
       case Code::MulInt32: binary<uint32_t>(out, a, b, mul); break;

@@ -23,6 +23,10 @@ class ScalarProgram {
   /// complex or of 16 bits, or the kernel reduces: the program is of no use then.
   bool add(const FusedKernel& kernel, const std::vector<int>& inputs, std::vector<int>& outputs);
 
+  /// Lets the instruction that computes `result` write to `input`, where nothing reads the input afterwards;
+  /// the two are then one cell. False if that cannot be.
+  bool merge(int input, int result);
+
   /// All cells, with the constants in place.
   const std::vector<Cell>& cells() const { return cells_; }
 
@@ -40,6 +44,8 @@ class ScalarProgram {
 
   bool apply(const FusedKernel& kernel, const Instruction& instruction, const std::vector<int>& cell_of,
              int out);
+  bool append_to_product(const FusedKernel& kernel, const Instruction& instruction,
+                         const Operation& addition);
   static Code own_code(Opcode opcode, Dtype dtype);
   void run(Cell* cells) const;
 

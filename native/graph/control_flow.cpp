@@ -98,7 +98,7 @@ class InnerRun {
 class ScalarLoop {
  public:
   /// Null if the program is more than that.
-  static std::unique_ptr<ScalarLoop> make(const Program& program) {
+  static std::unique_ptr<ScalarLoop> make(const Program& program, int carry_begin, int carry_count) {
     std::unique_ptr<ScalarLoop> loop(new ScalarLoop(program));
     for (const Program::Slot& slot : program.slots) {
       if (element_count(slot.shape) != 1 || itemsize(slot.dtype) > 8) return nullptr;
@@ -112,6 +112,7 @@ class ScalarLoop {
       if (!loop->program_.add(*step.scalar, inputs, outputs)) return nullptr;
       for (size_t k = 0; k < outputs.size(); ++k) loop->cell_of_[step.outputs[k]] = outputs[k];
     }
+    for (int c = 0; c < carry_count; ++c) loop->merge(program.inputs[carry_begin + c], program.outputs[c]);
     return loop;
   }
 
@@ -130,7 +131,8 @@ class ScalarLoop {
     std::vector<std::pair<int, int>> moves;
     for (size_t c = 0; c < carry.size(); ++c) {
       load(inputs_[carry_begin + c], carry[c]);
-      moves.emplace_back(cell_of_[inputs_[carry_begin + c]], cell_of_[outputs_[c]]);
+      const int to = cell_of_[inputs_[carry_begin + c]], from = cell_of_[outputs_[c]];
+      if (to != from) moves.emplace_back(to, from);
     }
     const int predicate = is_while ? cell_of_[outputs_[carry.size()]] : -1;
     if (is_while) cells[predicate] = 1;
@@ -150,6 +152,17 @@ class ScalarLoop {
   explicit ScalarLoop(const Program& program)
       : types_(program.slots), inputs_(program.inputs), outputs_(program.outputs) {}
 
+  /// Makes one cell of an input and the result that replaces it, if neither is a result in another place too.
+  void merge(int32_t input, int32_t output) {
+    const auto results_in = [this](int32_t slot) {
+      return std::count_if(outputs_.begin(), outputs_.end(),
+                           [&](int32_t other) { return cell_of_[other] == cell_of_[slot]; });
+    };
+    if (results_in(input) == 0 && results_in(output) == 1 &&
+        program_.merge(cell_of_[input], cell_of_[output]))
+      cell_of_[output] = cell_of_[input];
+  }
+
   cpu::ScalarProgram program_;
   const std::vector<Program::Slot>& types_;
   const std::vector<int32_t>&inputs_, &outputs_;
@@ -161,7 +174,7 @@ class LoopBody {
  public:
   LoopBody(const SubProgram& body, int const_count, int carry_count)
       : inner_(body),
-        scalar_(ScalarLoop::make(*body.program)),
+        scalar_(ScalarLoop::make(*body.program, const_count, carry_count)),
         const_count_(const_count),
         carry_(carry_count) {}
 

@@ -208,3 +208,23 @@ def test_errors_of_the_other_loops_name_what_is_wrong():
         ft.fori_loop(ft.array(0), ft.array(np.int64(3)), lambda i, x: x, 0)
     with _raises(ValueError, "batch_size"):
         ft.map(lambda x: x, np.ones(3), batch_size=0)
+
+
+def _numbers(i, state):
+    """Every way in which numbers are carried along: swapped, constant, of all kinds, through each operation."""
+    a, b, n, wide, flag, unchanged = state
+    b, a = a * b + 0.25, ft.where(flag, a - b, ft.maximum(ft.sin(a), b * a))
+    n = n * 1_103_515_245 + i
+    return a, b, n, wide + ft.astype(n, ft.int64), ft.logical_xor(flag, n > 0), unchanged
+
+
+@pytest.mark.parametrize("steps", [0, 1, 2, 37])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_loops_of_numbers_are_those_of_arrays(dtype, steps):
+    # The same bits, though loops of numbers run without the kernels of arrays.
+    state = dtype(0.3), dtype(0.7), np.int32(12345), np.int64(2**40), np.bool_(True), dtype(9)
+    numbers = ft.fori_loop(0, steps, _numbers, state)
+    arrays = ft.fori_loop(0, steps, _numbers, tuple(np.full(2, x) for x in state))
+    counted = ft.fori_loop(ft.array(0), ft.array(steps), _numbers, state)
+    for number, array, other in zip(numbers, arrays, counted, strict=True):
+        assert np.asarray(number) == np.asarray(array)[0] == np.asarray(other)

@@ -118,7 +118,8 @@ def _make_operation(operands: Sequence[Array], **parameters: Any) -> tuple[list[
         program = sub_program(_step(cond, len(cond_consts), body, len(carry)), range(len(consts)))
         return while_p.native_operation((len(consts), len(carry)), loop.body_jaxpr.out_avals, [program])
 
-    return [*consts, *carry, predicate], cached(loop.body_jaxpr, ("while", *loop), make)
+    key = ("while", loop.cond_jaxpr, loop.num_cond_consts)
+    return [*consts, *carry, predicate], cached(loop.body_jaxpr, key, make)
 
 
 def _with_tangents(loop: _Loop, const_mask: Mask, carry_mask: Mask) -> _Loop:
@@ -325,24 +326,26 @@ def _vjp_operation(operands: Sequence[Array], **parameters: Any) -> tuple[list[A
     consts = [*cond_consts, *body_consts, *evaluate_inline(invariant, body_consts)]
     backward_consts = [*residuals, *evaluate_inline(backward_invariant, residuals)]
     sums = zeros([x.aval for x in chosen(body_consts, pull_back.const_mask)])
+    n_cotangents, n_sums = len(cotangents), len(sums)  # what is cached must not refer to arrays
 
     def make() -> Callable:
         programs = [
             sub_program(_step(cond, len(cond_consts), forward, len(carry)), range(len(consts))),
-            sub_program(backward, _all_but(backward, len(backward_consts), len(cotangents) + len(sums))),
+            sub_program(backward, _all_but(backward, len(backward_consts), n_cotangents + n_sums)),
         ]
         out_avals = _vjp_abstract(**parameters)
-        out_avals = [*out_avals[len(sums) :], *out_avals[: len(sums)]]
+        out_avals = [*out_avals[n_sums:], *out_avals[:n_sums]]
         counts = len(consts), len(carry), len(backward_consts)
         operation = while_vjp_p.native_operation(counts, out_avals, programs)
 
         def sums_first(*arguments: Array) -> list[Array]:
             outs = operation(*arguments)
-            return [*outs[len(cotangents) :], *outs[: len(cotangents)]]
+            return [*outs[n_cotangents:], *outs[:n_cotangents]]
 
         return sums_first
 
-    operation = cached(loop.body_jaxpr, ("while_vjp", *loop, pull_back.mask), make)
+    key = ("while_vjp", loop.cond_jaxpr, loop.num_cond_consts, pull_back.mask)
+    operation = cached(loop.body_jaxpr, key, make)
     return [*consts, *carry, predicate, *backward_consts, *cotangents, *sums], operation
 
 

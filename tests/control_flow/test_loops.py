@@ -1,5 +1,7 @@
 """scan, while_loop, fori_loop and map: values, types and errors."""
 
+import gc
+
 import numpy as np
 import pytest
 
@@ -211,7 +213,7 @@ def test_errors_of_the_other_loops_name_what_is_wrong():
 
 
 def _numbers(i, state):
-    """Every way in which numbers are carried along: swapped, constant, of all kinds, through each operation."""
+    """Every way in which numbers are carried along: swapped, constant, of all kinds, by any operation."""
     a, b, n, wide, flag, unchanged = state
     b, a = a * b + 0.25, ft.where(flag, a - b, ft.maximum(ft.sin(a), b * a))
     n = n * 1_103_515_245 + i
@@ -228,3 +230,20 @@ def test_loops_of_numbers_are_those_of_arrays(dtype, steps):
     counted = ft.fori_loop(ft.array(0), ft.array(steps), _numbers, state)
     for number, array, other in zip(numbers, arrays, counted, strict=True):
         assert np.asarray(number) == np.asarray(array)[0] == np.asarray(other)
+
+
+def test_what_a_loop_ran_with_is_let_go():
+    def total(x):
+        doubled = ft.while_loop(lambda v: ft.max(v) < 100.0, lambda v: v * 2.0 + x, x)
+        return ft.sum(
+            ft.scan(lambda c, _: (ft.cond(c[0] > 0, ft.sin, ft.cos, c) + x, None), doubled, length=3)[0]
+        )
+
+    gc.disable()
+    try:
+        before = ft.get_active_memory()
+        for _ in range(3):
+            ft.eval(ft.grad(total)(ft.ones(100_000)))
+        assert ft.get_active_memory() - before < 400_000
+    finally:
+        gc.enable()

@@ -18,9 +18,8 @@ class LoopDerivative(NamedTuple):
     `in_mask`, `out_mask`: which inputs and outputs of the body have derivatives. `invariant`: constants → the
     residuals that are the same in each iteration. `forward` returns those that differ after its own outputs.
     `derivative` is the body of a second loop. Its constants start with the operands at `const_positions` and
-    the
-    invariant residuals; its slices with those of the operands at `x_positions` and the other residuals. The
-    carry has the cotangents (or tangents) of the carry, and for the cotangents of the constants their sums.
+    the invariant residuals; its slices with those of the operands at `x_positions` and the other residuals.
+    The carry has the cotangents (or tangents) of the carry, then for "vjp" the sums of those of constants.
     """
 
     in_mask: list[bool]

@@ -17,8 +17,8 @@ def associative_scan(fn: Callable, elems: Any, reverse: bool = False, axis: int 
     """All prefixes of an associative operation: ``e0, fn(e0, e1), fn(fn(e0, e1), e2), …``.
 
     Where `scan` goes step by step, this combines neighbours in pairs, all at once, and the pairs likewise:
-    about
-    2·n applications in 2·log₂(n) rounds (Blelloch, "Prefix sums and their applications", 1990, section 1.2).
+    about 2·n applications in 2·log₂(n) rounds (Blelloch, "Prefix sums and their applications", 1990,
+    section 1.2).
 
     Args:
         fn: ``(a, b) -> c`` on trees like `elems` of slices, one after another along `axis`; it must be

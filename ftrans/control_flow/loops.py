@@ -191,8 +191,7 @@ def while_loop(cond_fun: Callable, body_fun: Callable, init_val: Any) -> Any:
     """A loop that goes on while a condition holds: ``while cond_fun(val): val = body_fun(val)``.
 
     Both functions are traced once; the loop runs natively. Reverse-mode differentiation works too: the
-    pull-back
-    runs the loop again, and stores what the derivative of each step needs for as many steps as there are.
+    pull-back runs the loop again, and stores what the derivative of each step needs, however many there are.
 
     Args:
         cond_fun: value → a boolean scalar.
@@ -322,6 +321,7 @@ def map(f: Callable, xs: Any, batch_size: int | None = None) -> Any:
     def step(carry: tuple, x: Any) -> tuple[tuple, Any]:
         return carry, f(x)
 
+    step.__name__ = function_name(f)  # which errors name
     if batch_size is None:
         return _scan("map", step, (), xs, None, False, 1)[1]
     if not isinstance(batch_size, int) or batch_size < 1:

@@ -387,10 +387,9 @@ def _mixed(
 def _vjp_linked_forward(
     mode: str, primals: list[Array], needed: list[bool], **parameters: Any
 ) -> tuple[list[Array], Callable]:
-    # F(x), the loop, has the pull-back g(x, c) = F′(x)ᵀc. With the loop of value and tangent, (F(x),
-    # F′(x)t), the
-    # tangent of g is the pull-back of (ċ, c) through it to x; and g's own pull-back of z is F′(x)z to c, and
-    # that of (0, c) to x in the direction z.
+    # F(x), the loop, has the pull-back g(x, c) = F′(x)ᵀc. With the loop of value and tangent, (F(x), F′(x)t),
+    # the tangent of g is the pull-back of (ċ, c) through it to x. The pull-back of g takes z to F′(x)z for c,
+    # and for x to the pull-back of (0, c) through the loop in the direction z.
     pull_back = _pull_back(**parameters)
     loop, mask = pull_back.loop, pull_back.mask
     outs = while_vjp_p.bind(*primals, **parameters)

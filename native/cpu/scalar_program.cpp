@@ -155,18 +155,19 @@ void multiply_add(ScalarProgram::Cell* out, const ScalarProgram::Cell* a, const 
 
 }  // namespace
 
-void ScalarProgram::run(Cell* cells) const {
+inline void ScalarProgram::run(const Operation* operation, const Operation* end, Cell* cells) {
   constexpr auto add = [](auto a, auto b) { return a + b; };
   constexpr auto sub = [](auto a, auto b) { return a - b; };
   constexpr auto mul = [](auto a, auto b) { return a * b; };
   constexpr auto lt = [](auto a, auto b) { return a < b; };
   constexpr auto gt = [](auto a, auto b) { return a > b; };
-  for (const Operation& operation : operations_) {
-    Cell* const out = cells + operation.out;
-    const Cell* const a = cells + operation.operands[0];
-    const Cell* const b = cells + operation.operands[1];
-    switch (operation.code) {
-      case Code::Call: operation.kernel(out, a, b, cells + operation.operands[2], 1); break;
+  for (; operation != end; ++operation) {
+    Cell* const out = cells + operation->out;
+    const Cell* const a = cells + operation->operands[0];
+    const Cell* const b = cells + operation->operands[1];
+    const Cell* const c = cells + operation->operands[2];
+    switch (operation->code) {
+      case Code::Call: operation->kernel(out, a, b, c, 1); break;
       case Code::Copy: *out = *a; break;
       case Code::AddFloat32: binary<float>(out, a, b, add); break;
       case Code::SubFloat32: binary<float>(out, a, b, sub); break;
@@ -178,8 +179,8 @@ void ScalarProgram::run(Cell* cells) const {
       case Code::MulFloat64: binary<double>(out, a, b, mul); break;
       case Code::LtFloat64: binary<double>(out, a, b, lt); break;
       case Code::GtFloat64: binary<double>(out, a, b, gt); break;
-      case Code::MulAddFloat32: multiply_add<float>(out, a, b, cells + operation.operands[2]); break;
-      case Code::MulAddFloat64: multiply_add<double>(out, a, b, cells + operation.operands[2]); break;
+      case Code::MulAddFloat32: multiply_add<float>(out, a, b, c); break;
+      case Code::MulAddFloat64: multiply_add<double>(out, a, b, c); break;
       case Code::AddInt32: binary<uint32_t>(out, a, b, add); break;
       case Code::SubInt32: binary<uint32_t>(out, a, b, sub); break;
       case Code::MulInt32: binary<uint32_t>(out, a, b, mul); break;
@@ -202,9 +203,10 @@ void ScalarProgram::loop(Cell* cells, const std::vector<std::pair<int, int>>& mo
                        [&](const auto& other) { return other.first == move.second; });
   });
   std::vector<Cell> moved(moves.size());
+  const Operation *const begin = operations_.data(), *const end = begin + operations_.size();
   // A predicate is a bool: one byte of its cell.
   for (int64_t i = 0; is_counted ? i < count : (cells[predicate] & 0xff) != 0; ++i) {
-    run(cells);
+    run(begin, end, cells);
     if (in_turn) {
       for (const auto& [to, from] : moves) cells[to] = cells[from];
     } else {

@@ -47,7 +47,7 @@ class ScalarProgram {
   bool append_to_product(const FusedKernel& kernel, const Instruction& instruction,
                          const Operation& addition);
   static Code own_code(Opcode opcode, Dtype dtype);
-  void run(Cell* cells) const;
+  static void run(const Operation* operation, const Operation* end, Cell* cells);
 
   std::vector<Cell> cells_;
   std::vector<Operation> operations_;

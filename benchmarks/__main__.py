@@ -12,6 +12,7 @@ from pathlib import Path
 
 from benchmarks import (
     arrays,
+    control_flow,
     convolution,
     dispatch,
     fft,
@@ -26,7 +27,7 @@ from benchmarks import (
 from benchmarks.measure import measure
 from benchmarks.peers import load
 
-MODULES = (dispatch, transforms, mlp, kernels, arrays, convolution, linalg, fft, process)
+MODULES = (dispatch, transforms, mlp, kernels, arrays, convolution, linalg, fft, control_flow, process)
 WORKLOADS = [workload for module in MODULES for workload in module.WORKLOADS]
 SCALING = "scaling"
 

@@ -27,6 +27,8 @@ class Peer:
         logsumexp: `log(sum(exp(x)))` along an axis.
         jit, grad, value_and_grad, vmap, jacfwd, jacrev, jvp: the transformations, or None.
         scan: `scan(step, carry, xs) -> (carry, ys)`.
+        fori_loop: `fori_loop(lower, upper, body, value) -> value`.
+        while_loop: `while_loop(condition, body, value) -> value`.
     """
 
     name: str
@@ -43,6 +45,8 @@ class Peer:
     jacrev: Callable[..., Any] | None = None
     jvp: Callable[..., Any] | None = None
     scan: Callable[..., Any] | None = None
+    fori_loop: Callable[..., Any] | None = None
+    while_loop: Callable[..., Any] | None = None
 
 
 def unrolled_scan(stack: Callable[[list[Any]], Any]) -> Callable[..., Any]:
@@ -74,7 +78,9 @@ def load_ftrans(x64: bool) -> Peer:
         ft.jacfwd,
         ft.jacrev,
         ft.jvp,
-        unrolled_scan(ft.stack),
+        ft.scan,
+        ft.fori_loop,
+        ft.while_loop,
     )
 
 
@@ -97,6 +103,8 @@ def load_jax(x64: bool) -> Peer:
         jax.jacrev,
         jax.jvp,
         jax.lax.scan,
+        jax.lax.fori_loop,
+        jax.lax.while_loop,
     )
 
 

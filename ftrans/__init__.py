@@ -45,6 +45,7 @@ from ._native import (
 )
 from .callbacks import io_callback, pure_callback
 from .checking import check
+from .control_flow import associative_scan, cond, fori_loop, map, scan, switch, while_loop
 from .core.avals import ShapedArray
 from .core.errors import ConcretizationError, LeakedTracerError
 from .core.jaxpr import ClosedJaxpr, Jaxpr
@@ -109,6 +110,7 @@ __all__ = [
     "all_gather",
     "all_to_all",
     "apply_along_axis",
+    "associative_scan",
     "async_eval",
     "axis_index",
     "axis_size",
@@ -123,6 +125,7 @@ __all__ = [
     "compile",
     "complex128",
     "complex64",
+    "cond",
     "cpu",
     "custom_gradient",
     "custom_jvp",
@@ -147,6 +150,7 @@ __all__ = [
     "float16",
     "float32",
     "float64",
+    "fori_loop",
     "get_active_memory",
     "get_cache_memory",
     "get_memory_limit",
@@ -170,6 +174,7 @@ __all__ = [
     "linear_transpose",
     "linearize",
     "make_jaxpr",
+    "map",
     "nan_safe_derivatives",
     "new_stream",
     "nn",
@@ -185,6 +190,7 @@ __all__ = [
     "remat",
     "reset_peak_memory",
     "saved_residuals",
+    "scan",
     "set_cache_limit",
     "set_default_device",
     "set_default_stream",
@@ -192,6 +198,7 @@ __all__ = [
     "special",
     "stop_gradient",
     "stream",
+    "switch",
     "synchronize",
     "testing",
     "tree_map",
@@ -203,5 +210,6 @@ __all__ = [
     "vectorize",
     "vjp",
     "vmap",
+    "while_loop",
     *ops.__all__,
 ]

@@ -352,7 +352,7 @@ def operation(
     parameters: tuple[int, ...],
     out_avals: Sequence[ShapedArray],
     multiple_results: bool = False,
-    program: Program | None = None,
+    programs: Sequence[Program] = (),
 ) -> Callable[..., Any]: ...
 def elementwise_function(opcode: str, arity: int, fallback: Callable[..., Array]) -> Callable[..., Array]: ...
 def set_fast_paths(enabled: bool) -> None: ...
@@ -378,6 +378,7 @@ def compile(
     outputs: Sequence[Array],
     donated: Sequence[int] = ...,
     effects: Sequence[Array] = ...,
+    kept: Sequence[int] | None = None,
 ) -> Program: ...
 
 # Steps that call Python.

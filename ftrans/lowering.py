@@ -64,6 +64,19 @@ def _compile(closed: ClosedJaxpr, donated: tuple[int, ...]) -> Program:
     return _native.compile(placeholders, outputs, donated, effects.tokens)
 
 
+def sub_program(closed: ClosedJaxpr, kept: Sequence[int]) -> Program:
+    """The native program of a jaxpr that control flow runs; `kept` inputs serve several runs."""
+    placeholders = [_native.placeholder(aval) for aval in closed.in_avals]
+    effects = Effects()
+    outputs = _evaluate(closed, placeholders, effects)
+    return _native.compile(placeholders, outputs, (), effects.tokens, kept)
+
+
+def evaluate_inline(closed: ClosedJaxpr, operands: Sequence[Array]) -> list[Array]:
+    """Add the operations of a jaxpr without effects to the graph of its operands, with those of calls in it."""
+    return _evaluate(closed, operands, Effects())
+
+
 def _evaluate(closed: ClosedJaxpr, operands: Sequence[Array], effects: Effects) -> list[Array]:
     return eval_jaxpr(closed.jaxpr, closed.consts, *operands, bind=partial(_bind_inline, effects))
 

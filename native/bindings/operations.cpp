@@ -7,6 +7,7 @@
 
 #include "bindings/array.h"
 #include "bindings/error.h"
+#include "bindings/program_object.h"
 #include "core/shape.h"
 #include "graph/program.h"
 
@@ -222,7 +223,7 @@ PyType_Spec operation_spec = {
     Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_DISALLOW_INSTANTIATION, operation_slots};
 
 nb::object make_operation(nb::handle opcode, nb::handle parameters, nb::handle avals, bool multiple_results,
-                          nb::handle program) {
+                          nb::handle programs) {
   const Opcode code = static_cast<Opcode>(nb::cast<int>(opcode));
   Dims dims = dims_from_sequence(parameters.ptr());
   PyObject* memory = operation_type->tp_alloc(operation_type, 0);
@@ -245,7 +246,12 @@ nb::object make_operation(nb::handle opcode, nb::handle parameters, nb::handle a
     operation.weak_types.push_back(type.weak_type);
     operation.avals.push_back(aval.ptr());
   }
-  if (!program.is_none()) operation.payload = Ref<RefCounted>(nb::cast<Program*>(program));
+  std::vector<SubProgram> inner;
+  for (nb::handle program : programs) {
+    const ProgramObject& object = nb::cast<const ProgramObject&>(program);
+    inner.push_back({object.program, object.captured});
+  }
+  if (!inner.empty()) operation.payload = Ref<RefCounted>(new SubPrograms(std::move(inner)));
   return result;
 }
 
@@ -408,10 +414,11 @@ void bind_operations(nb::module_& module) {
   module.def(
       "opcode", [](const char* text) { return static_cast<int>(opcode_from_name(text)); },
       "Number of a native operation. KeyError if native code has no such operation.");
-  module.def(
-      "operation", &make_operation, nb::arg("opcode"), nb::arg("parameters"), nb::arg("out_avals"),
-      nb::arg("multiple_results") = false, nb::arg("program") = nb::none(),
-      "A callable that adds a node of this operation for concrete arrays of the types it was made for.");
+  module.def("operation", &make_operation, nb::arg("opcode"), nb::arg("parameters"), nb::arg("out_avals"),
+             nb::arg("multiple_results") = false, nb::arg("programs") = nb::tuple(),
+             "A callable that adds a node of this operation for concrete arrays of the types it was made "
+             "for. Control "
+             "flow runs `programs`.");
   module.def("elementwise_function", &make_elementwise_function, nb::arg("opcode"), nb::arg("arity"),
              nb::arg("fallback"), "Fronts a Python function with the fast path for concrete arrays.");
   module.def(

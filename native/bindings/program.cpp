@@ -41,7 +41,7 @@ nb::object placeholder(nb::handle aval) {
 }
 
 ProgramObject compile_program(nb::handle placeholders, nb::handle outputs, const std::vector<int>& donated,
-                              nb::handle effects) {
+                              nb::handle effects, nb::handle kept) {
   const std::vector<Ref<Value>> inputs = concrete_values(placeholders, "compile");
   std::vector<Ref<Value>> results = concrete_values(outputs, "compile");
   ProgramObject object;
@@ -51,6 +51,7 @@ ProgramObject compile_program(nb::handle placeholders, nb::handle outputs, const
   for (size_t i = inputs.size(); i < captured.inputs.size(); ++i)
     object.captured.emplace_back(captured.inputs[i]);
   evaluate(object.captured, true);
+  for (const Ref<Value>& value : object.captured) value->materialize_immediate();
   for (const Ref<Value>& result : results) {
     object.weak_types.push_back(result->weak_type);
     object.dtypes.push_back(result->dtype);
@@ -58,8 +59,18 @@ ProgramObject compile_program(nb::handle placeholders, nb::handle outputs, const
   }
   std::vector<char> donated_flags(donated.empty() ? 0 : inputs.size(), 0);
   for (int input : donated) donated_flags.at(static_cast<size_t>(input)) = 1;
+  std::vector<int32_t> kept_inputs;
+  if (!kept.is_none()) {
+    for (nb::handle position : kept) {
+      kept_inputs.push_back(nb::cast<int32_t>(position));
+      if (kept_inputs.back() < 0 || kept_inputs.back() >= static_cast<int32_t>(inputs.size()))
+        throw nb::index_error("compile: kept holds a position that no placeholder has");
+    }
+    for (size_t i = inputs.size(); i < captured.inputs.size(); ++i)
+      kept_inputs.push_back(static_cast<int32_t>(i));
+  }
   nb::gil_scoped_release unlock;
-  object.program = compile(captured.graph);
+  object.program = compile(captured.graph, kept_inputs);
   object.program->donated = std::move(donated_flags);
   return object;
 }
@@ -126,11 +137,15 @@ void bind_program(nb::module_& module) {
       .def("memory_analysis", &memory_analysis, "What a run needs, in bytes of allocator blocks.")
       .def_prop_ro("step_count", [](const ProgramObject& self) { return self.program->steps.size(); });
   module.def("placeholder", &placeholder, nb::arg("aval"), "A symbolic input for compile.");
-  module.def("compile", &compile_program, nb::arg("placeholders"), nb::arg("outputs"),
-             nb::arg("donated") = std::vector<int>{}, nb::arg("effects") = nb::make_tuple(),
-             "The program from placeholders to outputs, which computes the arrays `effects` too. Other arrays that "
-             "these depend on are evaluated and become part of it. It may write over the memory of the donated "
-             "inputs.");
+  module.def(
+      "compile", &compile_program, nb::arg("placeholders"), nb::arg("outputs"),
+      nb::arg("donated") = std::vector<int>{}, nb::arg("effects") = nb::make_tuple(),
+      nb::arg("kept") = nb::none(),
+      "The program from placeholders to outputs, which computes the arrays `effects` too. Other arrays that "
+      "these depend on are evaluated and become part of it. It may write over the memory of the donated "
+      "inputs. A program for control flow tells the positions of the placeholders that keep their arrays "
+      "from "
+      "one run to the next.");
 }
 
 }  // namespace ftrans::bindings

@@ -8,6 +8,7 @@ target_sources(ftrans_core PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/fused_reduction.cpp
   ${CMAKE_CURRENT_LIST_DIR}/instruction_set.cpp
   ${CMAKE_CURRENT_LIST_DIR}/scalar_kernels.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/scalar_program.cpp
   ${CMAKE_CURRENT_LIST_DIR}/special/bessel.cpp
   ${CMAKE_CURRENT_LIST_DIR}/special/error_functions.cpp
   ${CMAKE_CURRENT_LIST_DIR}/special/gamma.cpp
@@ -17,6 +18,8 @@ target_sources(ftrans_core PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/special_kernels.cpp
   ${CMAKE_CURRENT_LIST_DIR}/strided_copy.cpp
   ${CMAKE_CURRENT_LIST_DIR}/tile_evaluator.cpp)
+
+set_property(SOURCE ${CMAKE_CURRENT_LIST_DIR}/scalar_program.cpp PROPERTY COMPILE_OPTIONS -ffp-contract=off)
 
 # Adds the kernels of one instruction set: its namespace, its name for the user, its compiler options.
 function(ftrans_add_kernel_set namespace name)

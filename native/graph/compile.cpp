@@ -10,15 +10,26 @@
 namespace ftrans {
 namespace {
 
+/// Whether a function of the host language is called in a node, or in a program inside of it.
+bool calls_host(const Graph::Node& node) {
+  if (node.opcode == Opcode::HostCall) return true;
+  if (node.opcode == Opcode::CallProgram) return static_cast<const Program*>(node.payload)->calls_host;
+  if (info(node.opcode).category != OpcodeCategory::Control) return false;
+  const auto& programs = static_cast<const SubPrograms*>(node.payload)->programs;
+  return std::any_of(programs.begin(), programs.end(),
+                     [](const SubProgram& inner) { return inner.program->calls_host; });
+}
+
 class ProgramBuilder {
  public:
-  explicit ProgramBuilder(const Graph& graph)
-      : graph_(graph), program_(new Program), slot_of_(graph.values.size(), -1) {}
+  ProgramBuilder(const Graph& graph, const std::vector<int32_t>& kept)
+      : graph_(graph), kept_inputs_(kept), program_(new Program), slot_of_(graph.values.size(), -1) {}
 
   Ref<Program> build() {
     const std::vector<Unit> units = fuse(graph_);
     find_needed(units);
     for (int32_t input : graph_.inputs) program_->inputs.push_back(slot(input));
+    for (int32_t input : kept_inputs_) program_->slots[program_->inputs[input]].kept = true;
     for (const Unit& unit : units) add_step(unit);
     for (int32_t output : graph_.outputs) program_->outputs.push_back(slot(output));
     plan_streams();
@@ -83,6 +94,8 @@ class ProgramBuilder {
       }
       for (const Instruction& instruction : built.kernel.body)
         step.operations += instruction.kind == Instruction::Kind::Apply;
+      if (element_count(step.space) == 1)
+        step.scalar = std::make_shared<FusedKernel>(std::move(built.kernel));
     } else {
       for (int i = 0; i < node.input_count; ++i) step.inputs.push_back(slot(graph_.node_inputs(node)[i]));
       for (int i = 0; i < node.output_count; ++i) step.outputs.push_back(slot(node.first_output + i));
@@ -100,6 +113,11 @@ class ProgramBuilder {
         step.host = Ref<HostFunction>(static_cast<HostFunction*>(node.payload));
         step.text = step.host->name();
         program_->calls_host = true;
+      } else if (info(node.opcode).category == OpcodeCategory::Control) {
+        step.kind = Program::Step::Kind::Control;
+        step.inner = Ref<SubPrograms>(static_cast<SubPrograms*>(node.payload));
+        program_->has_control_flow = true;
+        program_->calls_host |= calls_host(node);
       } else {
         step.kind = Program::Step::Kind::Kernel;
         step.kernel = device.step(node.opcode);
@@ -144,7 +162,8 @@ class ProgramBuilder {
     std::vector<char> kept(program_->slots.size(), 0);
     for (int32_t output : program_->outputs) kept[output] = 1;
     for (size_t slot = 0; slot < kept.size(); ++slot) {
-      if (program_->slots[slot].shared || program_->slots[slot].constant) kept[slot] = 1;
+      const Program::Slot& type = program_->slots[slot];
+      if (type.shared || type.constant || type.kept) kept[slot] = 1;
     }
     for (size_t i = program_->steps.size(); i-- > 0;) {
       Program::Step& step = program_->steps[i];
@@ -159,6 +178,7 @@ class ProgramBuilder {
   }
 
   const Graph& graph_;
+  const std::vector<int32_t>& kept_inputs_;
   Ref<Program> program_;
   std::vector<int32_t> slot_of_;
   std::vector<char> needed_;
@@ -225,11 +245,6 @@ class ProgramCache {
 // Larger graphs are seldom seen twice, and their keys would fill the cache.
 constexpr size_t kMostCachedNodes = 256;
 
-bool calls_host(const Graph::Node& node) {
-  return node.opcode == Opcode::HostCall ||
-         (node.opcode == Opcode::CallProgram && static_cast<const Program*>(node.payload)->calls_host);
-}
-
 /// A cached program would keep what the functions of its host calls refer to alive.
 bool is_cacheable(const Graph& graph) {
   return graph.nodes.size() <= kMostCachedNodes &&
@@ -238,10 +253,10 @@ bool is_cacheable(const Graph& graph) {
 
 }  // namespace
 
-Ref<Program> compile(Graph& graph) {
+Ref<Program> compile(Graph& graph, const std::vector<int32_t>& kept) {
   simplify(graph);
   eliminate_dead(graph);
-  return ProgramBuilder(graph).build();
+  return ProgramBuilder(graph, kept).build();
 }
 
 Ref<Program> compile_cached(Graph& graph) {

@@ -34,7 +34,8 @@ Cost estimate_cost(const Program& program) {
       case Program::Step::Kind::Kernel: cost.flops += kernel_flops(program, step); break;
       case Program::Step::Kind::View:
       case Program::Step::Kind::Alias: continue;
-      case Program::Step::Kind::Host: break;
+      case Program::Step::Kind::Host:
+      case Program::Step::Kind::Control: break;
       case Program::Step::Kind::Call: {
         const Cost inner = estimate_cost(*step.callee);
         cost.flops += inner.flops;

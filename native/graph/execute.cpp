@@ -1,22 +1,13 @@
 #include "graph/execute.h"
 
 #include <condition_variable>
-#include <cstring>
 #include <memory>
 #include <mutex>
 
-#include "core/shape.h"
+#include "graph/run.h"
 
 namespace ftrans {
 namespace {
-
-thread_local int host_calls_of_thread = 0;
-
-/// Around a call of a host function.
-struct HostCallScope {
-  HostCallScope() { ++host_calls_of_thread; }
-  ~HostCallScope() { --host_calls_of_thread; }
-};
 
 /// Waits for an event. In a host function, the work may be queued behind the function's own step, or behind
 /// one that waits for it: then this thread does it.
@@ -26,226 +17,6 @@ void wait_helping(Event& event) {
   }
   event.wait();
 }
-
-/// What a slot holds during a run.
-struct SlotState {
-  Ref<Buffer> buffer;
-  int64_t offset = 0;  ///< in elements
-  Dims strides;
-  bool contiguous = true;
-  bool owned =
-      false;  ///< the memory was made in this run, so that a step may overwrite it when nobody else reads it
-  bool donated = false;     ///< it came with an argument that the caller gave up, or took its memory
-  int sole_references = 1;  ///< references to the buffer when only this run can see it
-};
-
-/// One run of a program.
-class Run {
- public:
-  explicit Run(const Program& program) : program_(program), states_(program.slots.size()) {
-    for (size_t i = 0; i < states_.size(); ++i) {
-      if (program.slots[i].constant) {
-        states_[i].buffer = program.slots[i].constant;
-        states_[i].strides = program.slots[i].strides;
-        states_[i].contiguous = element_count(program.slots[i].shape) <= 1;
-      }
-    }
-  }
-
-  SlotState& state(int32_t slot) { return states_[slot]; }
-  bool overwrote_input() const { return overwrote_input_; }
-
-  /// Runs one step; what it no longer needs is released.
-  void step(const Program::Step& step) {
-    switch (step.kind) {
-      case Program::Step::Kind::Fused: fused(step); break;
-      case Program::Step::Kind::Kernel: kernel(step); break;
-      case Program::Step::Kind::View: view(step); break;
-      case Program::Step::Kind::Alias: alias(step); break;
-      case Program::Step::Kind::Call: call(step); break;
-      case Program::Step::Kind::Host: host(step); break;
-    }
-    for (int32_t slot : step.releases) states_[slot].buffer = nullptr;
-  }
-
-  void all() {
-    for (const Program::Step& each : program_.steps) step(each);
-  }
-
- private:
-  void* data(int32_t slot) const {
-    const SlotState& state = states_[slot];
-    return static_cast<char*>(state.buffer->data()) + state.offset * itemsize(program_.slots[slot].dtype);
-  }
-
-  TensorView tensor(int32_t slot) const {
-    const Program::Slot& type = program_.slots[slot];
-    return {data(slot), type.dtype, type.shape.size(), type.shape.data(), states_[slot].strides.data()};
-  }
-
-  void allocate(int32_t slot) {
-    SlotState& state = states_[slot];
-    state.buffer = Allocator::instance().allocate(program_.slots[slot].nbytes);
-    state.offset = 0;
-    state.strides = program_.slots[slot].strides;
-    state.contiguous = true;
-    state.owned = true;
-    state.donated = false;
-  }
-
-  /// Whether this step is the last to read the slot's memory and may write over it.
-  bool may_overwrite(const Program::Step& step, int32_t slot) const {
-    const SlotState& state = states_[slot];
-    if (!state.owned || !state.contiguous || state.offset != 0 || program_.slots[slot].shared) return false;
-    if (state.buffer->reference_count() != static_cast<uint32_t>(state.sole_references)) return false;
-    return std::find(step.releases.begin(), step.releases.end(), slot) != step.releases.end();
-  }
-
-  void take_memory(int32_t from, int32_t to) {
-    overwrote_input_ |= states_[from].sole_references > 1;
-    SlotState& target = states_[to];
-    target.buffer = std::move(states_[from].buffer);
-    target.sole_references = states_[from].sole_references;
-    target.donated = states_[from].donated;
-    target.offset = 0;
-    target.strides = program_.slots[to].strides;
-    target.contiguous = true;
-    target.owned = true;
-    states_[from].owned = false;
-  }
-
-  void fused(const Program::Step& step) {
-    static constexpr int64_t kZeros[64] = {};
-    InlineVector<const void*, 8> inputs(static_cast<int>(step.inputs.size()), nullptr);
-    InlineVector<const int64_t*, 8> strides(static_cast<int>(step.inputs.size()), nullptr);
-    InlineVector<void*, 4> outputs(static_cast<int>(step.outputs.size()), nullptr);
-    for (size_t i = 0; i < step.inputs.size(); ++i) {
-      const int32_t slot = step.inputs[i];
-      inputs[i] = data(slot);
-      strides[i] = program_.slots[slot].shape.empty() ? kZeros : states_[slot].strides.data();
-    }
-    for (size_t k = 0; k < step.outputs.size(); ++k) {
-      const int32_t output = step.outputs[k];
-      const Program::Slot& type = program_.slots[output];
-      bool reused = false;
-      for (size_t i = 0; step.full_output[k] && i < step.inputs.size() && !reused; ++i) {
-        const int32_t input = step.inputs[i];
-        const Program::Slot& source = program_.slots[input];
-        // What nobody gave up is kept, so that a failed run can be repeated.
-        if (!states_[input].buffer || (states_[input].sole_references > 1 && !states_[input].donated) ||
-            itemsize(source.dtype) != itemsize(type.dtype) || source.nbytes != type.nbytes ||
-            !may_overwrite(step, input)) {
-          continue;
-        }
-        take_memory(input, output);
-        reused = true;
-      }
-      if (!reused) allocate(output);
-      outputs[k] = data(output);
-    }
-    step.fused->run(step.space.data(), inputs.data(), strides.data(), outputs.data());
-  }
-
-  void kernel(const Program::Step& step) {
-    std::vector<TensorView> inputs, outputs;
-    inputs.reserve(step.inputs.size());
-    outputs.reserve(step.outputs.size());
-    for (int32_t slot : step.inputs) inputs.push_back(tensor(slot));
-    cpu::StepArguments arguments{};
-    if ((step.opcode == Opcode::DynamicUpdateSlice || step.opcode == Opcode::Scatter) &&
-        may_overwrite(step, step.inputs[0]) &&
-        std::count(step.inputs.begin(), step.inputs.end(), step.inputs[0]) == 1) {
-      take_memory(step.inputs[0], step.outputs[0]);
-      arguments.first_input_is_output = true;
-    } else {
-      for (int32_t slot : step.outputs) allocate(slot);
-    }
-    for (int32_t slot : step.outputs) outputs.push_back(tensor(slot));
-    arguments.inputs = inputs.data();
-    arguments.input_count = static_cast<int>(inputs.size());
-    arguments.outputs = outputs.data();
-    arguments.output_count = static_cast<int>(outputs.size());
-    arguments.parameters = step.parameters.data();
-    arguments.parameter_count = step.parameters.size();
-    step.kernel(arguments);
-  }
-
-  void view(const Program::Step& step) {
-    const int32_t input = step.inputs[0], output = step.outputs[0];
-    const SlotState& source = states_[input];
-    SlotState& target = states_[output];
-    const Program::Slot& type = program_.slots[output];
-    if (view_layout(step.opcode, step.parameters, program_.slots[input].shape, source.strides, source.offset,
-                    type.shape, target.strides, target.offset)) {
-      target.buffer = source.buffer;
-      target.owned = source.owned;
-      target.donated = source.donated;
-      target.sole_references = source.sole_references;
-      target.contiguous = is_contiguous(type.shape, target.strides);
-      return;
-    }
-    allocate(output);  // a reshape of an array with gaps
-    const Dims strides = contiguous_strides(program_.slots[input].shape);
-    TensorView from = tensor(input);
-    TensorView to = from;
-    to.data = data(output);
-    to.strides = strides.data();
-    cpu::StepArguments arguments{&from, 1, &to, 1, nullptr, 0};
-    backend(step.stream->device().kind).step(Opcode::Copy)(arguments);
-  }
-
-  void alias(const Program::Step& step) {
-    for (size_t i = 0; i < step.inputs.size(); ++i) states_[step.outputs[i]] = states_[step.inputs[i]];
-  }
-
-  void call(const Program::Step& step) {
-    Run inner(*step.callee);
-    for (size_t i = 0; i < step.inputs.size(); ++i) {
-      const int32_t slot = step.inputs[i];
-      SlotState& target = inner.state(step.callee->inputs[i]);
-      const bool given_up = step.callee->is_donated(i) && may_overwrite(step, slot) &&
-                            std::count(step.inputs.begin(), step.inputs.end(), slot) == 1;
-      if (given_up) {
-        target = std::move(states_[slot]);
-      } else {
-        target = states_[slot];
-      }
-      target.owned = target.donated = given_up;
-    }
-    inner.all();
-    overwrote_input_ |= inner.overwrote_input();
-    for (size_t i = 0; i < step.outputs.size(); ++i) {
-      SlotState& result = states_[step.outputs[i]];
-      result = inner.state(step.callee->outputs[i]);
-      result.owned = result.owned && result.sole_references == 1;
-    }
-  }
-
-  /// The slot as a value that whoever keeps it may go on reading: nobody overwrites memory with more
-  /// references.
-  Ref<Value> value(int32_t slot) const {
-    const Program::Slot& type = program_.slots[slot];
-    const SlotState& state = states_[slot];
-    Ref<Value> result(new Value(type.dtype, type.shape));
-    result->publish(state.buffer, state.offset, state.strides);
-    return result;
-  }
-
-  void host(const Program::Step& step) {
-    std::vector<Ref<Value>> inputs, outputs;
-    for (int32_t slot : step.inputs) inputs.push_back(value(slot));
-    for (int32_t slot : step.outputs) {
-      allocate(slot);
-      outputs.push_back(value(slot));
-    }
-    HostCallScope scope;
-    step.host->call(inputs, outputs);
-  }
-
-  const Program& program_;
-  std::vector<SlotState> states_;
-  bool overwrote_input_ = false;
-};
 
 /// A run with everything that it needs to finish on its own: whichever stream is last publishes the results.
 class Job : public Work {
@@ -456,8 +227,6 @@ void submit(const Ref<Job>& job) {
 }
 
 }  // namespace
-
-bool in_host_call() { return host_calls_of_thread > 0; }
 
 void Evaluation::always_block() { must_block = true; }
 

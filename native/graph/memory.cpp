@@ -70,6 +70,7 @@ class Rehearsal {
         case Program::Step::Kind::View: view(each); break;
         case Program::Step::Kind::Alias: alias(each); break;
         case Program::Step::Kind::Call: call(each); break;
+        case Program::Step::Kind::Control: control(each); break;
         case Program::Step::Kind::Host:
           for (int32_t slot : each.outputs) allocate(slot);
           break;
@@ -159,6 +160,19 @@ class Rehearsal {
     }
     target.contiguous = is_contiguous(shape, target.strides);
     holdings_[output] = std::move(target);
+  }
+
+  /// The results, and the most that one run of a program inside needs; what goes into it is counted outside.
+  void control(const Program::Step& step) {
+    for (int32_t slot : step.outputs) allocate(slot);
+    for (const SubProgram& each : step.inner->programs) {
+      Rehearsal inner(*each.program, account_);
+      for (int32_t slot : each.program->inputs) {
+        inner.holding(slot).block = std::make_shared<Block>(account_, 0);
+        inner.holding(slot).strides = contiguous_strides(each.program->slots[slot].shape);
+      }
+      inner.run();
+    }
   }
 
   void call(const Program::Step& step) {

@@ -10,6 +10,8 @@
 
 namespace ftrans {
 
+class SubPrograms;
+
 /// A compiled graph: steps over slots, in an order in which they can run. Immutable; any number of runs may
 /// be under way.
 class Program : public RefCounted {
@@ -22,10 +24,11 @@ class Program : public RefCounted {
     int64_t nbytes;
     Ref<Buffer> constant;  ///< one element, read with strides of 0
     bool shared = false;   ///< used on several streams: lives until the run ends
+    bool kept = false;     ///< an input that no step releases: it serves several runs
   };
 
   struct Step {
-    enum class Kind : uint8_t { Fused, Kernel, View, Alias, Call, Host };
+    enum class Kind : uint8_t { Fused, Kernel, View, Alias, Call, Host, Control };
     Kind kind;
     Opcode opcode{};
     Stream* stream = nullptr;
@@ -40,10 +43,12 @@ class Program : public RefCounted {
     std::vector<bool>
         full_output;  ///< of a Fused step: the output covers the space, so it may reuse an input's memory
     std::shared_ptr<const CompiledKernel> fused;
+    std::shared_ptr<const FusedKernel> scalar;  ///< of a Fused step over one element
     cpu::StepKernel kernel = nullptr;
     Ref<Program> callee;
     Ref<HostFunction> host;
-    std::string text;  ///< for as_text
+    Ref<SubPrograms> inner;  ///< of a Control step
+    std::string text;        ///< for as_text
   };
 
   std::vector<Slot> slots;
@@ -51,16 +56,31 @@ class Program : public RefCounted {
   std::vector<int32_t> inputs;   ///< slots
   std::vector<int32_t> outputs;  ///< slots; an input or a constant may be one
   std::vector<Stream*> streams;  ///< that have steps
-  bool calls_host = false;       ///< a step of it, or of a callee, is a Host step
-  std::vector<char> donated;     ///< per input, from the first: the caller gives up its memory
+  bool has_control_flow = false;
+  bool calls_host = false;    ///< a step of it, or of a callee, is a Host step
+  std::vector<char> donated;  ///< per input, from the first: the caller gives up its memory
 
   bool is_donated(size_t input) const { return input < donated.size() && donated[input]; }
 
   std::string to_string() const;
 };
 
-/// Runs the passes over a graph and makes a program of it.
-Ref<Program> compile(Graph& graph);
+/// A program that a control-flow step runs, with the arrays that it closed over, which follow its inputs.
+struct SubProgram {
+  Ref<Program> program;
+  std::vector<Ref<Value>> captured;
+};
+
+/// The payload of a control-flow operation.
+class SubPrograms : public RefCounted {
+ public:
+  explicit SubPrograms(std::vector<SubProgram> programs) : programs(std::move(programs)) {}
+  const std::vector<SubProgram> programs;
+};
+
+/// Runs the passes over a graph and makes a program of it. `kept` inputs are not released by its steps, so
+/// that they serve several runs.
+Ref<Program> compile(Graph& graph, const std::vector<int32_t>& kept = {});
 
 /// compile, or the program that an equal graph was compiled to before.
 Ref<Program> compile_cached(Graph& graph);

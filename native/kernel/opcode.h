@@ -10,7 +10,7 @@ enum class Opcode : uint16_t {
 #undef X
 };
 
-enum class OpcodeCategory : uint8_t { Nullary, Unary, Binary, Ternary, Reduction, View, Step };
+enum class OpcodeCategory : uint8_t { Nullary, Unary, Binary, Ternary, Reduction, View, Step, Control };
 
 struct OpcodeInfo {
   const char* name;

@@ -56,24 +56,52 @@ def _root(x, y):
     return ft.custom_root(lambda v: x * v - 1.0, y, newton_step, lambda g, b: b / g(ft.ones_like(b)))
 
 
-#: A function of two arrays to which the primitive is applied, by the primitive's name.
-CALLS = {
-    "jit": ft.jit(_body),
-    "checkpoint": ft.checkpoint(_body),
-    "custom_jvp": _with_jvp,
-    "custom_vjp": _with_vjp,
-    "custom_vmap": _with_vmap,
-    "linear_solve": _linear_solution,
-    "root": _root,
-}
+def _scanned(scale, carry, xs):
+    def step(carry, x):
+        carry = add(mul(sin_p.bind(carry), scale), x)
+        return carry, mul(carry, x)
 
-_OPERANDS = (np.array([0.4, -1.1, 0.8]), np.array([1.5, 0.3, -0.7]))
+    return ft.scan(step, carry, xs, reverse=True)
+
+
+def _grown(rate, x):
+    return ft.while_loop(lambda x: ft.sum(x) < 4.0, lambda x: mul(x, rate), x)
+
+
+def _grown_pull_back(rate, x, cotangent):
+    return ft.vjp(_grown, rate, x)[1](cotangent)
+
+
+def _switched(index, x, y):
+    return ft.switch(index, [_body, lambda x, y: sin_p.bind(x), lambda x, y: mul(y, y)], x, y)
+
+
+_X, _Y = np.array([0.4, -1.1, 0.8]), np.array([1.5, 0.3, -0.7])
+#: Even the smallest that the harness makes of these rates, three eighths, grow.
+_POSITIVE, _RATES = np.array([0.4, 0.9, 0.2]), np.array([3.5, 4.5, 4.0])
+
+#: By primitive: functions that bind it to their arguments, the arguments, and the differentiable ones.
+CALLS = {
+    "jit": [(ft.jit(_body), (_X, _Y), (0, 1))],
+    "custom_jvp": [(_with_jvp, (_X, _Y), (0, 1))],
+    "custom_vjp": [(_with_vjp, (_X, _Y), (0, 1))],
+    "custom_vmap": [(_with_vmap, (_X, _Y), (0, 1))],
+    "checkpoint": [(ft.checkpoint(_body), (_X, _Y), (0, 1))],
+    "linear_solve": [(_linear_solution, (_X, _Y), (0, 1))],
+    "root": [(_root, (_X, _Y), (0, 1))],
+    "scan": [(_scanned, (_X, _Y, np.arange(6.0).reshape(2, 3)), (0, 1, 2))],
+    "while": [(_grown, (_RATES, _POSITIVE), (0, 1))],
+    "while_vjp": [(_grown_pull_back, (_RATES, _POSITIVE, _X), (0, 1, 2))],
+    "cond": [(_switched, (np.array(index, np.int32), _X, _Y), (1, 2)) for index in (-1, 1, 2)],
+}
 
 
 def call_samples(primitive: Primitive) -> tuple[Sample, ...]:
-    """One sample of the primitive, if `CALLS` knows a function that binds it."""
-    if primitive.name not in CALLS:
-        return ()
-    equations = ft.make_jaxpr(CALLS[primitive.name])(*_OPERANDS).jaxpr.equations
+    """Samples of the primitive, if `CALLS` knows functions that bind it."""
+    return tuple(_sample(primitive, *call) for call in CALLS.get(primitive.name, ()))
+
+
+def _sample(primitive: Primitive, function, operands, differentiable) -> Sample:
+    equations = ft.make_jaxpr(function)(*operands).jaxpr.equations
     (equation,) = (e for e in equations if e.primitive is primitive)
-    return (Sample(_OPERANDS, equation.parameters, differentiable=(0, 1)),)
+    return Sample(operands, equation.parameters, differentiable)

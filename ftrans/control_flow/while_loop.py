@@ -1,0 +1,455 @@
+"""The primitives `while`, a loop of unknown length, and `while_vjp`, its pull-back.
+
+The pull-back runs the loop again, keeping the residuals of each step in memory that grows, and then its
+derivative backwards; both in one native operation, so that nothing of unknown size is ever an array. The
+derivatives of `while_vjp` are the pull-back of another loop: that of a value together with its tangent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .._native import Array
+from ..core.avals import ShapedArray
+from ..core.jaxpr import ClosedJaxpr, Jaxpr, Var
+from ..core.tracing import eval_jaxpr, eval_reference, trace_to_jaxpr
+from ..lowering import evaluate_inline, sub_program
+from ..primitives.elementwise import select_p
+from ..primitives.layout import broadcast_in_dim
+from ..primitives.reduction import reduce_or_p
+from ..transforms.batching import Dim
+from ._derived import (
+    ControlFlowPrimitive,
+    Mask,
+    batched_jaxpr,
+    batched_operands,
+    cached,
+    chosen,
+    fixpoint,
+    hoist_invariant,
+    instantiated,
+    joint_jaxpr,
+    perturbed,
+    spread,
+    zeros,
+)
+from ._loop_derivative import differentiate_body
+
+
+class _Loop(NamedTuple):
+    """The parameters of `while`: operands are the constants of the condition, of the body, and the carry."""
+
+    cond_jaxpr: ClosedJaxpr
+    body_jaxpr: ClosedJaxpr
+    num_cond_consts: int
+    num_body_consts: int
+
+    @property
+    def num_consts(self) -> int:
+        return self.num_cond_consts + self.num_body_consts
+
+    @property
+    def num_carry(self) -> int:
+        return len(self.body_jaxpr.out_avals)
+
+    def split(self, operands: Sequence[Any]) -> tuple[list[Any], list[Any], list[Any]]:
+        """The constants of the condition, those of the body, and the carry."""
+        ends = self.num_cond_consts, self.num_consts, self.num_consts + self.num_carry
+        return list(operands[: ends[0]]), list(operands[ends[0] : ends[1]]), list(operands[ends[1] : ends[2]])
+
+    def perturbed_carry(self, body_consts: Mask, carry: Mask) -> list[bool]:
+        """Which parts of the carry have derivatives with respect to such constants and initial values."""
+        inexact = [a.is_inexact for a in self.body_jaxpr.out_avals]
+        start = [need and i for need, i in zip(carry, inexact, strict=True)]
+        return fixpoint(lambda c: perturbed(self.body_jaxpr, [*body_consts, *c]), start)
+
+
+# ---------------------------------------------------------------- while
+
+
+def _abstract(*avals: ShapedArray, **parameters: Any) -> list[ShapedArray]:
+    return _Loop(**parameters).body_jaxpr.out_avals
+
+
+def _carries(loop: _Loop, operands: Sequence[np.ndarray]) -> list[list[np.ndarray]]:
+    """The carry before each step, and the last one."""
+    cond_consts, body_consts, carry = loop.split(operands)
+    carries = [carry]
+    while eval_reference(loop.cond_jaxpr, *cond_consts, *carries[-1])[0]:
+        carries.append(eval_reference(loop.body_jaxpr, *body_consts, *carries[-1]))
+    return carries
+
+
+def _impl(*operands: np.ndarray, **parameters: Any) -> list[np.ndarray]:
+    return _carries(_Loop(**parameters), operands)[-1]
+
+
+def _condition(
+    loop: _Loop, consts: list[Array], carry: list[Array]
+) -> tuple[ClosedJaxpr, list[Array], Array]:
+    """The condition without the work that is the same in each step, its constants, and whether it holds."""
+    invariant, cond = hoist_invariant(loop.cond_jaxpr, loop.num_cond_consts)
+    consts = [*consts, *evaluate_inline(invariant, consts)]
+    return cond, consts, evaluate_inline(cond, [*consts, *carry])[0]
+
+
+def _step(cond: ClosedJaxpr, num_cond_consts: int, body: ClosedJaxpr, num_carry: int) -> ClosedJaxpr:
+    """(constants of both, carry) → (carry, whether the loop goes on, what else the body returns)."""
+
+    def step(*args: Array) -> list[Array]:
+        outs = eval_jaxpr(body.jaxpr, body.consts, *args[num_cond_consts:])
+        cond_args = [*args[:num_cond_consts], *outs[:num_carry]]
+        return [*outs[:num_carry], *eval_jaxpr(cond.jaxpr, cond.consts, *cond_args), *outs[num_carry:]]
+
+    return trace_to_jaxpr(step, [*cond.in_avals[:num_cond_consts], *body.in_avals], "while_loop")
+
+
+def _make_operation(operands: Sequence[Array], **parameters: Any) -> tuple[list[Array], Callable]:
+    loop = _Loop(**parameters)
+    cond_consts, body_consts, carry = loop.split(operands)
+    cond, cond_consts, predicate = _condition(loop, cond_consts, carry)
+    invariant, body = hoist_invariant(loop.body_jaxpr, loop.num_body_consts)
+    consts = [*cond_consts, *body_consts, *evaluate_inline(invariant, body_consts)]
+
+    def make() -> Callable:
+        program = sub_program(_step(cond, len(cond_consts), body, len(carry)), range(len(consts)))
+        return while_p.native_operation((len(consts), len(carry)), loop.body_jaxpr.out_avals, [program])
+
+    key = ("while", loop.cond_jaxpr, loop.num_cond_consts)
+    return [*consts, *carry, predicate], cached(loop.body_jaxpr, key, make)
+
+
+def _with_tangents(loop: _Loop, const_mask: Mask, carry_mask: Mask) -> _Loop:
+    """The loop of a value and its tangent: the masked constants and carry are followed by their tangents."""
+    body = joint_jaxpr("jvp", loop.body_jaxpr, [*const_mask, *carry_mask], carry_mask)
+
+    def make() -> tuple[ClosedJaxpr, ClosedJaxpr]:
+        jaxpr = body.jaxpr
+        n_consts, n_carry, n_tangents = loop.num_body_consts, loop.num_carry, sum(const_mask)
+        consts, carry = jaxpr.invars[:n_consts], jaxpr.invars[n_consts : n_consts + n_carry]
+        tangents = jaxpr.invars[n_consts + n_carry :]
+        invars = [*consts, *tangents[:n_tangents], *carry, *tangents[n_tangents:]]
+        cond = loop.cond_jaxpr.jaxpr
+        unused = [Var(v.aval) for v in tangents[n_tangents:]]
+        return (
+            ClosedJaxpr(
+                Jaxpr(cond.constvars, [*cond.invars, *unused], cond.equations, cond.outvars),
+                loop.cond_jaxpr.consts,
+            ),
+            ClosedJaxpr(Jaxpr(jaxpr.constvars, invars, jaxpr.equations, jaxpr.outvars), body.consts),
+        )
+
+    cond, reordered = cached(body, ("with tangents", loop.cond_jaxpr, loop.num_body_consts), make)
+    return _Loop(cond, reordered, loop.num_cond_consts, loop.num_body_consts + sum(const_mask))
+
+
+def _linked_forward(
+    mode: str, primals: list[Array], needed: list[bool], **parameters: Any
+) -> tuple[list[Array], Callable]:
+    loop = _Loop(**parameters)
+    outs = while_p.bind(*primals, **parameters)
+    _, const_needed, carry_needed = loop.split(needed)
+    carry_mask = loop.perturbed_carry(const_needed, carry_needed)
+    mask = (*const_needed, *carry_mask)
+
+    def vjp_rule(cotangents: Any, primals: Any, outs: Any, needed: Any, **_: Any) -> list[Array | None]:
+        given = instantiated(chosen(cotangents, carry_mask), chosen(outs, carry_mask))
+        gradients = spread(while_vjp_p.bind(*primals, *given, **parameters, differentiated=mask), mask)
+        gradients = [*[None] * loop.num_cond_consts, *gradients]
+        return [g if need else None for g, need in zip(gradients, needed, strict=True)]
+
+    def jvp_rule(primals: Any, tangents: Any, outs: Any, **_: Any) -> list[Array | None]:
+        return spread(_tangent(loop, primals, tangents[loop.num_cond_consts :], mask), carry_mask)
+
+    return outs, vjp_rule if mode == "vjp" else jvp_rule
+
+
+def _tangent(
+    loop: _Loop, primals: Sequence[Array], tangents: Sequence[Array | None], mask: Mask
+) -> list[Array]:
+    """The tangents of the carry for those of the constants of the body and the initial carry."""
+    const_mask, carry_mask = mask[: loop.num_body_consts], mask[loop.num_body_consts :]
+    cond_consts, body_consts, carry = loop.split(primals)
+    given = instantiated(chosen(tangents, mask), chosen([*body_consts, *carry], mask))
+    n_consts = sum(const_mask)
+    results = while_p.bind(
+        *cond_consts,
+        *body_consts,
+        *given[:n_consts],
+        *carry,
+        *given[n_consts:],
+        **_with_tangents(loop, const_mask, carry_mask)._asdict(),
+    )
+    return results[loop.num_carry :]
+
+
+def _batched_loop(loop: _Loop, batched: Mask, size: int) -> tuple[_Loop, list[bool]]:
+    """The loop for a batch, and which parts of the carry have a batch axis, the first.
+
+    If the condition differs within the batch, the loop goes on while it holds for any of it, and what is done
+    keeps its value.
+    """
+    cond_batched, body_batched, carry_batched = loop.split(batched)
+
+    def predicate_batched(carry: Mask) -> bool:
+        return batched_jaxpr(loop.cond_jaxpr, [*cond_batched, *carry], size, [False])[1][0]
+
+    def turn(carry: list[bool]) -> list[bool]:
+        if predicate_batched(carry):
+            return [True] * len(carry)
+        return batched_jaxpr(loop.body_jaxpr, [*body_batched, *carry], size, [False] * len(carry))[1]
+
+    carry = fixpoint(turn, carry_batched)
+    cond, _ = batched_jaxpr(loop.cond_jaxpr, [*cond_batched, *carry], size, [False])
+    body, _ = batched_jaxpr(loop.body_jaxpr, [*body_batched, *carry], size, carry)
+    if not predicate_batched(carry):
+        return _Loop(cond, body, loop.num_cond_consts, loop.num_body_consts), carry
+
+    def make() -> tuple[ClosedJaxpr, ClosedJaxpr]:
+        n_cond = loop.num_cond_consts
+
+        def any_predicate(*args: Array) -> list[Array]:
+            (predicate,) = eval_jaxpr(cond.jaxpr, cond.consts, *args)
+            return [reduce_or_p.bind(predicate, axes=(0,))]
+
+        def masked(*args: Array) -> list[Array]:
+            old = args[n_cond + loop.num_body_consts :]
+            (predicate,) = eval_jaxpr(cond.jaxpr, cond.consts, *args[:n_cond], *old)
+            new = eval_jaxpr(body.jaxpr, body.consts, *args[n_cond:])
+            return [
+                select_p.bind(broadcast_in_dim(predicate, x.shape, (0,)), x, y)
+                for x, y in zip(new, old, strict=True)
+            ]
+
+        return (
+            trace_to_jaxpr(any_predicate, cond.in_avals, "vmap"),
+            trace_to_jaxpr(masked, [*cond.in_avals[:n_cond], *body.in_avals], "vmap"),
+        )
+
+    any_cond, masked_body = cached(body, ("while any", cond, loop.num_cond_consts), make)
+    return _Loop(any_cond, masked_body, loop.num_cond_consts, loop.num_consts), carry
+
+
+def _batched_arguments(
+    loop: _Loop, batched: _Loop, args: Sequence[Array], dims: Sequence[Dim], size: int, mask: Mask
+) -> list[Array]:
+    """The operands of the batched loop, whose body may take the constants of the condition too."""
+    cond_consts, body_consts, carry = loop.split(batched_operands(args, dims, size, mask))
+    again = cond_consts if batched.num_body_consts > loop.num_body_consts else []
+    return [*cond_consts, *again, *body_consts, *carry]
+
+
+def _batch(args: list[Array], dims: list[Dim], size: int, **parameters: Any) -> tuple[list[Array], list[Dim]]:
+    loop = _Loop(**parameters)
+    is_batched = [d is not None for d in dims]
+    batched, carry = _batched_loop(loop, is_batched, size)
+    operands = _batched_arguments(loop, batched, args, dims, size, [*is_batched[: loop.num_consts], *carry])
+    outs = while_p.bind(*operands, **batched._asdict())
+    return outs, [0 if b else None for b in carry]
+
+
+while_p = ControlFlowPrimitive(
+    "while",
+    abstract_eval=_abstract,
+    impl=_impl,
+    make_operation=_make_operation,
+    linked_forward=_linked_forward,
+    batch=_batch,
+)
+
+# ---------------------------------------------------------------- while_vjp
+
+
+class _PullBack(NamedTuple):
+    """A loop, and with respect to which constants of its body and parts of its carry it is differentiated.
+
+    Operands: those of the loop, and the cotangents of these parts of the last carry. Results: the cotangents
+    of these constants, then those of the initial carry. All of the carry that is perturbed counts.
+    """
+
+    loop: _Loop
+    mask: tuple[bool, ...]
+
+    @property
+    def const_mask(self) -> tuple[bool, ...]:
+        return self.mask[: self.loop.num_body_consts]
+
+    @property
+    def carry_mask(self) -> tuple[bool, ...]:
+        return self.mask[self.loop.num_body_consts :]
+
+    def cotangents(self, operands: Sequence[Any]) -> list[Any]:
+        """The operands after those of the loop."""
+        return list(operands[self.loop.num_consts + self.loop.num_carry :])
+
+    def bind(self, operands: Sequence[Array], cotangents: Sequence[Array]) -> list[Array]:
+        return while_vjp_p.bind(*operands, *cotangents, **self.loop._asdict(), differentiated=self.mask)
+
+
+def _pull_back(*, differentiated: tuple[bool, ...], **parameters: Any) -> _PullBack:
+    return _PullBack(_Loop(**parameters), differentiated)
+
+
+def _vjp_abstract(*avals: ShapedArray, **parameters: Any) -> list[ShapedArray]:
+    pull_back = _pull_back(**parameters)
+    return [a.strong() for a in chosen(pull_back.loop.body_jaxpr.in_avals, pull_back.mask)]
+
+
+def _vjp_impl(*operands: np.ndarray, **parameters: Any) -> list[np.ndarray]:
+    pull_back = _pull_back(**parameters)
+    loop = pull_back.loop
+    joint = joint_jaxpr("vjp", loop.body_jaxpr, pull_back.mask, pull_back.carry_mask)
+    _, body_consts, _ = loop.split(operands)
+    cotangents = pull_back.cotangents(operands)
+    sums = [np.zeros_like(x) for x in chosen(body_consts, pull_back.const_mask)]
+    for carry in reversed(_carries(loop, operands)[:-1]):
+        gradients = eval_reference(joint, *body_consts, *carry, *cotangents)[loop.num_carry :]
+        sums = [np.asarray(s + g, s.dtype) for s, g in zip(sums, gradients, strict=False)]
+        cotangents = gradients[len(sums) :]
+    return [*sums, *cotangents]
+
+
+def _vjp_operation(operands: Sequence[Array], **parameters: Any) -> tuple[list[Array], Callable]:
+    pull_back = _pull_back(**parameters)
+    loop = pull_back.loop
+    cond_consts, body_consts, carry = loop.split(operands)
+    cotangents = pull_back.cotangents(operands)
+    d = differentiate_body("vjp", loop.body_jaxpr, pull_back.mask, len(body_consts), len(carry))
+    cond, cond_consts, predicate = _condition(loop, cond_consts, carry)
+    invariant, forward = hoist_invariant(d.forward, len(body_consts))
+    fixed = evaluate_inline(d.invariant, body_consts)
+    residuals = [*(body_consts[i] for i in d.const_positions), *fixed]
+    backward_invariant, backward = hoist_invariant(d.derivative, len(residuals))
+    consts = [*cond_consts, *body_consts, *evaluate_inline(invariant, body_consts)]
+    backward_consts = [*residuals, *evaluate_inline(backward_invariant, residuals)]
+    sums = zeros([x.aval for x in chosen(body_consts, pull_back.const_mask)])
+    n_cotangents, n_sums = len(cotangents), len(sums)  # what is cached must not refer to arrays
+
+    def make() -> Callable:
+        programs = [
+            sub_program(_step(cond, len(cond_consts), forward, len(carry)), range(len(consts))),
+            sub_program(backward, _all_but(backward, len(backward_consts), n_cotangents + n_sums)),
+        ]
+        out_avals = _vjp_abstract(**parameters)
+        out_avals = [*out_avals[n_sums:], *out_avals[:n_sums]]
+        counts = len(consts), len(carry), len(backward_consts)
+        operation = while_vjp_p.native_operation(counts, out_avals, programs)
+
+        def sums_first(*arguments: Array) -> list[Array]:
+            outs = operation(*arguments)
+            return [*outs[n_cotangents:], *outs[:n_cotangents]]
+
+        return sums_first
+
+    key = ("while_vjp", loop.cond_jaxpr, loop.num_cond_consts, pull_back.mask)
+    operation = cached(loop.body_jaxpr, key, make)
+    return [*consts, *carry, predicate, *backward_consts, *cotangents, *sums], operation
+
+
+def _all_but(body: ClosedJaxpr, start: int, count: int) -> list[int]:
+    """The positions of the inputs, without some from `start` on."""
+    return [*range(start), *range(start + count, len(body.in_avals))]
+
+
+def _mixed(
+    loop: _Loop,
+    primals: Sequence[Array],
+    mask: Mask,
+    direction: Sequence[Array | None],
+    wrt: Mask,
+    value_cotangents: Sequence[Array | None],
+    tangent_cotangents: Sequence[Array | None],
+) -> list[Array | None]:
+    """The pull-back to `wrt` of the loop of a value and its tangent in a direction (of `mask`)."""
+    n_consts = loop.num_body_consts
+    cond_consts, body_consts, carry = loop.split(primals)
+    given = instantiated(chosen(direction, mask), chosen([*body_consts, *carry], mask))
+    n_given = sum(mask[:n_consts])
+    both = _with_tangents(loop, mask[:n_consts], mask[n_consts:])
+    const_mask = [*wrt[:n_consts], *[False] * n_given]
+    carry_mask = both.perturbed_carry(
+        const_mask, [*wrt[n_consts:], *[False] * (both.num_carry - loop.num_carry)]
+    )
+    values = [*carry, *given[n_given:]]
+    cotangents = instantiated(
+        chosen([*value_cotangents, *chosen(tangent_cotangents, mask[n_consts:])], carry_mask),
+        chosen(values, carry_mask),
+    )
+    pull_back = _PullBack(both, (*const_mask, *carry_mask))
+    results = pull_back.bind([*cond_consts, *body_consts, *given[:n_given], *values], cotangents)
+    spread_out = spread(results, pull_back.mask)
+    return [*spread_out[:n_consts], *spread_out[both.num_body_consts :][: loop.num_carry]]
+
+
+def _vjp_linked_forward(
+    mode: str, primals: list[Array], needed: list[bool], **parameters: Any
+) -> tuple[list[Array], Callable]:
+    # F(x), the loop, has the pull-back g(x, c) = F′(x)ᵀc. With the loop of value and tangent, (F(x), F′(x)t),
+    # the tangent of g is the pull-back of (ċ, c) through it to x. The pull-back of g takes z to F′(x)z for c,
+    # and for x to the pull-back of (0, c) through the loop in the direction z.
+    pull_back = _pull_back(**parameters)
+    loop, mask = pull_back.loop, pull_back.mask
+    outs = while_vjp_p.bind(*primals, **parameters)
+    _, const_needed, carry_needed = loop.split(needed)
+    moving = [
+        *(n and a.is_inexact for n, a in zip(const_needed, loop.body_jaxpr.in_avals, strict=False)),
+        *loop.perturbed_carry(const_needed, carry_needed),
+    ]
+    operands, given = primals[: loop.num_consts + loop.num_carry], pull_back.cotangents(primals)
+    at_carry = spread(given, pull_back.carry_mask)
+    none = [None] * loop.num_carry
+
+    def jvp_rule(primals: Any, tangents: Any, outs: Any, **_: Any) -> list[Array | None]:
+        changes = instantiated(pull_back.cotangents(tangents), given)
+        if not any(moving):
+            return while_vjp_p.bind(*operands, *changes, **parameters)
+        direction = tangents[loop.num_cond_consts : loop.num_consts + loop.num_carry]
+        results = _mixed(
+            loop, operands, moving, direction, mask, spread(changes, pull_back.carry_mask), at_carry
+        )
+        return chosen(results, mask)
+
+    def vjp_rule(cotangents: Any, primals: Any, outs: Any, needed: Any, **_: Any) -> list[Array | None]:
+        direction = spread(cotangents, mask)
+        to_given = _tangent(loop, operands, direction, mask)
+        to_operands: list[Array | None] = [None] * len(mask)
+        if any(moving):
+            to_operands = _mixed(loop, operands, mask, direction, moving, none, at_carry)
+        gradients = [*[None] * loop.num_cond_consts, *to_operands, *to_given]
+        return [g if need else None for g, need in zip(gradients, needed, strict=True)]
+
+    return outs, vjp_rule if mode == "vjp" else jvp_rule
+
+
+def _vjp_batch(
+    args: list[Array], dims: list[Dim], size: int, **parameters: Any
+) -> tuple[list[Array], list[Dim]]:
+    pull_back = _pull_back(**parameters)
+    loop = pull_back.loop
+    n_operands = loop.num_consts + loop.num_carry
+    # Each of the batch has a cotangent of its own for what is differentiated.
+    differentiated = [*[False] * loop.num_cond_consts, *pull_back.mask]
+    mask = [d is not None or m for d, m in zip(dims, differentiated, strict=False)]
+    batched, carry = _batched_loop(loop, mask, size)
+    mask[loop.num_consts :] = carry
+    operands = _batched_arguments(loop, batched, args[:n_operands], dims[:n_operands], size, mask)
+    n_again = batched.num_body_consts - loop.num_body_consts
+    cotangents = pull_back.cotangents(args)
+    cotangent_dims = pull_back.cotangents(dims)
+    outs = _PullBack(batched, (*[False] * n_again, *pull_back.mask)).bind(
+        operands, batched_operands(cotangents, cotangent_dims, size, [True] * len(cotangents))
+    )
+    return outs, [0] * len(outs)
+
+
+while_vjp_p = ControlFlowPrimitive(
+    "while_vjp",
+    abstract_eval=_vjp_abstract,
+    impl=_vjp_impl,
+    make_operation=_vjp_operation,
+    linked_forward=_vjp_linked_forward,
+    batch=_vjp_batch,
+)

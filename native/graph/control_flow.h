@@ -1,0 +1,22 @@
+#pragma once
+
+#include <memory>
+
+#include "graph/run.h"
+
+namespace ftrans {
+
+/// What a control-flow step keeps from one execution to the next: runs of the programs inside of it. A step
+/// in the body of a loop is executed once an iteration.
+class ControlFlow {
+ public:
+  virtual ~ControlFlow() = default;
+
+  /// Executes the step in the run that it belongs to.
+  virtual void execute(Run& outer, const Program::Step& step) = 0;
+};
+
+/// For the operation of `step`: one of Scan, While, WhileVjp and Cond.
+std::unique_ptr<ControlFlow> make_control_flow(const Program::Step& step);
+
+}  // namespace ftrans

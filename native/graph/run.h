@@ -1,0 +1,87 @@
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "graph/program.h"
+
+namespace ftrans {
+
+/// What a slot holds during a run.
+struct SlotState {
+  Ref<Buffer> buffer;
+  int64_t offset = 0;  ///< in elements
+  Dims strides;
+  bool contiguous = true;
+  bool owned =
+      false;  ///< the memory was made in this run, so that a step may overwrite it when nobody else reads it
+  bool donated = false;     ///< it came with an argument that the caller gave up, or took its memory
+  int sole_references = 1;  ///< references to the buffer when only this run can see it
+};
+
+class ControlFlow;
+
+/// A run of a program, or one after another: a loop runs its body again and again.
+class Run {
+ public:
+  explicit Run(const Program& program);
+  ~Run();
+
+  const Program& program() const { return program_; }
+  SlotState& state(int32_t slot) { return states_[slot]; }
+  bool overwrote_input() const { return overwrote_input_; }
+
+  /// Runs one step; what it no longer needs is released.
+  void step(const Program::Step& step);
+
+  void all() {
+    for (const Program::Step& each : program_.steps) step(each);
+  }
+
+  /// The memory into which the step that computes a slot writes it from now on; none: newly allocated.
+  void place(int32_t slot, const Ref<Buffer>& buffer, int64_t offset);
+
+  void release_places() { places_.clear(); }
+
+  void* data(int32_t slot) const {
+    const SlotState& state = states_[slot];
+    return static_cast<char*>(state.buffer->data()) + state.offset * itemsize(program_.slots[slot].dtype);
+  }
+
+  TensorView tensor(int32_t slot) const {
+    const Program::Slot& type = program_.slots[slot];
+    return {data(slot), type.dtype, type.shape.size(), type.shape.data(), states_[slot].strides.data()};
+  }
+
+  /// Gives a slot memory of its own.
+  void allocate(int32_t slot);
+
+  /// An input of a step for a program inside of it: with the memory, if nobody reads it afterwards.
+  SlotState hand_over(const Program::Step& step, int32_t slot);
+
+ private:
+  struct Place {
+    Ref<Buffer> buffer;
+    int64_t offset = 0;
+  };
+
+  Ref<Value> value(int32_t slot) const;
+  bool is_placed(int32_t slot) const { return !places_.empty() && places_[slot].buffer; }
+  bool may_overwrite(const Program::Step& step, int32_t slot) const;
+  void take_memory(int32_t from, int32_t to);
+  void fused(const Program::Step& step);
+  void kernel(const Program::Step& step);
+  void view(const Program::Step& step);
+  void alias(const Program::Step& step);
+  void call(const Program::Step& step);
+  void host(const Program::Step& step);
+  void control(const Program::Step& step);
+
+  const Program& program_;
+  std::vector<SlotState> states_;
+  std::vector<Place> places_;                           ///< by slot, once there is one
+  std::vector<std::unique_ptr<ControlFlow>> controls_;  ///< by step; none where no step is control flow
+  bool overwrote_input_ = false;
+};
+
+}  // namespace ftrans

@@ -8,9 +8,9 @@ from typing import Any
 
 from . import _native
 from ._native import Array, Program, Stream, current_stream
-from .core.call import CallPrimitive
+from .core.call import CallPrimitive, ControlFlowPrimitive
 from .core.host import EffectPrimitive
-from .core.jaxpr import ClosedJaxpr
+from .core.jaxpr import ClosedJaxpr, has_effects, inner_jaxprs
 from .core.primitive import Primitive
 from .core.tracing import eval_jaxpr
 
@@ -24,12 +24,12 @@ class Effects:
 
     def __init__(self) -> None:
         self._ordered: list[Array] = []
-        self._since: dict[Stream | None, Array] = {}
+        self._since: dict[Stream | None, list[Array]] = {}
 
     @property
     def tokens(self) -> list[Array]:
         """What has to be computed for all the effects to happen."""
-        return list(self._since.values()) or self._ordered
+        return [token for tokens in self._since.values() for token in tokens] or self._ordered
 
     def call(
         self, primitive: EffectPrimitive, operands: Sequence[Array], parameters: dict[str, Any]
@@ -40,9 +40,20 @@ class Effects:
             self._ordered, self._since = [token], {}
         else:
             stream = current_stream()
-            before = [self._since[stream]] if stream in self._since else self._ordered
-            *results, self._since[stream] = primitive.call(operands, before, parameters, symbolic=True)
+            before = self._since.get(stream, self._ordered)
+            *results, token = primitive.call(operands, before, parameters, symbolic=True)
+            self._since[stream] = [token]
         return results
+
+    def follow(self, primitive: ControlFlowPrimitive, results: Sequence[Array]) -> None:
+        """Have the effects inside of a loop or a branch happen, before those that come after it."""
+        if not results:
+            raise TypeError(
+                f"{primitive.name}: a loop or branch with effects must return something, so that it is run; "
+                "let it carry a number"
+            )
+        stream = current_stream()
+        self._since[stream] = [*self._since.get(stream, self._ordered), results[0]]
 
 
 def compiled(closed: ClosedJaxpr, donated: tuple[int, ...] = ()) -> Program:
@@ -73,7 +84,7 @@ def sub_program(closed: ClosedJaxpr, kept: Sequence[int]) -> Program:
 
 
 def evaluate_inline(closed: ClosedJaxpr, operands: Sequence[Array]) -> list[Array]:
-    """Add the operations of a jaxpr without effects to the graph of its operands, with those of calls in it."""
+    """Add the operations of a jaxpr without effects, and of the calls in it, to the graph of its operands."""
     return _evaluate(closed, operands, Effects())
 
 
@@ -87,4 +98,8 @@ def _bind_inline(effects: Effects, primitive: Primitive, *operands: Array, **par
         return _evaluate(parameters["jaxpr"], operands, effects)
     if isinstance(primitive, EffectPrimitive):
         return effects.call(primitive, operands, parameters)
+    if isinstance(primitive, ControlFlowPrimitive) and any(map(has_effects, inner_jaxprs(parameters))):
+        results = primitive.node(operands, parameters)
+        effects.follow(primitive, results)
+        return results
     return primitive.execute(operands, parameters)

@@ -5,45 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .. import _native
 from .._native import Array
 from ..core.avals import ShapedArray
-from ..core.jaxpr import Atom, ClosedJaxpr, Jaxpr, Var, is_effectful, live_equations
-from ..core.primitive import Primitive
+from ..core.jaxpr import (
+    Atom,
+    ClosedJaxpr,
+    Jaxpr,
+    Var,
+    is_effectful,
+    live_equations,
+)
 from ..core.tracing import eval_jaxpr, trace_to_jaxpr
 from ..primitives.layout import batch_first, full, zeros_like
 from ..transforms.batching import Dim, eval_batched, inserted_axis
 from ..transforms.derivative import record
 
 Mask = Sequence[bool]
-
-
-class ControlFlowPrimitive(Primitive):
-    """A primitive whose parameters hold jaxprs that run any number of times, or not at all.
-
-    `make_operation`: (operands, parameters) → the operands of the native operation, and that operation.
-    """
-
-    __slots__ = ("make_operation",)
-
-    def __init__(self, name: str, *, make_operation: Callable, **rules: Any):
-        super().__init__(name, multiple_results=True, **rules)
-        self.make_operation = make_operation
-
-    def abstract(self, avals: tuple[ShapedArray, ...], parameters: dict[str, Any]) -> list[ShapedArray]:
-        """The avals of the results. Not memoised: a memo would keep every jaxpr alive."""
-        return self.abstract_eval(*avals, **parameters)
-
-    def execute(self, operands: Sequence[Array], parameters: dict[str, Any]) -> list[Array]:
-        """Make the native node on concrete arrays."""
-        arguments, operation = self.make_operation(operands, **parameters)
-        return operation(*arguments)
-
-    def native_operation(
-        self, parameters: tuple[int, ...], out_avals: Sequence[ShapedArray], programs: Sequence[Any]
-    ) -> Callable:
-        """The native operation that runs these programs."""
-        return _native.operation(_native.opcode(self.name), parameters, out_avals, True, programs)
 
 
 def cached(closed: ClosedJaxpr, key: tuple, make: Callable[[], Any]) -> Any:
@@ -60,11 +37,14 @@ def hoist_constants(closed: ClosedJaxpr) -> tuple[ClosedJaxpr, list[Array]]:
     return ClosedJaxpr(hoisted, []), list(closed.consts)
 
 
-def restricted(closed: ClosedJaxpr, invars: Sequence[Var], outvars: Sequence[Atom]) -> ClosedJaxpr:
-    """The part of a jaxpr that computes `outvars`, as a function of `invars`."""
+def restricted(
+    closed: ClosedJaxpr, invars: Sequence[Var], outvars: Sequence[Atom], effects: bool = False
+) -> ClosedJaxpr:
+    """The part of a jaxpr that computes `outvars`, and has its effects if told, as a function of `invars`."""
     jaxpr = closed.jaxpr
+    equations = [e for e in jaxpr.equations if effects or not is_effectful(e)]
     return ClosedJaxpr(
-        Jaxpr(jaxpr.constvars, invars, live_equations(jaxpr.equations, outvars), outvars), closed.consts
+        Jaxpr(jaxpr.constvars, invars, live_equations(equations, outvars), outvars), closed.consts
     )
 
 

@@ -65,7 +65,7 @@ def _differentiate(
     carried = [invars[i] for i in residual_inputs if num_consts <= i < first_x]
     invariant = restricted(known, invars[:num_consts], chosen(computed, is_fixed))
     stacked = [*carried, *(v for v in computed if v in differing)]
-    forward = restricted(known, invars, [*outvars[:n_out], *stacked])
+    forward = restricted(known, invars, [*outvars[:n_out], *stacked], effects=True)
 
     # The inputs of `unknown` in the order of the second scan: constants, carry, slices.
     given = unknown.jaxpr.invars[len(residual_inputs) + len(computed) :]

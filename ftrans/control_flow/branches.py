@@ -11,6 +11,7 @@ from optree import PyTreeSpec
 from .. import _native
 from .._native import Array
 from ..core.avals import ShapedArray
+from ..core.call import ControlFlowPrimitive
 from ..core.jaxpr import ClosedJaxpr, Jaxpr, Var
 from ..core.pytree import as_array, flatten, leaf_names, unflatten
 from ..core.source import function_name
@@ -23,7 +24,6 @@ from ..transforms.batching import Dim
 from ..transforms.partition import partition
 from ._bodies import common_avals, trace, typed_outputs
 from ._derived import (
-    ControlFlowPrimitive,
     batched_jaxpr,
     batched_operands,
     cached,

@@ -9,6 +9,7 @@ import numpy as np
 
 from .._native import Array
 from ..core.avals import ShapedArray, shaped_array
+from ..core.call import ControlFlowPrimitive
 from ..core.jaxpr import ClosedJaxpr
 from ..core.tracing import eval_jaxpr, eval_reference
 from ..lowering import evaluate_inline, sub_program
@@ -16,7 +17,6 @@ from ..primitives.layout import move_axis
 from ..transforms.batching import Dim
 from ._contractions import defer_contractions
 from ._derived import (
-    ControlFlowPrimitive,
     Mask,
     batched_jaxpr,
     batched_operands,

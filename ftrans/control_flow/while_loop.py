@@ -14,6 +14,7 @@ import numpy as np
 
 from .._native import Array
 from ..core.avals import ShapedArray
+from ..core.call import ControlFlowPrimitive
 from ..core.jaxpr import ClosedJaxpr, Jaxpr, Var
 from ..core.tracing import eval_jaxpr, eval_reference, trace_to_jaxpr
 from ..lowering import evaluate_inline, sub_program
@@ -22,7 +23,6 @@ from ..primitives.layout import broadcast_in_dim
 from ..primitives.reduction import reduce_or_p
 from ..transforms.batching import Dim
 from ._derived import (
-    ControlFlowPrimitive,
     Mask,
     batched_jaxpr,
     batched_operands,

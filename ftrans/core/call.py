@@ -1,14 +1,16 @@
-"""Call-like primitives: the base of `jit`, `custom_jvp`, `custom_vjp`."""
+"""Primitives with jaxprs in their parameters: those that call one, and those that loop or branch."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from .. import _native
 from .._native import Array
 from .avals import ShapedArray
+from .jaxpr import has_effects, inner_jaxprs
 from .primitive import Primitive
-from .tracing import eval_jaxpr, eval_reference
+from .tracing import eval_jaxpr, eval_reference, innermost_abstract_trace
 
 
 class CallPrimitive(Primitive):
@@ -40,3 +42,42 @@ class CallPrimitive(Primitive):
         """Evaluate the jaxpr."""
         closed = parameters["jaxpr"]
         return eval_jaxpr(closed.jaxpr, closed.consts, *operands)
+
+
+class ControlFlowPrimitive(Primitive):
+    """A primitive whose parameters hold jaxprs that run any number of times, or not at all.
+
+    `make_operation`: (operands, parameters) → the operands of the native operation, and that operation.
+    """
+
+    __slots__ = ("make_operation",)
+
+    def __init__(self, name: str, *, make_operation: Callable, **rules: Any):
+        super().__init__(name, multiple_results=True, **rules)
+        self.make_operation = make_operation
+
+    def abstract(self, avals: tuple[ShapedArray, ...], parameters: dict[str, Any]) -> list[ShapedArray]:
+        """The avals of the results. Not memoised: a memo would keep every jaxpr alive."""
+        return self.abstract_eval(*avals, **parameters)
+
+    def execute(self, operands: Sequence[Array], parameters: dict[str, Any]) -> list[Array]:
+        """Make the native node on concrete arrays; with effects, it runs at once."""
+        if not any(map(has_effects, inner_jaxprs(parameters))):
+            return self.node(operands, parameters)
+        trace = innermost_abstract_trace()
+        if trace is not None:
+            return trace.record(self, operands, parameters)
+        results = self.node(operands, parameters)
+        _native.eval(results)
+        return results
+
+    def node(self, operands: Sequence[Array], parameters: dict[str, Any]) -> list[Array]:
+        """The results of the native node."""
+        arguments, operation = self.make_operation(operands, **parameters)
+        return operation(*arguments)
+
+    def native_operation(
+        self, parameters: tuple[int, ...], out_avals: Sequence[ShapedArray], programs: Sequence[Any]
+    ) -> Callable:
+        """The native operation that runs these programs."""
+        return _native.operation(_native.opcode(self.name), parameters, out_avals, True, programs)

@@ -23,6 +23,12 @@ from ..transforms.derivative import record
 Mask = Sequence[bool]
 
 
+def check_avals(what: str, found: Sequence[ShapedArray], expected: Sequence[ShapedArray]) -> None:
+    """Raise TypeError unless arrays of one kind can stand for those of the other; weak types may differ."""
+    if [a.strong() for a in found] != [a.strong() for a in expected]:
+        raise TypeError(f"{what} are {list(found)}, expected {list(expected)}")
+
+
 def cached(closed: ClosedJaxpr, key: tuple, make: Callable[[], Any]) -> Any:
     """What `make` gives, made once for the jaxpr and the key."""
     if key not in closed.derived:

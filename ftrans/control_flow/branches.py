@@ -9,8 +9,8 @@ import numpy as np
 from optree import PyTreeSpec
 
 from .. import _native
-from .._native import Array
-from ..core.avals import ShapedArray
+from .._native import Array, int32
+from ..core.avals import ShapedArray, shaped_array
 from ..core.call import ControlFlowPrimitive
 from ..core.jaxpr import ClosedJaxpr, Jaxpr, Var
 from ..core.pytree import as_array, flatten, leaf_names, unflatten
@@ -27,6 +27,7 @@ from ._derived import (
     batched_jaxpr,
     batched_operands,
     cached,
+    check_avals,
     chosen,
     hoist_constants,
     instantiated,
@@ -40,6 +41,10 @@ Branches = tuple[ClosedJaxpr, ...]
 
 
 def _abstract(*avals: ShapedArray, branches: Branches) -> list[ShapedArray]:
+    check_avals("cond: the index", avals[:1], [shaped_array((), int32)])
+    for branch in branches:
+        check_avals("cond: the operands of a branch", avals[1:], branch.in_avals)
+        check_avals("cond: the results of a branch", branch.out_avals, branches[0].out_avals)
     return branches[0].out_avals
 
 

@@ -21,6 +21,7 @@ from ._derived import (
     batched_jaxpr,
     batched_operands,
     cached,
+    check_avals,
     chosen,
     fixpoint,
     hoist_invariant,
@@ -38,6 +39,18 @@ def _stacked(aval: ShapedArray, length: int) -> ShapedArray:
 def _abstract(
     *avals: ShapedArray, jaxpr: ClosedJaxpr, num_consts: int, num_carry: int, length: int, reverse: bool
 ) -> list[ShapedArray]:
+    first, each, outs = num_consts + num_carry, jaxpr.in_avals, jaxpr.out_avals
+    if not 0 <= num_consts <= first <= len(each) or length < 0:
+        raise TypeError(
+            f"scan: {num_consts} constants, {num_carry} carries, {length} steps do not fit its body"
+        )
+    expected = [*each[:first], *(_stacked(a, length) for a in each[first:])]
+    check_avals("scan: the operands", avals, expected)
+    check_avals("scan: the carries that the body returns", outs[:num_carry], each[num_consts:first])
+    return _results(jaxpr, num_carry, length)
+
+
+def _results(jaxpr: ClosedJaxpr, num_carry: int, length: int) -> list[ShapedArray]:
     outs = jaxpr.out_avals
     return [*outs[:num_carry], *(_stacked(a, length) for a in outs[num_carry:])]
 
@@ -79,9 +92,7 @@ def _make_operation(
     def make() -> Callable:
         xs = range(all_consts + num_carry, len(body.in_avals))
         program = sub_program(body, [*range(all_consts), *xs])
-        out_avals = _abstract(
-            jaxpr=jaxpr, num_consts=num_consts, num_carry=num_carry, length=length, reverse=reverse
-        )
+        out_avals = _results(jaxpr, num_carry, length)
         return scan_p.native_operation((all_consts, num_carry, length, int(reverse)), out_avals, [program])
 
     operation = cached(jaxpr, ("scan", num_consts, num_carry, length, reverse), make)

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._native import Array
-from ..core.avals import ShapedArray
+from .._native import Array, bool_
+from ..core.avals import ShapedArray, shaped_array
 from ..core.call import ControlFlowPrimitive
 from ..core.jaxpr import ClosedJaxpr, Jaxpr, Var
 from ..core.tracing import eval_jaxpr, eval_reference, trace_to_jaxpr
@@ -27,6 +27,7 @@ from ._derived import (
     batched_jaxpr,
     batched_operands,
     cached,
+    check_avals,
     chosen,
     fixpoint,
     hoist_invariant,
@@ -70,8 +71,22 @@ class _Loop(NamedTuple):
 # ---------------------------------------------------------------- while
 
 
+def _check_loop(loop: _Loop, avals: Sequence[ShapedArray]) -> None:
+    if min(loop.num_cond_consts, loop.num_body_consts) < 0:
+        raise TypeError("while: the number of constants is negative")
+    cond_consts, body_consts, carry = loop.split(avals)
+    check_avals("while: the operands of the condition", [*cond_consts, *carry], loop.cond_jaxpr.in_avals)
+    check_avals("while: the results of the condition", loop.cond_jaxpr.out_avals, [shaped_array((), bool_)])
+    check_avals("while: the operands of the body", [*body_consts, *carry], loop.body_jaxpr.in_avals)
+    check_avals("while: the carries that the body returns", loop.body_jaxpr.out_avals, carry)
+
+
 def _abstract(*avals: ShapedArray, **parameters: Any) -> list[ShapedArray]:
-    return _Loop(**parameters).body_jaxpr.out_avals
+    loop = _Loop(**parameters)
+    _check_loop(loop, avals)
+    if len(avals) != loop.num_consts + loop.num_carry:
+        raise TypeError(f"while: expected {loop.num_consts + loop.num_carry} operands, got {len(avals)}")
+    return loop.body_jaxpr.out_avals
 
 
 def _carries(loop: _Loop, operands: Sequence[np.ndarray]) -> list[list[np.ndarray]]:
@@ -281,6 +296,10 @@ class _PullBack(NamedTuple):
     def carry_mask(self) -> tuple[bool, ...]:
         return self.mask[self.loop.num_body_consts :]
 
+    @property
+    def out_avals(self) -> list[ShapedArray]:
+        return [a.strong() for a in chosen(self.loop.body_jaxpr.in_avals, self.mask)]
+
     def cotangents(self, operands: Sequence[Any]) -> list[Any]:
         """The operands after those of the loop."""
         return list(operands[self.loop.num_consts + self.loop.num_carry :])
@@ -295,6 +314,14 @@ def _pull_back(*, differentiated: tuple[bool, ...], **parameters: Any) -> _PullB
 
 def _vjp_abstract(*avals: ShapedArray, **parameters: Any) -> list[ShapedArray]:
     pull_back = _pull_back(**parameters)
+    loop = pull_back.loop
+    _check_loop(loop, avals)
+    if len(pull_back.mask) != loop.num_body_consts + loop.num_carry:
+        raise TypeError("while_vjp: the mask does not fit the operands")
+    if list(pull_back.carry_mask) != loop.perturbed_carry(pull_back.const_mask, pull_back.carry_mask):
+        raise TypeError("while_vjp: the mask leaves out a part of the carry that has a derivative")
+    wanted = [a.strong() for a in chosen(loop.body_jaxpr.out_avals, pull_back.carry_mask)]
+    check_avals("while_vjp: the cotangents", pull_back.cotangents(avals), wanted)
     return [a.strong() for a in chosen(pull_back.loop.body_jaxpr.in_avals, pull_back.mask)]
 
 
@@ -333,7 +360,7 @@ def _vjp_operation(operands: Sequence[Array], **parameters: Any) -> tuple[list[A
             sub_program(_step(cond, len(cond_consts), forward, len(carry)), range(len(consts))),
             sub_program(backward, _all_but(backward, len(backward_consts), n_cotangents + n_sums)),
         ]
-        out_avals = _vjp_abstract(**parameters)
+        out_avals = pull_back.out_avals
         out_avals = [*out_avals[n_sums:], *out_avals[:n_sums]]
         counts = len(consts), len(carry), len(backward_consts)
         operation = while_vjp_p.native_operation(counts, out_avals, programs)

@@ -264,6 +264,21 @@ def _check_inputs(what: str, closed: ClosedJaxpr, operands: Sequence[ShapedArray
     _check_types(f"the jaxpr of {what}", closed.in_avals, operands)
 
 
+_WHILE = {
+    "cond_jaxpr": ClosedJaxpr,
+    "body_jaxpr": ClosedJaxpr,
+    "num_cond_consts": int,
+    "num_body_consts": int,
+}
+#: The types of the parameters of loops and branches.
+_CONTROL_FLOW: dict[str, dict[str, type]] = {
+    "scan": {"jaxpr": ClosedJaxpr, "num_consts": int, "num_carry": int, "length": int, "reverse": bool},
+    "while": _WHILE,
+    "while_vjp": {**_WHILE, "differentiated": tuple},
+    "cond": {"branches": tuple},
+}
+
+
 def _check_parameters(equation: Equation) -> None:
     """The names and types of the parameters; their values are checked by the primitive's shape rule."""
     primitive, parameters = equation.primitive, equation.parameters
@@ -283,6 +298,17 @@ def _check_parameters(equation: Equation) -> None:
         rules = JvpRules if primitive is custom_jvp_p else VjpRules
         _check(isinstance(parameters["rules"], rules), f"the rules of {primitive} are not such")
         _check(parameters["captured"] == 0, "a custom rule has captured arrays")
+    elif primitive.name in _CONTROL_FLOW:
+        expected = _CONTROL_FLOW[primitive.name]
+        _check(
+            {key: type(value) for key, value in parameters.items()} == expected,
+            f"the parameters of {primitive} are not {expected}",
+        )
+        for name, kind in (("branches", ClosedJaxpr), ("differentiated", bool)):
+            _check(
+                all(type(x) is kind for x in parameters.get(name, ())), f"{name} of {primitive} is malformed"
+            )
+        _check(parameters.get("branches") != (), "there are no branches")
     elif primitive.linked_forward is None:
         _check_like_samples(primitive, parameters)
     else:

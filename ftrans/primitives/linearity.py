@@ -6,6 +6,7 @@ from collections.abc import Collection
 from typing import Any, NamedTuple
 
 from ..core.primitive import Primitive
+from .convolution import conv_p
 from .dynamic_slice import dynamic_slice_p, dynamic_update_slice_p
 from .elementwise import (
     add_p,
@@ -21,12 +22,15 @@ from .elementwise import (
     select_p,
     sub_p,
 )
+from .fft import fft_p
 from .indexing import gather_p, scatter_p
 from .layout import broadcast_in_dim_p, reduce_sum_p, reshape_p, transpose_p
 from .matmul import dot_general_p
 from .rematerialization import checkpoint_name_p, optimization_barrier_p
 from .scan_ops import cumsum_p
 from .shape import concatenate_p, pad_p, rev_p, slice_p
+from .solvers import diagonal_sylvester_p, solve_p, triangular_solve_p
+from .window import reduce_window_sum_p
 
 
 class Linearity(NamedTuple):
@@ -53,7 +57,9 @@ _LINEARITY: dict[Primitive, Linearity] = {
     **dict.fromkeys((reduce_sum_p, cumsum_p, broadcast_in_dim_p, reshape_p, transpose_p), _FIRST),
     **dict.fromkeys((slice_p, rev_p, dynamic_slice_p, gather_p, div_p), _FIRST),
     **dict.fromkeys((add_p, sub_p, complex_p, pad_p, concatenate_p, optimization_barrier_p), _ALL),
-    **dict.fromkeys((mul_p, safe_mul_p, dot_general_p), _EACH),
+    **dict.fromkeys((fft_p, reduce_window_sum_p), _FIRST),
+    **dict.fromkeys((mul_p, safe_mul_p, dot_general_p, conv_p), _EACH),
+    **dict.fromkeys((solve_p, triangular_solve_p, diagonal_sylvester_p), Linearity((1,), True)),
     dynamic_update_slice_p: Linearity((0, 1), True),
     select_p: Linearity((1, 2), True),
 }

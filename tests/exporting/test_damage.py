@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 import ftrans as ft
+from ftrans.core.call import ControlFlowPrimitive
 from ftrans.exporting import archive
+from tests.exporting.test_export import NOT_WRITTEN
 from tests.harness.cases import all_cases
 
 V = np.array([0.4, -0.7, 1.3])
@@ -72,7 +74,8 @@ REPLACEMENTS = [
 
 def test_structured_damage():
     """Whatever one place of the program is replaced with: refused, or it runs without harm."""
-    cases = random.Random(1).sample([c for c in all_cases() if c.operands], 40)
+    written = [c for c in all_cases() if c.operands and c.primitive.name not in NOT_WRITTEN]
+    cases = random.Random(1).sample(written, 40)
     chooser = random.Random(2)
     survived = 0
     for case in cases:
@@ -91,7 +94,10 @@ def test_structured_damage():
                 continue
             survived += 1
             equations = loaded.jaxpr.jaxpr.equations
-            if sum(v.aval.size for e in equations for v in e.outputs) < 10**6:
+            if isinstance(case.primitive, ControlFlowPrimitive):
+                continue  # a loop that does no harm may yet never end
+            avals = [*loaded.jaxpr.in_avals, *(v.aval for e in equations for v in e.outputs)]
+            if sum(a.size for a in avals) < 10**6:
                 pairs = zip(loaded.jaxpr.in_avals, case.operands, strict=False)
                 given = [np.ones(a.shape, x.dtype) for a, x in pairs]
                 with contextlib.suppress(TypeError):  # their types may be what was changed

@@ -1,11 +1,13 @@
 """ftrans: composable transformations of numerical Python functions."""
 
+from importlib import import_module
 from pkgutil import extend_path
+from typing import TYPE_CHECKING, Any
 
 # In a checkout this folder hides the installed package, which has the native module.
 __path__ = extend_path(__path__, __name__)
 
-from . import debug, fast, fft, linalg, nn, ops, random, special, testing
+from . import debug, fast, fft, linalg, nn, ops, random, special
 from ._native import (
     Array,
     Device,
@@ -44,7 +46,6 @@ from ._native import (
     uint64,
 )
 from .callbacks import io_callback, pure_callback
-from .checking import check
 from .control_flow import associative_scan, cond, fori_loop, map, scan, switch, while_loop
 from .core.avals import ShapedArray
 from .core.errors import ConcretizationError, LeakedTracerError
@@ -52,7 +53,6 @@ from .core.jaxpr import ClosedJaxpr, Jaxpr
 from .core.pytree import register_dataclass, register_pytree_node, tree_map
 from .core.tracing import eval_jaxpr
 from .debug import debug_infs, debug_nans
-from .exporting import Exported, export
 from .ops import *  # noqa: F403  (all the array functions, which ops.__all__ lists)
 from .runtime import async_eval, device_info, eval, is_available, stream
 from .shapes import ShapeDtypeStruct, eval_shape
@@ -86,8 +86,30 @@ from .transforms.nan_safety import nan_safe_derivatives
 from .transforms.stages import Compiled, Lowered
 from .transforms.vectorize import vectorize
 
+if TYPE_CHECKING:
+    from . import testing
+    from .checking import check
+    from .exporting import Exported, export
+
 #: Another name of `jit`.
 compile = jit
+
+#: What few programs use is loaded when it is first needed, with the modules of Python that it needs.
+_LOADED_LATER = {
+    "check": ".checking",
+    "Exported": ".exporting",
+    "export": ".exporting",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "testing":
+        return import_module(".testing", __name__)
+    if name not in _LOADED_LATER:
+        raise AttributeError(f"module 'ftrans' has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(_LOADED_LATER[name], __name__), name)
+    return value
+
 
 __version__ = "0.1.0"
 

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import importlib
-import json
 import os
-import zipfile
-from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -123,7 +120,8 @@ def save_safetensors(file: File, arrays: dict[str, Any], /, metadata: dict[str, 
     if hasattr(target, "write"):
         target.write(contents)
     else:
-        Path(target).write_bytes(contents)
+        with open(target, "wb") as opened:
+            opened.write(contents)
 
 
 #: The dtypes of safetensors that ftrans has, by the names in its headers.
@@ -162,7 +160,7 @@ def load(
     if not is_path and not hasattr(file, "read"):
         raise TypeError(f"load: file must be a path or a binary file, got {describe(file)}")
     if format is None and is_path:
-        format = Path(file).suffix[1:]  # type: ignore[arg-type]
+        format = os.path.splitext(os.fspath(file))[1][1:]  # type: ignore[arg-type]
     if format not in _FORMATS:
         raise ValueError(f"load: format must be one of {', '.join(_FORMATS)}; got {format!r}")
     if return_metadata and format != "safetensors":
@@ -170,18 +168,25 @@ def load(
     if format != "safetensors":
         try:
             loaded = np.load(file, allow_pickle=False)
-        except (EOFError, ValueError, zipfile.BadZipFile) as error:
+        except (EOFError, ValueError, importlib.import_module("zipfile").BadZipFile) as error:
             raise ValueError(f"load: the file is not in the {format} format: {error}") from None
         if isinstance(loaded, np.ndarray):
             return _from_numpy(loaded)
         with loaded:
             return {name: _from_numpy(loaded[name]) for name in loaded.files}
-    contents = Path(file).read_bytes() if is_path else file.read()  # type: ignore[arg-type, union-attr]
+    contents = _read(file)
     arrays = _from_safetensors(contents)
     if not return_metadata:
         return arrays
     size = int.from_bytes(contents[:8], "little")  # the header, JSON, comes first
-    return arrays, json.loads(contents[8 : 8 + size]).get("__metadata__", {})
+    return arrays, importlib.import_module("json").loads(contents[8 : 8 + size]).get("__metadata__", {})
+
+
+def _read(file: File) -> bytes:
+    if not isinstance(file, (str, os.PathLike)):
+        return file.read()
+    with open(file, "rb") as opened:
+        return opened.read()
 
 
 def _from_numpy(values: np.ndarray) -> Array:

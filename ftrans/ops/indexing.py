@@ -15,6 +15,7 @@ import numpy as np
 
 from .. import primitives as p
 from .._native import Array, bool_, int32
+from ..core.errors import ConcretizationError
 from ..interop import asarray, to_array
 from . import elementwise, pointwise
 from ._gather import (
@@ -25,6 +26,7 @@ from ._gather import (
     scatter_points,
     wrap_negative,
 )
+from .masked import MaskedElements
 from .operands import (
     as_dtype_array,
     broadcast,
@@ -346,12 +348,21 @@ def getitem(x: Array, key: Any) -> Array:
     if type(key) is int and x.ndim == 1:  # the most common one, for iteration
         index = _checked_index(key, 0, x.shape[0])
         return reshape_to(p.slice_p.bind(x, start=(index,), limit=(index + 1,), strides=(1,)), ())
-    return _Selection(x.shape, key).read(x, "clip")
+    try:
+        return _Selection(x.shape, key).read(x, "clip")
+    except ConcretizationError as error:
+        if not _is_mask(key):
+            raise
+        _check_mask(key.shape, x.shape, "x[mask]")
+        return MaskedElements(x._snapshot(), key, error)  # type: ignore[return-value]
 
 
 def setitem(x: Array, key: Any, values: Any) -> None:
     """``x[key] = values``: the handle comes to stand for the changed array."""
-    x._rebind(_update(x, key, values, "set", "drop", False, "x[...] = values"))
+    if type(values) is MaskedElements:
+        x._rebind(values.stored_in(x, key))
+    else:
+        x._rebind(_update(x, key, values, "set", "drop", False, "x[...] = values"))
 
 
 def _update(

@@ -43,7 +43,10 @@ def _attribute(error: Exception, function: str) -> None:
         return
     message = str(error.args[0])
     name, separator, rest = message.partition(": ")
-    error.args = (f"{function}: {rest if separator and name.isidentifier() else message}",)
+    *module, last = name.split(".")
+    is_name = bool(separator) and all(part.isidentifier() for part in (*module, last))
+    if not (is_name and last == function):
+        error.args = (f"{function}: {rest if is_name else message}",)
 
 
 def attributed(function: Function) -> Function:

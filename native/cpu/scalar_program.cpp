@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <type_traits>
 
 #include "cpu/scalar_kernels.h"
 
@@ -195,9 +196,126 @@ inline void ScalarProgram::run(const Operation* operation, const Operation* end,
   }
 }
 
+void ScalarProgram::split() {
+  // By cell, the group that writes it.
+  std::vector<int> group_of(cells_.size(), -1);
+  std::vector<std::vector<Operation>> groups;
+  for (const Operation& operation : operations_) {
+    group_of[operation.out] = static_cast<int>(groups.size());
+    groups.push_back({operation});
+  }
+  for (size_t i = 0; i < operations_.size(); ++i) {
+    const int mine = group_of[operations_[i].out];
+    for (const int cell : operations_[i].operands) {
+      const int theirs = group_of[cell];
+      if (theirs < 0 || theirs == mine) continue;
+      groups[mine].insert(groups[mine].end(), groups[theirs].begin(), groups[theirs].end());
+      groups[theirs].clear();
+      std::replace(group_of.begin(), group_of.end(), theirs, mine);
+    }
+  }
+  groups_.clear();
+  for (size_t g = 0; g < groups.size(); ++g) {
+    std::vector<Operation> in_order;
+    for (const Operation& operation : operations_) {
+      if (group_of[operation.out] == static_cast<int>(g)) in_order.push_back(operation);
+    }
+    if (!in_order.empty()) groups_.push_back(std::move(in_order));
+  }
+}
+
+/// A recurrence of one operation on its own result, `count` times. False for other operations.
+bool ScalarProgram::repeat(const Operation& operation, Cell* cells, int64_t count) {
+  const int out = operation.out, *operands = operation.operands;
+  const auto iterate = [&]<typename T>(T value, const auto& f) {
+    std::memcpy(&value, cells + out, sizeof value);
+    for (int64_t i = 0; i < count; ++i) value = static_cast<T>(f(value));
+    std::memcpy(cells + out, &value, sizeof value);
+    return true;
+  };
+  const auto constant = [&]<typename T>(T value, int operand) {
+    std::memcpy(&value, cells + operands[operand], sizeof value);
+    return value;
+  };
+  const bool left = operands[0] == out, right = operands[1] == out, third = operands[2] == out;
+  const bool multiplies_and_adds =
+      operation.code == Code::MulAddFloat32 || operation.code == Code::MulAddFloat64;
+  if (left == right || (multiplies_and_adds && third)) return false;
+  const int other = left ? 1 : 0;
+  switch (operation.code) {
+    case Code::AddFloat32: return iterate(0.0f, [y = constant(0.0f, other)](float x) { return x + y; });
+    case Code::MulFloat32: return iterate(0.0f, [y = constant(0.0f, other)](float x) { return x * y; });
+    case Code::AddFloat64: return iterate(0.0, [y = constant(0.0, other)](double x) { return x + y; });
+    case Code::MulFloat64: return iterate(0.0, [y = constant(0.0, other)](double x) { return x * y; });
+    case Code::MulAddFloat32:
+      return iterate(0.0f, [y = constant(0.0f, other), z = constant(0.0f, 2)](float x) { return x * y + z; });
+    case Code::MulAddFloat64:
+      return iterate(0.0, [y = constant(0.0, other), z = constant(0.0, 2)](double x) { return x * y + z; });
+    case Code::AddInt32:
+      return iterate(uint32_t{}, [y = constant(uint32_t{}, other)](uint32_t x) { return x + y; });
+    case Code::AddInt64:
+      return iterate(uint64_t{}, [y = constant(uint64_t{}, other)](uint64_t x) { return x + y; });
+    default: return false;
+  }
+}
+
+/// i = i + step; predicate = i < limit, until it does not hold. `count` becomes the number of times. False
+/// for other groups.
+bool ScalarProgram::count_up(const std::vector<Operation>& group, Cell* cells, int predicate,
+                             int64_t& count) {
+  if (group.size() != 2 || group[1].out != predicate) return false;
+  const Operation &addition = group[0], &comparison = group[1];
+  const int i = addition.out;
+  if (comparison.operands[0] != i || comparison.operands[1] == i) return false;
+  const bool left = addition.operands[0] == i;
+  const bool is_int32 = addition.code == Code::AddInt32 && comparison.code == Code::LtInt32;
+  const bool is_int64 = addition.code == Code::AddInt64 && comparison.code == Code::LtInt64;
+  if (left == (addition.operands[1] == i) || (!is_int32 && !is_int64)) return false;
+  count = 0;
+  if ((cells[predicate] & 0xff) == 0) return true;
+  const auto run = [&]<typename T>(T value) {
+    T step, limit;
+    std::memcpy(&value, cells + i, sizeof value);
+    std::memcpy(&step, cells + addition.operands[left ? 1 : 0], sizeof step);
+    std::memcpy(&limit, cells + comparison.operands[1], sizeof limit);
+    using Unsigned = std::make_unsigned_t<T>;
+    do {
+      value = static_cast<T>(static_cast<Unsigned>(value) + static_cast<Unsigned>(step));
+      ++count;
+    } while (value < limit);
+    std::memcpy(cells + i, &value, sizeof value);
+    cells[predicate] = 0;
+    return true;
+  };
+  return is_int32 ? run(int32_t{}) : run(int64_t{});
+}
+
+/// The group of the predicate first: it tells how often the others run.
+void ScalarProgram::loop_over_groups(Cell* cells, int64_t count, int predicate) const {
+  const auto decides = [predicate](const std::vector<Operation>& group) {
+    return std::any_of(group.begin(), group.end(),
+                       [predicate](const Operation& operation) { return operation.out == predicate; });
+  };
+  if (predicate >= 0) {
+    const auto deciding = std::find_if(groups_.begin(), groups_.end(), decides);
+    if (!count_up(*deciding, cells, predicate, count)) {
+      const Operation *const begin = deciding->data(), *const end = begin + deciding->size();
+      for (count = 0; (cells[predicate] & 0xff) != 0; ++count) run(begin, end, cells);
+    }
+  }
+  for (const std::vector<Operation>& group : groups_) {
+    if (predicate >= 0 && decides(group)) continue;
+    if (group.size() == 1 && repeat(group.front(), cells, count)) continue;
+    for (int64_t i = 0; i < count; ++i) run(group.data(), group.data() + group.size(), cells);
+  }
+}
+
 void ScalarProgram::loop(Cell* cells, const std::vector<std::pair<int, int>>& moves, int64_t count,
                          int predicate) const {
   const bool is_counted = predicate < 0;
+  const auto computes = [predicate](const Operation& operation) { return operation.out == predicate; };
+  if (moves.empty() && (is_counted || std::any_of(operations_.begin(), operations_.end(), computes)))
+    return loop_over_groups(cells, count, predicate);
   const bool in_turn = std::none_of(moves.begin(), moves.end(), [&](const auto& move) {
     return std::any_of(moves.begin(), moves.end(),
                        [&](const auto& other) { return other.first == move.second; });

@@ -27,6 +27,10 @@ class ScalarProgram {
   /// the two are then one cell. False if that cannot be.
   bool merge(int input, int result);
 
+  /// To be called when all is added: finds the operations that have nothing to do with each other, so that a
+  /// loop over all of them is several loops, and a recurrence of one operation stays in a register.
+  void split();
+
   /// All cells, with the constants in place.
   const std::vector<Cell>& cells() const { return cells_; }
 
@@ -48,9 +52,13 @@ class ScalarProgram {
                          const Operation& addition);
   static Code own_code(Opcode opcode, Dtype dtype);
   static void run(const Operation* operation, const Operation* end, Cell* cells);
+  static bool repeat(const Operation& operation, Cell* cells, int64_t count);
+  static bool count_up(const std::vector<Operation>& group, Cell* cells, int predicate, int64_t& count);
+  void loop_over_groups(Cell* cells, int64_t count, int predicate) const;
 
   std::vector<Cell> cells_;
   std::vector<Operation> operations_;
+  std::vector<std::vector<Operation>> groups_;  ///< of operations_: none reads or writes what another writes
 };
 
 }  // namespace ftrans::cpu

@@ -113,6 +113,7 @@ class ScalarLoop {
       for (size_t k = 0; k < outputs.size(); ++k) loop->cell_of_[step.outputs[k]] = outputs[k];
     }
     for (int c = 0; c < carry_count; ++c) loop->merge(program.inputs[carry_begin + c], program.outputs[c]);
+    loop->program_.split();
     return loop;
   }
 

@@ -25,7 +25,7 @@ configure_file(${CMAKE_CURRENT_LIST_DIR}/host/headers.h.in ${CMAKE_CURRENT_BINAR
 
 # So do the functions that printed kernels call: kernels/numbers.metal is kNumbersSource.
 set(FTRANS_METAL_KERNELS "")
-foreach(part Numbers Functions Complex Special Reductions)
+foreach(part Numbers Functions Complex Special Gamma Reductions)
   string(TOLOWER ${part} file)
   set(path ${CMAKE_CURRENT_LIST_DIR}/kernels/${file}.metal)
   file(READ ${path} text)

@@ -421,7 +421,9 @@ class Printer {
       if (instruction.kind != Kind::Apply) continue;
       printed_.uses_functions |= is_function(instruction.opcode);
       printed_.uses_special |= is_special(instruction.opcode);
+      printed_.uses_gamma |= is_gamma(instruction.opcode);
     }
+    printed_.uses_special |= printed_.uses_gamma;
     printed_.uses_functions |= printed_.uses_special || printed_.uses_complex;
   }
 
@@ -452,6 +454,7 @@ std::string library_source(const std::vector<PrintedKernel>& kernels) {
   if (any(&PrintedKernel::uses_functions)) text += kFunctionsSource;
   if (any(&PrintedKernel::uses_complex)) text += kComplexSource;
   if (any(&PrintedKernel::uses_special)) text += kSpecialSource;
+  if (any(&PrintedKernel::uses_gamma)) text += kGammaSource;
   if (any(&PrintedKernel::uses_exchange)) text += kReductionsSource;
   for (const PrintedKernel& each : kernels) text += "\n" + each.text;
   return text;

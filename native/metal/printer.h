@@ -12,7 +12,8 @@ struct PrintedKernel {
   std::string name;
   std::string text;
   /// Which library functions it calls.
-  bool uses_functions = false, uses_special = false, uses_complex = false, uses_exchange = false;
+  bool uses_functions = false, uses_special = false, uses_gamma = false, uses_complex = false,
+       uses_exchange = false;
 };
 
 /// Threads of a threadgroup in which each thread has a result of its own.

@@ -55,6 +55,7 @@ bool is_supported(Opcode opcode, Dtype dtype) {
              among(opcode, {Opcode::ShiftLeft, Opcode::ShiftRight, Opcode::PopulationCount});
     case 'f':
       return for_real(opcode) || for_real_numbers(opcode) || is_function(opcode) || is_special(opcode) ||
+             is_gamma(opcode) ||
              among(opcode, {Opcode::Sqrt, Opcode::Rsqrt, Opcode::Div, Opcode::Excess, Opcode::Copysign,
                             Opcode::Nextafter, Opcode::Complex});
     default:
@@ -98,6 +99,11 @@ bool is_special(Opcode opcode) {
                         Opcode::BesselI0e, Opcode::BesselI1e, Opcode::LambertW});
 }
 
+bool is_gamma(Opcode opcode) {
+  return among(opcode, {Opcode::Zeta, Opcode::Polygamma, Opcode::Beta, Opcode::LogBeta, Opcode::GammaP,
+                        Opcode::GammaQ, Opcode::GammaDensity});
+}
+
 void require_supported(const FusedKernel& kernel) {
   const auto require_dtype = [](const std::string& operation, Dtype dtype) {
     if (dtype == Dtype::Float64) refuse(operation, dtype, "use float32, or stream=ft.cpu");
@@ -110,6 +116,8 @@ void require_supported(const FusedKernel& kernel) {
     const Dtype from = kernel.body[instruction.operands[is_select ? 1 : 0]].dtype;
     if (!is_supported(instruction.opcode, from))
       refuse(operation_name(instruction), from, "use stream=ft.cpu");
+    if (is_gamma(instruction.opcode) && instruction.index != 0)
+      refuse("a derivative of " + operation_name(instruction), from, "use stream=ft.cpu");
   }
   for (const KernelOutput& output : kernel.outputs) {
     const Dtype dtype = kernel.body[output.instruction].dtype;

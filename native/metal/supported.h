@@ -8,8 +8,9 @@ namespace ftrans::metal {
 /// that Metal or this printer cannot do.
 void require_supported(const FusedKernel& kernel);
 
-/// Whether a function of kernels/functions.metal (kernels/special.metal) computes it.
+/// Whether a function of kernels/functions.metal (special.metal, gamma.metal) computes it.
 bool is_function(Opcode opcode);
 bool is_special(Opcode opcode);
+bool is_gamma(Opcode opcode);
 
 }  // namespace ftrans::metal

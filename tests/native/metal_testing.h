@@ -274,8 +274,8 @@ inline Array samples(Dtype dtype, int64_t count, bool ordinary) {
                                2,
                                INT64_MIN,
                                INT64_MAX,
-                               int64_t{1} << (8 * width - 1),
-                               (int64_t{1} << (8 * width - 2)) * 2 - 1};
+                               static_cast<int64_t>(uint64_t{1} << (8 * width - 1)),
+                               static_cast<int64_t>((uint64_t{1} << (8 * width - 1)) - 1)};
       const uint64_t random = generator();
       int64_t value = random % 4 == 0   ? edges[random / 4 % 8]
                       : random % 4 == 1 ? static_cast<int64_t>(random / 4 % 40) - 20

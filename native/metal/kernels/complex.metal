@@ -38,11 +38,13 @@ inline float2 op_div(float2 a, float2 b) {
   }
   if (op_is_inf(b)) {
     if (!op_is_finite(a)) return float2(NAN, NAN);
-    const float c = with_sign(op_is_inf(b.x) ? 1.0f : 0.0f, b.x), d = with_sign(op_is_inf(b.y) ? 1.0f : 0.0f, b.y);
+    const float c = with_sign(op_is_inf(b.x) ? 1.0f : 0.0f, b.x),
+                d = with_sign(op_is_inf(b.y) ? 1.0f : 0.0f, b.y);
     return float2(0.0f * (a.x * c + a.y * d), 0.0f * (a.y * c - a.x * d));
   }
   if (op_is_inf(a) && op_is_finite(b)) {
-    const float x = with_sign(op_is_inf(a.x) ? 1.0f : 0.0f, a.x), y = with_sign(op_is_inf(a.y) ? 1.0f : 0.0f, a.y);
+    const float x = with_sign(op_is_inf(a.x) ? 1.0f : 0.0f, a.x),
+                y = with_sign(op_is_inf(a.y) ? 1.0f : 0.0f, a.y);
     return float2(INFINITY * (x * b.x + y * b.y), INFINITY * (y * b.x - x * b.y));
   }
   const float c = scale < FLT_MIN ? b.x * 8.50705917e37f : b.x / scale;
@@ -65,8 +67,14 @@ inline float2 op_sqrt(float2 z) {
     return float2(op_is_nan(z.y) ? z.y : 0.0f, with_sign(INFINITY, z.y));
   }
   if (!op_is_nonzero(z)) return float2(0.0f, z.y);
-  const bool large = max(magnitude(z.x), magnitude(z.y)) > 1e37f, small = max(magnitude(z.x), magnitude(z.y)) < 1e-30f;
-  const float factor = large ? 0.0625f : small ? 1.1529215e18f : 1.0f, root = large ? 4.0f : small ? 9.31322575e-10f : 1.0f;
+  const bool large = max(magnitude(z.x), magnitude(z.y)) > 1e37f,
+             small = max(magnitude(z.x), magnitude(z.y)) < 1e-30f;
+  const float factor = large   ? 0.0625f
+                       : small ? 1.1529215e18f
+                               : 1.0f,
+              root = large   ? 4.0f
+                     : small ? 9.31322575e-10f
+                             : 1.0f;
   const float2 u = scaled(z, factor);
   const float t = precise::sqrt(0.5f * (op_abs(u) + magnitude(u.x)));
   const float other = magnitude(u.y) / (2.0f * t);

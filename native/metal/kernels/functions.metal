@@ -32,7 +32,8 @@ inline float op_expm1(float x) {
   const float high = y - n * 0.693359375f, low = n * -2.12194440e-4f;
   const float r = high - low, correction = (high - r) - low;
   const float series =
-      0.4999999305f + r * (0.1666651479f + r * (0.04166845622f + r * (0.008369418833f + r * 0.001381317947f)));
+      0.4999999305f +
+      r * (0.1666651479f + r * (0.04166845622f + r * (0.008369418833f + r * 0.001381317947f)));
   const float tail = r * r * series + (correction + correction * r);
   if (n == 0.0f) return r + tail;
   const float power = power_of_two(n - 1.0f);  // n may be 128
@@ -69,7 +70,9 @@ inline float op_hypot(float a, float b) {
   const float high = x > y || op_is_nan(x) ? x : y, low = x > y || op_is_nan(x) ? y : x;
   if (high == 0.0f) return 0.0f;
   // By a power of two, which rounds nothing: the squares neither overflow nor vanish.
-  const float scale = high > 1e18f ? 1.0f / 18446744073709551616.0f : high < 1e-18f ? 1.2089258196146292e24f : 1.0f;
+  const float scale = high > 1e18f    ? 1.0f / 18446744073709551616.0f
+                      : high < 1e-18f ? 1.2089258196146292e24f
+                                      : 1.0f;
   const float u = high * scale, v = low * scale;
   return precise::sqrt(u * u + v * v) / scale;
 }

@@ -1,7 +1,7 @@
 // The gamma, beta and zeta functions and the regularised incomplete ones, in float32.
 
-/// log Γ(x) − (x − ½)·log x + x − ½·log 2π for x ≥ 4, and deviances a·log(a/x) + x − a without cancellation (C.
-/// Loader, Fast and Accurate Computation of Binomial Probabilities, 2000).
+/// log Γ(x) − (x − ½)·log x + x − ½·log 2π for x ≥ 4, and deviances a·log(a/x) + x − a without cancellation
+/// (C. Loader, Fast and Accurate Computation of Binomial Probabilities, 2000).
 inline float stirling_error(float x) {
   const float z = 1.0f / (x * x);
   return (0.0833333333f - z * (0.00277777778f - z * (0.000793650794f - z * 0.000595238095f))) / x;
@@ -37,7 +37,8 @@ inline float op_log_beta(float a, float b) {
   }
   if (q >= 4.0f) {
     const float correction = stirling_error(q) - stirling_error(p + q);
-    return log_gamma_of_positive(p) + correction + p - p * precise::log(p + q) + (q - 0.5f) * op_log1p(-share);
+    return log_gamma_of_positive(p) + correction + p - p * precise::log(p + q) +
+           (q - 0.5f) * op_log1p(-share);
   }
   return log_gamma_of_positive(p) + (log_gamma_of_positive(q) - log_gamma_of_positive(p + q));
 }
@@ -48,8 +49,8 @@ inline float op_beta(float a, float b) {
   return (has_negative_gamma(a) != has_negative_gamma(b)) != has_negative_gamma(a + b) ? -size : size;
 }
 
-/// P by its power series, best for x < a + 1; Q by Legendre's continued fraction (modified Lentz' algorithm) (W.
-/// Gautschi, A computational procedure for incomplete gamma functions, ACM TOMS 5, 1979).
+/// P by its power series, best for x < a + 1; Q by Legendre's continued fraction (modified Lentz' algorithm)
+/// (W. Gautschi, A computational procedure for incomplete gamma functions, ACM TOMS 5, 1979).
 inline float gamma_p_series(float a, float x) {
   float term = 1.0f, sum = 1.0f;
   for (float n = 1.0f; n < 20000.0f; n += 1.0f) {
@@ -151,7 +152,8 @@ inline float op_zeta(float s, float q) {
     if (precise::rint(s) != s) return NAN;
     // The terms with a negative base are those of two zeta functions of positive arguments.
     const float offset = q - precise::rint(q);
-    const float fraction = offset > 0.0f ? offset : 1.0f + offset, rest = offset > 0.0f ? 1.0f - offset : -offset;
+    const float fraction = offset > 0.0f ? offset : 1.0f + offset,
+                rest = offset > 0.0f ? 1.0f - offset : -offset;
     const float below = zeta_of_positive(s, rest) - zeta_of_positive(s, 1.0f - q);
     return zeta_of_positive(s, fraction) + (even ? below : -below);
   }

@@ -1,5 +1,6 @@
-// Arithmetic, comparisons and conversions of bools, integers and float32. An operation of a fused kernel is the
-// function op_<name>; float16 and bfloat16 are float32 here, and are rounded where they are stored or converted.
+// Arithmetic, comparisons and conversions of bools, integers and float32. An operation of a fused kernel is
+// the function op_<name>; float16 and bfloat16 are float32 here, and are rounded where they are stored or
+// converted.
 
 /// The unsigned type in which arithmetic of T wraps, and the one of T's own width.
 template <class T>
@@ -139,7 +140,8 @@ inline T op_floor_divide(T a, T b) {
 template <class T>
 inline T op_pow(T base, T exponent) {
   typedef typename integer<T>::wide W;
-  if (exponent < T(0)) return base == T(1) ? T(1) : base == T(-1) ? (exponent % T(2) == T(0) ? T(1) : T(-1)) : T(0);
+  if (exponent < T(0))
+    return base == T(1) ? T(1) : base == T(-1) ? (exponent % T(2) == T(0) ? T(1) : T(-1)) : T(0);
   W power = 1, square = W(base);
   for (W rest = W(exponent); rest != 0; rest >>= 1) {
     if (rest & 1) power *= square;

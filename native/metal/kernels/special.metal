@@ -35,8 +35,8 @@ inline float op_erf(float x) {
     const float series =
         0.1283791659f +
         z * (-0.3761262714f +
-             z * (0.1128360018f +
-                  z * (-0.02685444468f + z * (0.005189535425f + z * (-0.0008020841518f + z * 7.889119072e-5f)))));
+             z * (0.1128360018f + z * (-0.02685444468f + z * (0.005189535425f + z * (-0.0008020841518f +
+                                                                                     z * 7.889119072e-5f)))));
     return with_sign(a + a * series, x);
   }
   if (op_is_nan(x)) return x;
@@ -72,8 +72,8 @@ inline float op_log_ndtr(float x) {
   return op_is_inf(square) ? -square : precise::log(0.5f * op_erfcx(-x * 0.70710678f)) - square;
 }
 
-/// M. Giles, Approximating the erfinv function, GPU Computing Gems (2010), and a step of Halley's method on erf
-/// (erfc near 1).
+/// M. Giles, Approximating the erfinv function, GPU Computing Gems (2010), and a step of Halley's method on
+/// erf (erfc near 1).
 inline float op_erf_inv(float x) {
   const float a = magnitude(x);
   if (!(a < 1.0f)) return a == 1.0f ? with_sign(INFINITY, x) : NAN;
@@ -163,11 +163,12 @@ inline float op_lgamma(float x) {
   if (x == precise::floor(x)) return INFINITY;
   const float distance = magnitude(x - precise::rint(x));
   const float a = -x;  // |Γ(x)| = π / (|sin(πx)|·a·Γ(a))
-  return 1.14472989f - precise::log(precise::sin(3.14159265f * distance)) - (precise::log(a) + log_gamma_of_positive(a));
+  return 1.14472989f - precise::log(precise::sin(3.14159265f * distance)) -
+         (precise::log(a) + log_gamma_of_positive(a));
 }
 
-/// Between 1 and 2 a polynomial times the distance from the root; recurrence up to 8, then the asymptotic series;
-/// reflection for x < 0 (Abramowitz and Stegun 6.3.5, 6.3.7, 6.3.18).
+/// Between 1 and 2 a polynomial times the distance from the root; recurrence up to 8, then the asymptotic
+/// series; reflection for x < 0 (Abramowitz and Stegun 6.3.5, 6.3.7, 6.3.18).
 inline float op_digamma(float argument) {
   if (argument == 0.0f) return with_sign(INFINITY, -argument);
   if (op_is_inf(argument)) return argument > 0.0f ? argument : NAN;
@@ -207,8 +208,8 @@ inline float op_digamma(float argument) {
   return result + ((x - 1.46163213f) - 1.24381499e-08f) * sum;
 }
 
-/// Modified Bessel functions of the first kind: the power series, whose terms are positive (Abramowitz and Stegun
-/// 9.6.10), and from 16 on the asymptotic one (9.7.1), times e^(−x).
+/// Modified Bessel functions of the first kind: the power series, whose terms are positive (Abramowitz and
+/// Stegun 9.6.10), and from 16 on the asymptotic one (9.7.1), times e^(−x).
 inline float bessel_power_series(float order, float x) {
   const float quarter = 0.25f * x * x;
   float term = 1.0f, sum = 1.0f;
@@ -247,10 +248,10 @@ inline float op_bessel_i1(float x) { return with_sign(bessel_unscaled(1.0f, magn
 inline float op_bessel_i0e(float x) { return bessel_scaled(0.0f, magnitude(x)); }
 inline float op_bessel_i1e(float x) { return with_sign(bessel_scaled(1.0f, magnitude(x)), x); }
 
-/// Near the branch point −1/e its series in √(2(e·x + 1)) (R. M. Corless et al., On the Lambert W function, Adv.
-/// Comput. Math. 5, 1996, section 4), Halley's iteration from there on; for larger x the iteration of R. Iacono
-/// and J. P. Boyd (New approximations to the principal real-valued branch of the Lambert W-function, Adv. Comput.
-/// Math. 43, 2017).
+/// Near the branch point −1/e its series in √(2(e·x + 1)) (R. M. Corless et al., On the Lambert W function,
+/// Adv. Comput. Math. 5, 1996, section 4), Halley's iteration from there on; for larger x the iteration of R.
+/// Iacono and J. P. Boyd (New approximations to the principal real-valued branch of the Lambert W-function,
+/// Adv. Comput. Math. 43, 2017).
 inline float op_lambert_w(float x) {
   if (op_is_nan(x) || x == INFINITY || x == 0.0f) return x;
   float w;
@@ -264,10 +265,9 @@ inline float op_lambert_w(float x) {
   if (distance < 0.0f) return distance > -1e-7f ? -1.0f : NAN;
   if (x < -0.1f) {
     const float p = precise::sqrt(2.0f * distance);
-    w = -1.0f +
-        p * (1.0f +
-             p * (-0.333333333f +
-                  p * (0.152777778f + p * (-0.0796296296f + p * (0.0445023148f + p * -0.0259847149f)))));
+    w = -1.0f + p * (1.0f + p * (-0.333333333f +
+                                 p * (0.152777778f +
+                                      p * (-0.0796296296f + p * (0.0445023148f + p * -0.0259847149f)))));
     if (p < 0.3f) return w;
   } else {
     w = x < 0.5f ? x * (1.0f - x * (1.0f - 1.5f * x)) : op_log1p(x) * 0.7f;

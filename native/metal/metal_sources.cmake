@@ -1,5 +1,9 @@
 # The Metal backend. Elsewhere than on macOS it runs on the host device, for the tests.
 target_sources(ftrans_core PRIVATE
+  ${CMAKE_CURRENT_LIST_DIR}/fused_kernel.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/fused_layout.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/printer.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/supported.cpp
   ${CMAKE_CURRENT_LIST_DIR}/host/compiler.cpp
   ${CMAKE_CURRENT_LIST_DIR}/host/device.cpp
   ${CMAKE_CURRENT_LIST_DIR}/host/fiber.cpp
@@ -18,6 +22,17 @@ foreach(header ${ftrans_metal_headers})
   set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${path})
 endforeach()
 configure_file(${CMAKE_CURRENT_LIST_DIR}/host/headers.h.in ${CMAKE_CURRENT_BINARY_DIR}/generated/metal/host/headers.h @ONLY)
+
+# So do the functions that printed kernels call: kernels/numbers.metal is kNumbersSource.
+set(FTRANS_METAL_KERNELS "")
+foreach(part Numbers Functions Complex Special Gamma Reductions)
+  string(TOLOWER ${part} file)
+  set(path ${CMAKE_CURRENT_LIST_DIR}/kernels/${file}.metal)
+  file(READ ${path} text)
+  string(APPEND FTRANS_METAL_KERNELS "inline constexpr char k${part}Source[] = R\"metal(${text})metal\";\n")
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${path})
+endforeach()
+configure_file(${CMAKE_CURRENT_LIST_DIR}/kernels.h.in ${CMAKE_CURRENT_BINARY_DIR}/generated/metal/kernels.h @ONLY)
 target_include_directories(ftrans_core PRIVATE ${CMAKE_CURRENT_BINARY_DIR}/generated)
 
 if(FTRANS_NATIVE_TESTS)
@@ -25,4 +40,8 @@ if(FTRANS_NATIVE_TESTS)
   target_link_libraries(ftrans_metal_tests PRIVATE ftrans_core)
   target_compile_options(ftrans_metal_tests PRIVATE -Wall -Wextra -O0)
   add_test(NAME metal COMMAND ftrans_metal_tests)
+  add_executable(ftrans_metal_printer_tests ${CMAKE_CURRENT_LIST_DIR}/../../tests/native/test_metal_printer.cpp)
+  target_link_libraries(ftrans_metal_printer_tests PRIVATE ftrans_core)
+  target_compile_options(ftrans_metal_printer_tests PRIVATE -Wall -Wextra -O0)
+  add_test(NAME metal_printer COMMAND ftrans_metal_printer_tests)
 endif()

@@ -178,7 +178,8 @@ class HostCommandBuffer : public CommandBuffer {
   void set_memory(int index, Memory& memory, size_t offset) override {
     require(index >= 0 && index < static_cast<int>(kMostBindings), "set_memory: the index is not below 31");
     require(offset <= memory.size(), "set_memory: the offset lies beyond the memory");
-    next_.dispatch.buffers[index] = {static_cast<char*>(memory.data()) + offset, memory.size() - offset};
+    next_.dispatch.buffers[index] = {static_cast<char*>(memory.data()) + offset, memory.size() - offset,
+                                     true};
     next_.memory.emplace_back(&memory);
   }
   void set_bytes(int index, const void* bytes, size_t size) override {
@@ -186,7 +187,7 @@ class HostCommandBuffer : public CommandBuffer {
     require(size > 0 && size <= 4096, "set_bytes: takes 1 to 4096 bytes");
     const char* begin = static_cast<const char*>(bytes);
     auto copy = std::make_shared<std::vector<char>>(begin, begin + size);
-    next_.dispatch.buffers[index] = {copy->data(), size};
+    next_.dispatch.buffers[index] = {copy->data(), size, false};
     next_.bytes.push_back(std::move(copy));
   }
   void set_threadgroup_memory(int index, size_t size) override {

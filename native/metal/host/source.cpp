@@ -132,7 +132,7 @@ std::string without_attributes(std::string text) {
 
 /// A variable in threadgroup memory is a reference to what all threads of the threadgroup share.
 std::string share_threadgroup_variables(const std::string& text) {
-  static const std::regex statement(R"(([;{}]\s*)threadgroup\s+([^;{}()=*&]+);)");
+  static const std::regex statement(R"(([;{}]\s*)threadgroup\s+([^;{}()=*&]+)(?=;))");
   static const std::regex declaration(R"(^([A-Za-z_][\w:<>, ]*?)\s+([A-Za-z_]\w*)\s*((?:\[[^\]]*\]\s*)*)$)");
   std::string result;
   size_t done = 0;
@@ -145,7 +145,7 @@ std::string share_threadgroup_variables(const std::string& text) {
              "declare one threadgroup variable at a time: " + declared);
     result += text.substr(done, static_cast<size_t>(it->position()) - done) + (*it)[1].str() + "auto& " +
               match[2].str() + " = ::ftrans::metal::host::threadgroup_variable<" + match[1].str() +
-              match[3].str() + ">(" + std::to_string(number++) + ");";
+              match[3].str() + ">(" + std::to_string(number++) + ")";
     done = static_cast<size_t>(it->position() + it->length());
   }
   return result + text.substr(done);

@@ -242,6 +242,7 @@ void ThreadgroupRunner::check_access(ThreadContext* context, const void* address
   for (unsigned i = 0; i < kMostBindings; ++i) {
     const Dispatch::Binding& buffer = dispatch_->buffers[i];
     if (!buffer.data || !within(buffer.data, buffer.size)) continue;
+    if (!buffer.counted) return;
     auto& counters = writes ? dispatch_->traffic->written : dispatch_->traffic->read;
     counters[i].fetch_add(bytes, std::memory_order_relaxed);
     return;

@@ -36,6 +36,7 @@ struct Dispatch {
   struct Binding {
     char* data = nullptr;
     size_t size = 0;
+    bool counted = true;  ///< in the traffic; constants of a dispatch, which hardware keeps at hand, are not
   };
   const LoadedKernel* kernel;
   std::array<Binding, kMostBindings> buffers{};

@@ -1,0 +1,159 @@
+#include "metal/fused_layout.h"
+
+#include <algorithm>
+#include <cstdlib>
+
+namespace ftrans::metal {
+namespace {
+
+/// Axes of one class that every source walks as if they were one become one.
+void merge_axes(std::vector<int64_t>& extents, std::vector<std::vector<int64_t>>& strides, size_t begin) {
+  for (size_t axis = begin; axis < extents.size();) {
+    if (extents[axis] == 1) {
+      extents.erase(extents.begin() + static_cast<long>(axis));
+      for (auto& each : strides) each.erase(each.begin() + static_cast<long>(axis));
+      continue;
+    }
+    const bool joins = axis > begin && std::all_of(strides.begin(), strides.end(), [&](const auto& each) {
+                         return each[axis - 1] == each[axis] * extents[axis];
+                       });
+    if (!joins) {
+      ++axis;
+      continue;
+    }
+    extents[axis - 1] *= extents[axis];
+    extents.erase(extents.begin() + static_cast<long>(axis));
+    for (auto& each : strides) each.erase(each.begin() + static_cast<long>(axis) - 1);
+  }
+}
+
+bool is_row_major(const std::vector<int64_t>& extents, const std::vector<int64_t>& strides) {
+  int64_t expected = 1;
+  for (size_t axis = extents.size(); axis-- > 0; expected *= extents[axis]) {
+    if (strides[axis] != expected) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+std::vector<bool> needed_registers(const FusedKernel& kernel) {
+  std::vector<bool> needed(kernel.body.size(), false);
+  for (const KernelOutput& output : kernel.outputs) needed[output.instruction] = true;
+  for (size_t i = kernel.body.size(); i-- > 0;) {
+    if (!needed[i] || kernel.body[i].kind != Instruction::Kind::Apply) continue;
+    for (const int operand : kernel.body[i].operands) {
+      if (operand >= 0) needed[operand] = true;
+    }
+  }
+  return needed;
+}
+
+std::vector<Source> sources_of(const FusedKernel& kernel) {
+  std::vector<Source> sources;
+  const auto add = [&](Source source) {
+    if (std::find(sources.begin(), sources.end(), source) == sources.end()) sources.push_back(source);
+  };
+  const std::vector<bool> needed = needed_registers(kernel);
+  for (size_t i = 0; i < kernel.body.size(); ++i) {
+    const Instruction& instruction = kernel.body[i];
+    if (!needed[i]) continue;
+    if (instruction.kind == Instruction::Kind::Input) add({Source::Kind::Input, instruction.index});
+    if (instruction.kind == Instruction::Kind::Iota) add({Source::Kind::Coordinate, instruction.index});
+  }
+  if (reduces(kernel)) {
+    for (const KernelOutput& output : kernel.outputs) {
+      if (!output.reduced) add({Source::Kind::Target, 0});
+    }
+  }
+  return sources;
+}
+
+Layout::Layout(const FusedKernel& kernel, const std::vector<Source>& sources, const int64_t* shape,
+               const int64_t* const* input_strides) {
+  const bool is_reduction = reduces(kernel);
+  std::vector<int> order;
+  for (const bool reduced : {false, true}) {
+    for (int axis = 0; axis < kernel.ndim; ++axis) {
+      if ((is_reduction && kernel.reduced_axes[axis]) != reduced) continue;
+      order.push_back(axis);
+      (reduced ? reduced_size : kept_size) *= shape[axis];
+    }
+  }
+  std::vector<int64_t> row_major(kernel.ndim);
+  int64_t size = 1;
+  for (int axis = kernel.ndim; axis-- > 0; size *= shape[axis]) row_major[axis] = size;
+
+  for (const int axis : order) extents.push_back(shape[axis]);
+  for (const Source& source : sources) {
+    std::vector<int64_t> own;
+    for (const int axis : order) {
+      if (source.kind == Source::Kind::Coordinate) {
+        own.push_back(axis == source.index);
+      } else {
+        const int64_t* all =
+            source.kind == Source::Kind::Input ? input_strides[source.index] : row_major.data();
+        own.push_back(shape[axis] == 1 ? 0 : all[axis]);
+      }
+    }
+    strides.push_back(std::move(own));
+  }
+  const auto is_kept = [&](int axis) { return !(is_reduction && kernel.reduced_axes[axis]); };
+  auto first_reduced = static_cast<size_t>(std::count_if(order.begin(), order.end(), is_kept));
+  merge_axes(extents, strides, first_reduced);
+  // The kept axes lie before: merged apart from the others.
+  const std::vector<int64_t> reduced_extents(extents.begin() + static_cast<long>(first_reduced),
+                                             extents.end());
+  std::vector<std::vector<int64_t>> reduced_strides;
+  for (auto& each : strides) {
+    reduced_strides.emplace_back(each.begin() + static_cast<long>(first_reduced), each.end());
+    each.resize(first_reduced);
+  }
+  extents.resize(first_reduced);
+  merge_axes(extents, strides, 0);
+  variant.kept = static_cast<int>(extents.size());
+  variant.reduced = static_cast<int>(reduced_extents.size());
+
+  if (is_reduction) {
+    // Rows where the elements of a reduction are closer to each other than those of neighbouring results.
+    int64_t along_kept = 0, along_reduced = 0;
+    for (size_t i = 0; i < sources.size(); ++i) {
+      if (sources[i].kind != Source::Kind::Input) continue;
+      along_kept += strides[i].empty() ? 0 : std::abs(strides[i].back());
+      along_reduced += reduced_strides[i].empty() ? 0 : std::abs(reduced_strides[i].back());
+    }
+    const bool rows = reduced_size >= 32 && (kept_size < 32 || along_reduced < along_kept);
+    variant.form = rows ? Variant::Form::Rows : Variant::Form::Columns;
+  }
+  const std::vector<int64_t> kept_extents = extents;
+  extents.insert(extents.end(), reduced_extents.begin(), reduced_extents.end());
+  int64_t farthest = std::max(kept_size, reduced_size);
+  for (size_t i = 0; i < sources.size(); ++i) {
+    const bool linear = !is_reduction && is_row_major(kept_extents, strides[i]);
+    strides[i].insert(strides[i].end(), reduced_strides[i].begin(), reduced_strides[i].end());
+    const bool uniform = std::all_of(strides[i].begin(), strides[i].end(), [](int64_t s) { return s == 0; });
+    variant.access.push_back(uniform  ? Variant::Access::Uniform
+                             : linear ? Variant::Access::Linear
+                                      : Variant::Access::Strided);
+    int64_t low = 0, high = 0;
+    for (size_t axis = 0; axis < extents.size(); ++axis) {
+      if (extents[axis] > 0) (strides[i][axis] < 0 ? low : high) += strides[i][axis] * (extents[axis] - 1);
+    }
+    below.push_back(-low);
+    farthest = std::max(farthest, high - low);
+  }
+  variant.wide = farthest >= (int64_t{1} << 32) - (1 << 20);
+}
+
+std::vector<int64_t> Layout::parameters(int64_t per_split) const {
+  std::vector<int64_t> result = {kept_size, reduced_size, per_split};
+  result.insert(result.end(), extents.begin(), extents.end());
+  for (size_t i = 0; i < strides.size(); ++i) {
+    if (variant.access[i] != Variant::Access::Strided) continue;
+    result.push_back(below[i]);
+    result.insert(result.end(), strides[i].begin(), strides[i].end());
+  }
+  return result;
+}
+
+}  // namespace ftrans::metal

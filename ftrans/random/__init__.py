@@ -5,27 +5,54 @@ independent ones. Without ``key=`` the functions draw on a global key, which `se
 of JAX's partitionable Threefry generator for the same key.
 """
 
-from .continuous import exponential, gumbel, laplace, normal, truncated_normal
+from .continuous import (
+    cauchy,
+    exponential,
+    gumbel,
+    laplace,
+    logistic,
+    pareto,
+    rayleigh,
+    triangular,
+    weibull_min,
+)
 from .discrete import bernoulli, categorical, randint
+from .gamma_family import beta, chisquare, dirichlet, f, gamma, loggamma, t
+from .gaussian import lognormal, maxwell, normal, truncated_normal
 from .keys import fold_in, key, seed, split
 from .selection import choice, permutation
 from .uniform_numbers import bits, uniform
 
 __all__ = [
     "bernoulli",
+    "beta",
     "bits",
     "categorical",
+    "cauchy",
+    "chisquare",
     "choice",
+    "dirichlet",
     "exponential",
+    "f",
     "fold_in",
+    "gamma",
     "gumbel",
     "key",
     "laplace",
+    "loggamma",
+    "logistic",
+    "lognormal",
+    "maxwell",
     "normal",
+    "pareto",
     "permutation",
     "randint",
+    "rayleigh",
     "seed",
     "split",
+    "t",
+    "triangular",
     "truncated_normal",
     "uniform",
+    "weibull_min",
 ]

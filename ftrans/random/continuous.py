@@ -1,4 +1,4 @@
-"""Continuous distributions that are a function of a uniform or a normal number."""
+"""Continuous distributions that are a function of one uniform number: their quantile functions."""
 
 from __future__ import annotations
 
@@ -13,60 +13,7 @@ from ..ops.operands import as_dtype_array, normalize_shape
 from ..ops.promotion import FLOAT_FORMATS
 from ..ops.streams import streamed
 from .keys import key_for
-from .uniform_numbers import float_dtype, shape_for, uniform_between, unit_uniform
-
-
-def standard_normal(key: Array, shape: tuple[int, ...], dtype: Dtype) -> Array:
-    """Normal numbers with mean 0 and standard deviation 1."""
-    one = asarray(1, dtype=dtype)
-    above_minus_one = p.nextafter_p.bind(p.neg_p.bind(one), asarray(0, dtype=dtype))
-    quantile = p.erf_inv_p.bind(uniform_between(key, shape, dtype, above_minus_one, one))
-    return p.mul_p.bind(asarray(math.sqrt(2), dtype=dtype), quantile)
-
-
-@streamed
-def normal(
-    shape: Any = (),
-    dtype: Any = None,
-    loc: Any = 0.0,
-    scale: Any = 1.0,
-    key: Any = None,
-    *,
-    stream: Any = None,
-) -> Array:
-    """Numbers of the normal distribution with mean `loc` and standard deviation `scale` (arrays or numbers).
-
-    >>> ft.random.normal((2, 3), key=ft.random.key(0)).shape
-    (2, 3)
-    """
-    dtype = float_dtype(dtype, "normal")
-    loc_, scale_ = (as_dtype_array(x, dtype, "normal", n) for x, n in ((loc, "loc"), (scale, "scale")))
-    out = standard_normal(key_for("normal", key), shape_for("normal", shape, loc_, scale_), dtype)
-    out = out if type(scale) is float and scale == 1.0 else elementwise.multiply(out, scale_)
-    return out if type(loc) is float and loc == 0.0 else elementwise.add(out, loc_)
-
-
-@streamed
-def truncated_normal(
-    lower: Any, upper: Any, shape: Any = None, dtype: Any = None, key: Any = None, *, stream: Any = None
-) -> Array:
-    """Numbers of the standard normal distribution, given that they are in [lower, upper].
-
-    >>> ft.random.truncated_normal(-2, 2, (3,), key=ft.random.key(0)).shape
-    (3,)
-    """
-    dtype = float_dtype(dtype, "truncated_normal")
-    key = key_for("truncated_normal", key)
-    low, high = (
-        as_dtype_array(x, dtype, "truncated_normal", n) for x, n in ((lower, "lower"), (upper, "upper"))
-    )
-    shape = shape_for("truncated_normal", shape, low, high)
-    root = asarray(math.sqrt(2), dtype=dtype)
-    a, b = (p.erf_p.bind(p.div_p.bind(x, root)) for x in (low, high))
-    out = p.mul_p.bind(root, p.erf_inv_p.bind(uniform_between(key, shape, dtype, a, b)))
-    infinity = asarray(math.inf, dtype=dtype)
-    inside = p.nextafter_p.bind(low, infinity), p.nextafter_p.bind(high, p.neg_p.bind(infinity))
-    return pointwise.clip(out, *inside)
+from .uniform_numbers import float_dtype, parameters, shape_for, uniform_between, unit_uniform
 
 
 @streamed
@@ -97,7 +44,12 @@ def exponential(shape: Any = (), dtype: Any = None, key: Any = None, *, stream: 
     """
     dtype = float_dtype(dtype, "exponential")
     shape = normalize_shape("exponential", shape)
-    return p.neg_p.bind(p.log1p_p.bind(p.neg_p.bind(unit_uniform(key_for("exponential", key), shape, dtype))))
+    return standard_exponential(key_for("exponential", key), shape, dtype)
+
+
+def standard_exponential(key: Array, shape: tuple[int, ...], dtype: Dtype) -> Array:
+    """Numbers of the exponential distribution with mean 1: finite, not negative."""
+    return p.neg_p.bind(p.log1p_p.bind(p.neg_p.bind(unit_uniform(key, shape, dtype))))
 
 
 @streamed
@@ -123,3 +75,166 @@ def laplace(
     u = uniform_between(key_for("laplace", key), shape, dtype, above_minus_one, one)
     out = p.mul_p.bind(p.sign_p.bind(u), p.log1p_p.bind(p.neg_p.bind(p.abs_p.bind(u))))
     return elementwise.subtract(loc, elementwise.multiply(out, scale))
+
+
+@streamed
+def cauchy(shape: Any = (), dtype: Any = None, key: Any = None, *, stream: Any = None) -> Array:
+    """Numbers of the standard Cauchy distribution.
+
+    Raises:
+        TypeError: the dtype is not a real floating-point one.
+        ValueError: no key is given where a transformation traces.
+
+    >>> ft.random.cauchy((2,), key=ft.random.key(0)).shape
+    (2,)
+    """
+    dtype = float_dtype(dtype, "cauchy")
+    smallest, one = asarray(2.0 ** -FLOAT_FORMATS[dtype][1], dtype=dtype), asarray(1, dtype=dtype)
+    u = uniform_between(key_for("cauchy", key), normalize_shape("cauchy", shape), dtype, smallest, one)
+    return elementwise.tan((u - 0.5) * math.pi)
+
+
+@streamed
+def logistic(shape: Any = (), dtype: Any = None, key: Any = None, *, stream: Any = None) -> Array:
+    """Numbers of the standard logistic distribution.
+
+    Raises:
+        TypeError: the dtype is not a real floating-point one.
+        ValueError: no key is given where a transformation traces.
+
+    >>> ft.random.logistic((2,), key=ft.random.key(0)).shape
+    (2,)
+    """
+    dtype = float_dtype(dtype, "logistic")
+    smallest, one = asarray(2.0 ** -FLOAT_FORMATS[dtype][1], dtype=dtype), asarray(1, dtype=dtype)
+    u = uniform_between(key_for("logistic", key), normalize_shape("logistic", shape), dtype, smallest, one)
+    return elementwise.log(u) - elementwise.log1p(-u)
+
+
+@streamed
+def pareto(b: Any, shape: Any = None, dtype: Any = None, key: Any = None, *, stream: Any = None) -> Array:
+    """Numbers of the Pareto distribution: at least 1, with density b * x**(-b - 1).
+
+    Args:
+        b: positive floats.
+        shape: of the result; by default that of `b`.
+        dtype: a float dtype, float32 by default.
+        key: see `random.key`; the global one by default.
+        stream: the Stream or Device to run on.
+
+    Returns:
+        An array of floats, differentiable with respect to `b`.
+
+    Raises:
+        TypeError: the dtype is not a real floating-point one.
+        ValueError: the shapes do not fit, or no key is given where a transformation traces.
+
+    >>> ft.random.pareto(3.0, (2,), key=ft.random.key(0)).shape
+    (2,)
+    """
+    shape, (b,) = parameters("pareto", shape, dtype, b=b)
+    return elementwise.exp(standard_exponential(key_for("pareto", key), shape, b.dtype) / b)
+
+
+@streamed
+def weibull_min(
+    scale: Any,
+    concentration: Any,
+    shape: Any = None,
+    dtype: Any = None,
+    key: Any = None,
+    *,
+    stream: Any = None,
+) -> Array:
+    """Numbers of the Weibull distribution, P(X > x) = exp(-(x / scale)**concentration).
+
+    Args:
+        scale: positive floats.
+        concentration: positive floats.
+        shape: of the result; by default what `scale` and `concentration` broadcast to.
+        dtype: a float dtype, float32 by default.
+        key: see `random.key`; the global one by default.
+        stream: the Stream or Device to run on.
+
+    Returns:
+        An array of floats, differentiable with respect to `scale` and `concentration`.
+
+    Raises:
+        TypeError: the dtype is not a real floating-point one.
+        ValueError: the shapes do not fit, or no key is given where a transformation traces.
+
+    >>> ft.random.weibull_min(1.0, 2.0, (2,), key=ft.random.key(0)).shape
+    (2,)
+    """
+    shape, (scale, concentration) = parameters(
+        "weibull_min", shape, dtype, scale=scale, concentration=concentration
+    )
+    x = standard_exponential(key_for("weibull_min", key), shape, scale.dtype)
+    return scale * x ** (1 / concentration)
+
+
+@streamed
+def rayleigh(
+    scale: Any, shape: Any = None, dtype: Any = None, key: Any = None, *, stream: Any = None
+) -> Array:
+    """Numbers of the Rayleigh distribution: lengths of pairs of normal numbers with deviation `scale`.
+
+    Args:
+        scale: positive floats.
+        shape: of the result; by default that of `scale`.
+        dtype: a float dtype, float32 by default.
+        key: see `random.key`; the global one by default.
+        stream: the Stream or Device to run on.
+
+    Returns:
+        An array of floats, differentiable with respect to `scale`.
+
+    Raises:
+        TypeError: the dtype is not a real floating-point one.
+        ValueError: the shapes do not fit, or no key is given where a transformation traces.
+
+    >>> ft.random.rayleigh(1.0, (2,), key=ft.random.key(0)).shape
+    (2,)
+    """
+    shape, (scale,) = parameters("rayleigh", shape, dtype, scale=scale)
+    return scale * elementwise.sqrt(2 * standard_exponential(key_for("rayleigh", key), shape, scale.dtype))
+
+
+@streamed
+def triangular(
+    left: Any,
+    mode: Any,
+    right: Any,
+    shape: Any = None,
+    dtype: Any = None,
+    key: Any = None,
+    *,
+    stream: Any = None,
+) -> Array:
+    """Numbers whose density rises linearly from `left` to `mode` and falls to `right`.
+
+    Args:
+        left: floats.
+        mode: floats, not below `left`.
+        right: floats, above `left` and not below `mode`.
+        shape: of the result; by default what `left`, `mode` and `right` broadcast to.
+        dtype: a float dtype, float32 by default.
+        key: see `random.key`; the global one by default.
+        stream: the Stream or Device to run on.
+
+    Returns:
+        An array of floats, differentiable with respect to `left`, `mode` and `right`.
+
+    Raises:
+        TypeError: the dtype is not a real floating-point one.
+        ValueError: the shapes do not fit, or no key is given where a transformation traces.
+
+    >>> ft.random.triangular(0.0, 1.0, 3.0, (2,), key=ft.random.key(0)).shape
+    (2,)
+    """
+    shape, (left, mode, right) = parameters("triangular", shape, dtype, left=left, mode=mode, right=right)
+    u = unit_uniform(key_for("triangular", key), shape, left.dtype)
+    width = right - left
+    rising = left + elementwise.sqrt(u * width * (mode - left))
+    falling = right - elementwise.sqrt((1 - u) * width * (right - mode))
+    return pointwise.where(u * width < mode - left, rising, falling)

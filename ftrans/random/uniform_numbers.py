@@ -54,15 +54,29 @@ def float_dtype(dtype: Any, function: str) -> Dtype:
     return dtype
 
 
-def shape_for(function: str, shape: Any, *parameters: Array) -> tuple[int, ...]:
-    """`shape`, or what the parameters broadcast to if it is None; they must broadcast to it."""
-    natural = broadcast_shapes_of(function, *[x.shape for x in parameters])
+def batch_shape(function: str, shape: Any, *given: tuple[int, ...]) -> tuple[int, ...]:
+    """`shape`, or what the parameters' shapes broadcast to if it is None; they must broadcast to it."""
+    natural = broadcast_shapes_of(function, *given)
     if shape is None:
         return natural
     shape = normalize_shape(function, shape)
     if broadcast_shapes_of(function, natural, shape) != shape:
         raise ValueError(f"{function}: the parameters, of shape {natural}, do not broadcast to shape {shape}")
     return shape
+
+
+def shape_for(function: str, shape: Any, *parameters: Array) -> tuple[int, ...]:
+    """The shape of the result for these parameters, see `batch_shape`."""
+    return batch_shape(function, shape, *[x.shape for x in parameters])
+
+
+def parameters(
+    function: str, shape: Any, dtype: Any, **given: Any
+) -> tuple[tuple[int, ...], tuple[Array, ...]]:
+    """The shape of the result, and the parameters of a distribution in its dtype."""
+    dtype = float_dtype(dtype, function)
+    arrays = tuple([as_dtype_array(x, dtype, function, name) for name, x in given.items()])
+    return shape_for(function, shape, *arrays), arrays
 
 
 def unit_uniform(key: Array, shape: tuple[int, ...], dtype: Dtype) -> Array:

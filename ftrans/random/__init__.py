@@ -16,7 +16,8 @@ from .continuous import (
     triangular,
     weibull_min,
 )
-from .discrete import bernoulli, categorical, randint
+from .counting import binomial, geometric, poisson
+from .discrete import bernoulli, categorical, rademacher, randint
 from .gamma_family import beta, chisquare, dirichlet, f, gamma, loggamma, t
 from .gaussian import lognormal, maxwell, normal, truncated_normal
 from .keys import fold_in, key, seed, split
@@ -26,6 +27,7 @@ from .uniform_numbers import bits, uniform
 __all__ = [
     "bernoulli",
     "beta",
+    "binomial",
     "bits",
     "categorical",
     "cauchy",
@@ -36,6 +38,7 @@ __all__ = [
     "f",
     "fold_in",
     "gamma",
+    "geometric",
     "gumbel",
     "key",
     "laplace",
@@ -46,6 +49,8 @@ __all__ = [
     "normal",
     "pareto",
     "permutation",
+    "poisson",
+    "rademacher",
     "randint",
     "rayleigh",
     "seed",

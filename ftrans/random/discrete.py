@@ -79,6 +79,30 @@ def bernoulli(p: Any = 0.5, shape: Any = None, key: Any = None, *, stream: Any =
 
 
 @streamed
+def rademacher(shape: Any = (), dtype: Any = None, key: Any = None, *, stream: Any = None) -> Array:
+    """-1 or 1, each with probability 1/2.
+
+    Args:
+        shape: of the result.
+        dtype: a signed integer, float or complex dtype; int32 by default.
+        key: see `random.key`; the global one by default.
+        stream: the Stream or Device to run on.
+
+    Raises:
+        TypeError: the dtype has no -1.
+        ValueError: no key is given where a transformation traces.
+
+    >>> ft.abs(ft.random.rademacher((2,), key=ft.random.key(0)))
+    array([1, 1], dtype=int32)
+    """
+    dtype = DEFAULT_INT if dtype is None else as_dtype(dtype, "rademacher")
+    if dtype.kind in "bu":
+        raise TypeError(f"rademacher: dtype must have negative numbers, got {dtype.name}")
+    words = draw_bits(key_for("rademacher", key), normalize_shape("rademacher", shape), 4)
+    return pointwise.where(words < 2**31, asarray(-1, dtype=dtype), asarray(1, dtype=dtype))
+
+
+@streamed
 def categorical(
     logits: Any,
     axis: int = -1,

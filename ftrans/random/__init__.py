@@ -21,10 +21,12 @@ from .discrete import bernoulli, categorical, rademacher, randint
 from .gamma_family import beta, chisquare, dirichlet, f, gamma, loggamma, t
 from .gaussian import lognormal, maxwell, normal, truncated_normal
 from .keys import fold_in, key, seed, split
+from .multivariate import ball, generalized_normal, multivariate_normal, orthogonal
 from .selection import choice, permutation
 from .uniform_numbers import bits, uniform
 
 __all__ = [
+    "ball",
     "bernoulli",
     "beta",
     "binomial",
@@ -38,6 +40,7 @@ __all__ = [
     "f",
     "fold_in",
     "gamma",
+    "generalized_normal",
     "geometric",
     "gumbel",
     "key",
@@ -46,7 +49,9 @@ __all__ = [
     "logistic",
     "lognormal",
     "maxwell",
+    "multivariate_normal",
     "normal",
+    "orthogonal",
     "pareto",
     "permutation",
     "poisson",

@@ -3,8 +3,8 @@
 Small means are inverted by a sequential search, large ones sampled by W. Hörmann's transformed rejection: The
 transformed rejection method for generating Poisson random variables (Insurance: Mathematics and Economics 12,
 1993), and The generation of binomial random variates (Journal of Statistical Computation and Simulation 46,
-1993). Probabilities are computed in C. Loader's form (Fast and accurate computation of binomial probabilities,
-2000), whose terms do not cancel for large means.
+1993). Probabilities are computed in C. Loader's form (Fast and accurate computation of binomial
+probabilities, 2000), whose terms do not cancel for large means.
 """
 
 from __future__ import annotations
@@ -42,12 +42,10 @@ def _log_factorial_rest(k: Array) -> Array:
 
 
 def _deviance(count: Array, mean: Array) -> Array:
-    """Count * log(count / mean) - count + mean, without cancellation."""
+    """What is lost by missing the mean: count * log(count / mean) - count + mean, without cancellation."""
     x = (count - mean) / mean
-    series = (
-        x * x * (1 / 2 - x * (1 / 6 - x * (1 / 12 - x * (1 / 20 - x * (1 / 30 - x * (1 / 42 - x / 56))))))
-    )
-    return mean * pointwise.where(elementwise.abs(x) < 0.03, series, xlog1py(1 + x, x) - x)
+    series = 1 / 2 - x * (1 / 6 - x * (1 / 12 - x * (1 / 20 - x * (1 / 30 - x * (1 / 42 - x / 56)))))
+    return mean * pointwise.where(elementwise.abs(x) < 0.03, x * x * series, xlog1py(1 + x, x) - x)
 
 
 def _log_poisson(k: Array, rate: Array) -> Array:

@@ -33,12 +33,21 @@ _SMALL_MEAN = 10  # Hörmann's methods are made for means that are not smaller
 # ---------------------------------------------------------------- probabilities
 
 
+def _stirling(k: Array) -> Array:
+    """log(k!) - k * log(k) + k for k >= 10."""
+    inverse = 1 / (k * k)
+    series = (1 / 12 - inverse * (1 / 360 - inverse * (1 / 1260 - inverse / 1680))) / k
+    return 0.5 * elementwise.log(2 * math.pi * k) + series
+
+
 def _log_factorial_rest(k: Array) -> Array:
-    """log(k!) - k * log(k) + k: what Stirling's formula leaves."""
-    large = elementwise.maximum(k, 10)
-    series = 1 / large * (1 / 12 - (1 / 360 - (1 / 1260 - 1 / (1680 * large**2)) / large**2) / large**2)
-    stirling = 0.5 * elementwise.log(2 * math.pi * large) + series
-    return pointwise.where(k < 10, p.lgamma_p.bind(k + 1) - xlogy(k, k) + k, stirling)
+    """log(k!) - k * log(k) + k for k >= 0; below 10 from (k + 10)!, which is much cheaper than lgamma."""
+    small = elementwise.minimum(k, 9)
+    shifted = small + 10
+    ratio = math.prod(small + i for i in range(1, 11))
+    log_factorial = _stirling(shifted) + shifted * elementwise.log(shifted) - shifted - elementwise.log(ratio)
+    below = log_factorial - xlogy(small, small) + small
+    return pointwise.where(k < 10, below, _stirling(elementwise.maximum(k, 10)))
 
 
 def _deviance(count: Array, mean: Array) -> Array:
@@ -54,8 +63,8 @@ def _log_poisson(k: Array, rate: Array) -> Array:
 
 
 def _log_binomial(k: Array, n: Array, probability: Array) -> Array:
-    """The logarithm of the probability of 0 <= k <= n."""
-    coefficient = _log_factorial_rest(n) - _log_factorial_rest(k) - _log_factorial_rest(n - k)
+    """The logarithm of the probability of 0 <= k <= n, but for a term that depends on n alone."""
+    coefficient = -_log_factorial_rest(k) - _log_factorial_rest(n - k)
     return coefficient - _deviance(k, n * probability) - _deviance(n - k, n * (1 - probability))
 
 

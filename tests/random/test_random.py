@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy.special
 import scipy.stats
 
 import ftrans as ft
@@ -38,11 +39,28 @@ def test_numbers_are_jaxs(jax, shape):
         _same(ft.random.bits(shape, width, key=key), jax.random.bits(theirs, shape, dtype))
     for dtype in ("float32", "float16", "bfloat16"):
         _same(ft.random.uniform(-1, 3, shape, dtype, key), jax.random.uniform(theirs, shape, dtype, -1, 3))
-    np.testing.assert_allclose(
-        np.asarray(ft.random.normal(shape, key=key)), jax.random.normal(theirs, shape), rtol=2e-5, atol=1e-6
-    )
     _same(ft.random.randint(-3, 50, shape, key=key), jax.random.randint(theirs, shape, -3, 50))
     _same(ft.random.bernoulli(0.3, shape, key=key), jax.random.bernoulli(theirs, 0.3, shape))
+
+
+def test_normal_numbers_are_nearly_jaxs(jax):
+    """Within 3 ulp, of which 98 % within 1: logarithms differ in the last bit, which the tails magnify."""
+    ours = np.asarray(ft.random.normal((200_000,), key=ft.random.key(KEY)))
+    theirs = np.asarray(jax.random.normal(jax.random.PRNGKey(KEY), (200_000,)))
+    ulps = np.abs(ours.astype(np.float64) - theirs) / np.spacing(np.abs(theirs))
+    assert ulps.max() <= 4  # where a power of two is between both, an ulp of the smaller one is half as large
+    assert np.mean(ulps <= 1) > 0.98
+
+
+def test_normal_numbers_are_quantiles():
+    """Of the uniform numbers that they are made of, up to the error of Giles' polynomials in float32."""
+    low, key = np.nextafter(np.float32(-1), np.float32(0)), ft.random.key(1)
+    u = np.asarray(ft.random.uniform(low, 1, (50_000,), key=key), np.float64)
+    expected = np.sqrt(2) * scipy.special.erfinv(u)
+    np.testing.assert_allclose(np.asarray(ft.random.normal((50_000,), key=key)), expected, rtol=5e-6)
+    u = np.asarray(ft.random.uniform(np.nextafter(-1.0, 0.0), 1, (5000,), ft.float64, key))
+    expected = np.sqrt(2) * scipy.special.erfinv(u)
+    np.testing.assert_allclose(ft.random.normal((5000,), ft.float64, key=key), expected, rtol=1e-13)
 
 
 def test_64_bit_numbers_are_jaxs(jax):
@@ -119,7 +137,7 @@ def test_global_key():
 
 def test_implicit_key_while_tracing():
     for transform in (ft.vmap, ft.jit):
-        with pytest.raises(ValueError, match=r"random.normal: give key= inside of jit, vmap"):
+        with pytest.raises(ValueError, match=r"normal: give key= inside of jit, vmap"):
             transform(lambda x: x + ft.random.normal())(ft.ones(3))
     assert ft.grad(lambda x: x * ft.random.uniform())(1.0).shape == ()
 
@@ -137,9 +155,9 @@ def test_keys_under_vmap():
         (
             lambda: ft.random.normal(key=ft.ones(2)),
             ValueError,
-            "random.normal: key must be a uint32 array of shape",
+            "normal: key must be a uint32 array of shape",
         ),
-        (lambda: ft.random.normal(key=3), ValueError, "random.normal: key must be a uint32 array"),
+        (lambda: ft.random.normal(key=3), ValueError, "normal: key must be a uint32 array"),
         (
             lambda: ft.random.uniform(dtype=ft.int32, key=ft.random.key(0)),
             TypeError,
@@ -150,7 +168,7 @@ def test_keys_under_vmap():
             ValueError,
             "do not broadcast",
         ),
-        (lambda: ft.random.key(1.5), TypeError, "random.key: seed must be an integer"),
+        (lambda: ft.random.key(1.5), TypeError, "key: seed must be an integer"),
         (lambda: ft.random.bits((), 3, key=ft.random.key(0)), ValueError, "width must be 1, 2, 4 or 8"),
     ],
 )

@@ -55,7 +55,7 @@ def window_parameter(
 
 
 def _operands(function: str, x: Any, weight: Any, groups: int, axes: int | None) -> tuple[Array, Array]:
-    x, weight, dtype = promote(function, x, weight)
+    x, weight, dtype = promote(function, x, weight, names=("input", "weight"))
     if dtype is bool_:
         raise TypeError(f"{function}: input and weight must not both be bool; convert one with astype")
     if x.ndim < 3 or x.ndim != weight.ndim or axes not in (None, x.ndim - 2):
@@ -388,7 +388,7 @@ def convolve(a: Any, v: Any, /, mode: str = "full", *, stream: Any = None) -> Ar
     >>> ft.convolve(ft.array([1, 2, 3]), ft.array([0, 1]))
     array([0, 1, 2, 3], dtype=int32)
     """
-    a, v, dtype = promote("convolve", a, v)
+    a, v, dtype = promote("convolve", a, v, names=("a", "v"))
     if dtype is bool_:
         raise TypeError("convolve: a and v must not both be bool; convert one with astype")
     if a.ndim != 1 or v.ndim != 1 or a.size == 0 or v.size == 0:

@@ -46,7 +46,7 @@ from ._native import (
     uint64,
 )
 from .callbacks import io_callback, pure_callback
-from .control_flow import associative_scan, cond, fori_loop, map, scan, switch, while_loop
+from .control_flow import associative_scan, cond, fixed_point, fori_loop, map, scan, switch, while_loop
 from .core.avals import ShapedArray
 from .core.errors import ConcretizationError, LeakedTracerError
 from .core.jaxpr import ClosedJaxpr, Jaxpr
@@ -76,7 +76,7 @@ from .transforms.custom_gradient import closure_convert, custom_gradient
 from .transforms.custom_jvp import custom_jvp
 from .transforms.custom_vjp import CustomVJPPrimal, custom_vjp
 from .transforms.custom_vmap import custom_vmap
-from .transforms.implicit import custom_linear_solve, custom_root, fixed_point
+from .transforms.implicit import custom_linear_solve, custom_root
 from .transforms.jacobian import hessian, hvp, jacfwd, jacrev
 from .transforms.jet import jet
 from .transforms.jit import disable_jit, jit, make_jaxpr

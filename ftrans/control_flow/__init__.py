@@ -2,6 +2,7 @@
 
 from .associative import associative_scan
 from .branches import cond, switch
+from .fixed_point import fixed_point
 from .loops import fori_loop, map, scan, while_loop
 
-__all__ = ["associative_scan", "cond", "fori_loop", "map", "scan", "switch", "while_loop"]
+__all__ = ["associative_scan", "cond", "fixed_point", "fori_loop", "map", "scan", "switch", "while_loop"]

@@ -1,13 +1,11 @@
-"""custom_linear_solve, custom_root and fixed_point: derivatives of solutions, not of how they were found."""
+"""custom_linear_solve and custom_root: derivatives of solutions, not of how they were found."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
-import numpy as np
 from optree import PyTreeSpec
 
 from .._native import Array
@@ -15,7 +13,6 @@ from ..core.errors import ConcretizationError
 from ..core.pytree import flatten, leaf_names, unflatten
 from ..core.source import function_name
 from ..core.tracing import eval_jaxpr, trace_to_jaxpr
-from ..primitives.elementwise import add_p, sub_p
 from .arguments import FlatFunction, argument_arrays, argument_sources, check_callable, output_arrays
 from .custom_function import Flat, check_like, check_pair
 from .implicit_primitives import (
@@ -31,7 +28,7 @@ from .linear import check_linear
 from .traced_function import hoist_tracers
 
 
-class _Unknowns:
+class Unknowns:
     """The arrays that are solved for, and the user's function of them; what it closes over are constants."""
 
     def __init__(self, transformation: str, fun: Callable, start: Any):
@@ -112,7 +109,7 @@ class _Unknowns:
 class _Constants:
     """The constants of a problem: in front of the function's own, what its solvers close over."""
 
-    def __init__(self, unknowns: _Unknowns):
+    def __init__(self, unknowns: Unknowns):
         self.name = unknowns.transformation
         self.arrays = unknowns.constants
         self._own = len(unknowns.constants)
@@ -186,7 +183,7 @@ def custom_linear_solve(
     (array(-1.5, dtype=float32), array(0.5, dtype=float32))
     """
     name = "custom_linear_solve"
-    unknowns = _Unknowns(name, matvec, b)
+    unknowns = Unknowns(name, matvec, b)
     check_linear(unknowns.traced, f"{name}: {function_name(matvec)} must be linear")
     solver = unknowns.solver(solve, "solve", has_aux)
     transpose_solver = None
@@ -243,108 +240,23 @@ def custom_root(
     array(0.25, dtype=float32)
     """
     name = "custom_root"
-    unknowns = _Unknowns(name, f, initial_guess)
+    unknowns = Unknowns(name, f, initial_guess)
     solver = unknowns.solver(solve, "solve", has_aux)
     tangent_solver = unknowns.solver(tangent_solve, "tangent_solve", False)
-    outs = _find_root(name, unknowns, solver, tangent_solver, blockwise=False, has_aux=has_aux)
+    outs = find_root(name, unknowns, solver, tangent_solver, has_aux)
     return unknowns.result(outs, has_aux)
 
 
-def _find_root(
-    name: str, unknowns: _Unknowns, solver: Solver, tangent_solver: Solver, blockwise: bool, has_aux: bool
+def find_root(
+    name: str, unknowns: Unknowns, solver: Solver, tangent_solver: Solver, has_aux: bool
 ) -> list[Array]:
+    """The root of the function of the unknowns, then what the solver returns beside it."""
     n = len(unknowns.arrays)
     function = unknowns.function
     derivative = linearized(function, n)
     constants = _Constants(unknowns)
     solver = constants.closure_converted(solver, function, unknowns.arrays)
     tangent_solver = constants.closure_converted(tangent_solver, derivative, unknowns.arrays, unknowns.arrays)
-    tangent = LinearProblem(name, derivative, tangent_solver, tangent_solver, blockwise=blockwise)
-    problem = RootProblem(name, function, solver, tangent, blockwise, has_aux)
+    tangent = LinearProblem(name, derivative, tangent_solver, tangent_solver)
+    problem = RootProblem(name, function, solver, tangent, has_aux)
     return root_p.bind(*constants.arrays, *unknowns.arrays, problem=problem, unknowns=n)
-
-
-def fixed_point(fun: Callable, init: Any, *, tol: float | None = None, max_iterations: int = 1000) -> Any:
-    """The fixed point ``x = fun(x)`` of a contraction, by iteration, with the derivatives of the solution.
-
-    They are with respect to the arrays that `fun` closes over, in both modes and of all orders, and are found
-    by the same iteration, which converges as fast. The derivative with respect to `init` is zero.
-
-    Args:
-        fun: a function of trees like `init` that returns such.
-        init: where to start, a pytree of real or complex arrays.
-        tol: stop when ``max |fun(x) - x| <= tol * max(1, max |x|)``; 16 units in the last place of the
-            narrowest dtype, if not given.
-        max_iterations: how many applications of `fun` are tried.
-
-    Returns:
-        x, a tree like `init`.
-
-    Raises:
-        TypeError: the output of `fun` is not like `init`.
-        RuntimeError: no convergence.
-        ConcretizationError: under `jit`, which does not have the values that tell when to stop.
-
-    The derivative is that of Christianson, "Reverse accumulation and attractive fixed points" (Optimization
-    Methods and Software 3, 1994).
-
-    >>> def square_root(a):
-    ...     return ft.fixed_point(lambda x: 0.5 * (x + a / x), 1.0)
-    >>> ft.value_and_grad(square_root)(4.0)
-    (array(2, dtype=float32), array(0.25, dtype=float32))
-    """
-    check_callable("fixed_point", fun)
-
-    def residual(x: Any) -> Any:
-        before, structure = flatten(x)
-        after, after_structure = flatten(fun(x))
-        if structure != after_structure:
-            raise TypeError(
-                f"fixed_point: the output of {function_name(fun)} must have the structure of init, "
-                f"{structure}, got {after_structure}"
-            )
-        arrays = output_arrays("fixed_point", fun, after, after)
-        for y, b, name in zip(arrays, before, leaf_names(x, "output"), strict=True):
-            check_like("fixed_point", f"{name} of {function_name(fun)}", y, b.aval)
-        return unflatten(structure, [sub_p.bind(y, b) for y, b in zip(arrays, before, strict=True)])
-
-    unknowns = _Unknowns("fixed_point", residual, init)
-    if tol is None:
-        tol = 16 * max(float(np.finfo(x.dtype.name).eps) for x in unknowns.avals) if unknowns.avals else 0.0
-    iterate = partial(_iterate, tol, max_iterations)
-
-    def solver(function: Function, constants: Flat, start: Flat) -> list[Array]:
-        return iterate(lambda x: function(constants, x), list(start))
-
-    def tangent_solver(function: Function, constants: Flat, b: Flat) -> list[Array]:
-        # (∂fun/∂x − 1) v = b is the fixed point v = ∂fun/∂x v − b.
-        def change(v: Flat) -> list[Array]:
-            return [sub_p.bind(c, r) for c, r in zip(function(constants, v), b, strict=True)]
-
-        return iterate(change, list(b))
-
-    outs = _find_root("fixed_point", unknowns, solver, tangent_solver, blockwise=True, has_aux=False)
-    return unknowns.result(outs, False)
-
-
-def _iterate(
-    tol: float, max_iterations: int, residual: Callable[[Flat], list[Array]], x: list[Array]
-) -> list[Array]:
-    """Add the residual until it is small."""
-    size = np.inf
-    for _ in range(max_iterations):
-        change = residual(x)
-        x = [add_p.bind(a, c) for a, c in zip(x, change, strict=True)]
-        size, scale = _largest(change), max(1.0, _largest(x))
-        if not np.isfinite(size):
-            break
-        if size <= tol * scale:
-            return x
-    raise RuntimeError(
-        f"fixed_point: no convergence within {max_iterations} iterations (the last one changed the unknowns "
-        f"by {size:.3g}, tol is {tol:.3g}); the function must be a contraction near its fixed point"
-    )
-
-
-def _largest(arrays: Flat) -> float:
-    return max((float(np.max(np.abs(np.asarray(x)), initial=0.0)) for x in arrays), default=0.0)

@@ -35,8 +35,8 @@ Solver = Callable[[Function, Flat, Flat], list[Array]]
 class LinearProblem:
     """Find x such that function(constants, x) = b, with a function that is linear in x.
 
-    A `blockwise` solver may be given a batch as one larger system. Without a `transpose_solver` there is no
-    reverse mode; the function of a `symmetric` problem is its own transpose.
+    Without a `transpose_solver` there is no reverse mode; the function of a `symmetric` problem is its own
+    transpose.
     """
 
     name: str
@@ -44,7 +44,6 @@ class LinearProblem:
     solver: Solver
     transpose_solver: Solver | None
     symmetric: bool = False
-    blockwise: bool = False
     has_aux: bool = False
 
     def __repr__(self) -> str:
@@ -74,8 +73,6 @@ class LinearProblem:
 
     def batched(self, dims: Sequence[Dim], size: int) -> LinearProblem:
         """The problem of a batch: `dims` of its constants, and 0 of x and b."""
-        if self.blockwise:
-            return replace(self, function=_batched(self.function, dims, size))
         transpose = None if self.transpose_solver is None else self.transposed().solve
         return replace(
             self,
@@ -98,7 +95,6 @@ class RootProblem:
     function: Function
     solver: Solver
     tangent: LinearProblem
-    blockwise: bool = False
     has_aux: bool = False
 
     def __repr__(self) -> str:
@@ -110,7 +106,7 @@ class RootProblem:
 
     def batched(self, dims: Sequence[Dim], size: int, unknowns: int) -> RootProblem:
         """The problem of a batch: `dims` of its constants, and 0 of x, which has that many leaves."""
-        solver = self.solver if self.blockwise else _ignoring_function(_batched(self.solve, dims, size))
+        solver = _ignoring_function(_batched(self.solve, dims, size))
         tangent = self.tangent.batched([*dims, *[0] * unknowns], size)
         function = _batched(self.function, dims, size)
         return replace(self, function=function, solver=solver, tangent=tangent)

@@ -96,7 +96,8 @@ class Node : public RefCounted {
   InlineVector<Value*, 2> outputs;       ///< not owned; null where the value is gone
   std::vector<OutputType> output_types;  ///< of a node with several outputs, some of which may be gone
   Dims parameters;
-  Ref<RefCounted> payload;  ///< of a CallProgram the Program, of control flow SubPrograms, else a HostFunction
+  Ref<RefCounted>
+      payload;  ///< of a CallProgram the Program, of control flow SubPrograms, else a HostFunction
 
  protected:
   void destroy() override;

@@ -1,19 +1,32 @@
-"""``python -m tests.harness --table``: the matrix primitive × property.
+"""``python -m tests.harness --table``: the matrices of what is checked, as Markdown.
 
-✓ holds for every sample, ✗ fails for one at least, – there is nothing to check (no derivative, no operands).
+One of the primitives, one of the public array functions, each with the properties as columns. ``--table``
+prints them; ``docs/coverage.md`` is what it printed.
 """
 
 import argparse
 import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from ftrans.core.primitive import primitives
-from tests.harness.cases import Case, all_cases
+from ftrans.primitives.collective import Collective
+from tests.harness.cases import all_cases
+from tests.harness.check_functions import FUNCTION_PROPERTIES, function_cases
+from tests.harness.functions import public_functions
 from tests.harness.properties import PROPERTIES
 
-HOLDS, FAILS, NOTHING = "✓", "✗", "–"
+HOLDS, FAILS, NOTHING, UNKNOWN = "✓", "✗", "–", "?"
+
+INTRODUCTION = f"""# What is checked
+
+Printed by `python -m tests.harness --table > docs/coverage.md`. {HOLDS} holds for every sample, {FAILS} fails
+for one at least, {NOTHING} there is nothing to check (no derivative, no arrays, a result whose shape depends
+on values), {UNKNOWN} there is no sample. Collectives mean something only to a whole batch, so they are not
+here: `tests/transforms/test_collectives.py` checks them."""
 
 
-def outcome(check, cases: list[Case], failures: list[str]) -> str:
+def outcome(check: Callable[[Any], bool], cases: Sequence[Any], failures: list[str]) -> str:
     """One cell; what goes wrong is appended to `failures`."""
     checked, failed = False, False
     for case in cases:
@@ -24,31 +37,52 @@ def outcome(check, cases: list[Case], failures: list[str]) -> str:
             failures.append(
                 f"{case} {check.__name__}: {type(error).__name__}: {' '.join(str(error).split())[:200]}"
             )
+    if not cases:
+        failures.append(f"there is no sample for the column {check.__name__}")
+        return UNKNOWN
     return FAILS if failed else HOLDS if checked else NOTHING
 
 
-def print_table() -> int:
-    """Prints the matrix, then every failure; the number of failures."""
-    cases: dict[str, list[Case]] = {name: [] for name in primitives}
-    for case in all_cases():
-        cases[case.primitive.name].append(case)
+def print_matrix(
+    what: str, cases: Mapping[str, Sequence[Any]], properties: Mapping[str, Callable[[Any], bool]]
+) -> list[str]:
+    """Prints one matrix, row by row as they are found out; returns every failure."""
     failures: list[str] = []
-    width = max(map(len, cases))
-    print(" " * width, *PROPERTIES)
-    for name, samples in cases.items():
-        cells = (outcome(check, samples, failures).center(len(title)) for title, check in PROPERTIES.items())
-        print(name.ljust(width), *cells, flush=True)
+    print(f"\n## {len(cases)} {what}\n")
+    print(f"| | {' | '.join(title.replace('_', ' ') for title in properties)} |")
+    print(f"|---|{':-:|' * len(properties)}")
+    for name, samples in sorted(cases.items()):
+        cells = [outcome(check, samples, failures) for check in properties.values()]
+        print(f"| {name.replace('_', chr(92) + '_')} | {' | '.join(cells)} |", flush=True)
+    return failures
+
+
+def print_tables() -> int:
+    """Prints the matrices, then every failure; the number of failures."""
+    of_primitives: dict[str, list[Any]] = {
+        name: [] for name, p in primitives.items() if not isinstance(p, Collective)
+    }
+    for case in all_cases():
+        of_primitives[case.primitive.name].append(case)
+    of_functions: dict[str, list[Any]] = {name: [] for name in public_functions()}
+    for call in function_cases():
+        of_functions[call.name].append(call)
+    print(INTRODUCTION)
+    failures = [
+        *print_matrix("primitives", of_primitives, PROPERTIES),
+        *print_matrix("functions", of_functions, FUNCTION_PROPERTIES),
+    ]
     for failure in failures:
-        print(failure)
+        print(failure, file=sys.stderr)
     return len(failures)
 
 
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.harness", description=__doc__)
-    parser.add_argument("--table", action="store_true", required=True, help="print the matrix")
+    parser.add_argument("--table", action="store_true", required=True, help="print the matrices")
     parser.parse_args()
-    sys.exit(1 if print_table() else 0)
+    sys.exit(1 if print_tables() else 0)
 
 
 if __name__ == "__main__":

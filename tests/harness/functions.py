@@ -126,6 +126,27 @@ def _each(names: str, calls: list[Call]) -> dict[str, list[Call]]:
     return dict.fromkeys(names.split(), calls)
 
 
+def _convolution(x, w, stride=1, padding=0):
+    spatial = w.ndim - 2
+    x = np.pad(x, [(0, 0), *[(padding, padding)] * spatial, (0, 0)])
+    windows = np.lib.stride_tricks.sliding_window_view(x, w.shape[1:-1], tuple(range(1, x.ndim - 1)))
+    windows = windows[(slice(None), *[slice(None, None, stride)] * spatial)]
+    return np.tensordot(windows, np.moveaxis(w, -1, 1), (range(x.ndim - 1, windows.ndim), range(1, w.ndim)))
+
+
+def _transposed_convolution(x, w, stride=1, padding=0):
+    """For windows of one extent along all axes."""
+    spatial = range(1, w.ndim - 1)
+    dilated = np.zeros([1 + (n - 1) * stride if i in spatial else n for i, n in enumerate(x.shape)])
+    dilated[(slice(None), *[slice(None, None, stride)] * len(spatial))] = x
+    return _convolution(dilated, np.flip(w, tuple(spatial)), padding=w.shape[1] - 1 - padding)
+
+
+def _convolutions(spatial: int, reference: Callable) -> list[Call]:
+    x, w = _floats(2, *[4] * spatial, 2), _floats(3, *[2] * spatial, 2, seed=1)
+    return [call(x, w, reference=reference), call(x, w, stride=2, padding=1, reference=reference)]
+
+
 _FILE = [call(io.BytesIO(), X, reference=None, traceable=False)]
 
 
@@ -487,6 +508,13 @@ CALLS: dict[str, list[Call]] = {
     "polyder": [call(V, 2)],
     "polyint": [call(V, 2), call(V, k=SCALAR)],
     "vander": [call(V, 3), call(V, increasing=True)],
+    # convolutions
+    "convolve": [call(V, W[:3]), call(V, W, mode="same")],
+    **{f"conv{n}d": _convolutions(n, _convolution) for n in (1, 2, 3)},
+    **{f"conv_transpose{n}d": _convolutions(n, _transposed_convolution) for n in (1, 2, 3)},
+    "conv_general": [
+        call(_floats(2, 5, 4, 2), _floats(3, 2, 2, 2), stride=2, padding=1, reference=_convolution)
+    ],
     # whole arrays
     "allclose": [call(X, X + 1e-12, differentiable=False)],
     "array_equal": [call(X, X, differentiable=False)],

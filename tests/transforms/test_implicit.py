@@ -224,12 +224,57 @@ def test_fixed_point_of_a_batch():
     same(batched, np.diag(1 / (1 - 0.3 * np.cos(xs))))
 
 
+def test_fixed_point_is_compiled():
+    e, mean = np.float64(0.3), np.float64(1.2)
+    x = float(kepler(e, mean))
+    slope = 1 - 0.3 * np.cos(x)
+    same(ft.jit(kepler)(e, mean), x)
+    same(ft.jit(ft.grad(kepler, (0, 1)))(e, mean), (np.sin(x) / slope, 1 / slope))
+    same(ft.grad(ft.jit(kepler), 1)(e, mean), 1 / slope)
+    second = [[ft.grad(ft.grad(kepler, i), j)(e, mean) for j in (0, 1)] for i in (0, 1)]
+    same(ft.jit(ft.hessian(kepler, (0, 1)))(e, mean), second)
+    same(ft.jit(ft.hessian(kepler, 1))(e, mean), -0.3 * np.sin(x) / slope**3)
+    same(ft.scan(lambda total, m: (total + kepler(e, m), None), mean, np.array([mean]))[0], mean + x)
+
+
+def test_fixed_point_in_a_batch_stops_item_by_item():
+    # The last item needs many times the iterations of the first; one of their own each, or they differ.
+    rates, targets = np.array([0.0, 0.5, 0.97]), np.array([1.0, 2.0, 1e6])
+
+    def solution(rate, target):
+        return ft.fixed_point(lambda x: rate * ft.sin(x) + target, target, tol=1e-12)
+
+    alone = [solution(r, t) for r, t in zip(rates, targets, strict=True)]
+    same(ft.vmap(solution)(rates, targets), np.stack([np.asarray(x) for x in alone]))
+    slopes = [ft.grad(solution)(r, t) for r, t in zip(rates, targets, strict=True)]
+    same(ft.jit(ft.vmap(ft.grad(solution)))(rates, targets), np.stack([np.asarray(x) for x in slopes]))
+
+
+def test_fixed_point_of_trees_and_of_nothing():
+    tree = ft.fixed_point(
+        lambda x: {"a": 0.5 * x["a"] + 1.0, "b": 0.25j * x["b"] + 1.0},
+        {"a": np.zeros((2, 0)), "b": np.zeros(2, np.complex128)},
+    )
+    assert tree["a"].shape == (2, 0)
+    same(tree["b"], np.full(2, 1 / (1 - 0.25j)))
+    assert ft.fixed_point(lambda x: x, ()) == ()
+
+
 def test_fixed_point_errors():
-    with pytest.raises(RuntimeError, match="no convergence within 7 iterations"):
+    with pytest.raises(RuntimeError, match=r"no convergence within 7 iterations .*unknowns by 1, tol"):
         ft.fixed_point(lambda x: 1.0 - x, 0.0, max_iterations=7)
     with pytest.raises(RuntimeError, match="no convergence"):
         ft.fixed_point(lambda x: ft.exp(x) ** 2, 5.0)
+    with pytest.raises(RuntimeError, match="no convergence"):
+        ft.grad(lambda a: ft.fixed_point(lambda x: a - x, 0.0))(1.0)
     with pytest.raises(TypeError, match="structure of init"):
         ft.fixed_point(lambda x: (x, x), 0.0)
-    with pytest.raises(ft.ConcretizationError, match="which has none while"):
-        ft.jit(kepler)(np.float64(0.3), np.float64(1.2))
+
+
+def test_fixed_point_without_convergence_is_nan_where_no_error_can_be():
+    def alternating(a):
+        return ft.fixed_point(lambda x: a * x + 1.0, a, max_iterations=50)
+
+    found = ft.vmap(alternating)(ft.array([0.25, -1.0]))
+    np.testing.assert_allclose(np.asarray(found), [4 / 3, np.nan], rtol=1e-6)
+    assert np.isnan(float(ft.jit(alternating)(-1.0)))

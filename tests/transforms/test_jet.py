@@ -70,13 +70,43 @@ def differentiable_cases():
             yield case
 
 
+#: Functions with parameters in which derivatives end at some order, and the operands that have all of them.
+ALL_ORDERS_IN = {"zeta": (1,), "gamma_p": (1,), "gamma_q": (1,), "beta_inc": (2,)}
+
+
 @pytest.mark.parametrize("case", list(differentiable_cases()), ids=str)
 def test_every_primitive(case):
     check(
         lambda *operands: tuple(case.bind(*map(ft.asarray, operands))),
         in_double(case),
-        case.sample.differentiable,
+        ALL_ORDERS_IN.get(case.primitive.name, case.sample.differentiable),
     )
+
+
+@pytest.mark.parametrize(
+    ("function", "operands", "place", "highest"),
+    [
+        pytest.param(ft.special.zeta, (2.5, 1.2), 0, 4, id="zeta"),
+        pytest.param(ft.special.gammainc, (1.7, 0.9), 0, 4, id="gammainc"),
+        pytest.param(ft.special.gammaincc, (1.7, 0.9), 0, 4, id="gammaincc"),
+        pytest.param(ft.special.betainc, (1.7, 0.9, 0.4), 0, 3, id="betainc a"),
+        pytest.param(ft.special.betainc, (1.7, 0.9, 0.4), 1, 3, id="betainc b"),
+    ],
+)
+def test_derivatives_in_parameters_end_at_the_documented_order(function, operands, place, highest):
+    operands = list(map(np.float64, operands))
+
+    def of_parameter(x):
+        return function(*operands[:place], x, *operands[place + 1 :])
+
+    def series(order):
+        return ([np.float64(1)] + [np.float64(0)] * (order - 1),)
+
+    _, terms = ft.jet(of_parameter, (operands[place],), series(highest))
+    expected = repeated_derivatives(lambda t: of_parameter(operands[place] + t), highest)[1:]
+    np.testing.assert_allclose([float(t) for t in terms], np.ravel(expected), rtol=1e-9)
+    with pytest.raises(TypeError, match=f"available up to order {highest}, got order {highest + 1}"):
+        ft.jet(of_parameter, (operands[place],), series(highest + 1))
 
 
 def test_every_elementwise_primitive_is_among_them():

@@ -15,7 +15,7 @@ from typing import Any
 
 from .. import primitives as p
 from .._native import Array, Dtype, float32
-from ..control_flow import while_loop
+from ..control_flow.loops import while_loop
 from ..interop import asarray
 from ..ops import creation, elementwise, pointwise
 from ..ops.operands import as_array, broadcast, convert, require_kinds, to_inexact

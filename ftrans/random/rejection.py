@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from .. import primitives as p
 from .._native import Array, uint32
-from ..control_flow import while_loop
+from ..control_flow.loops import while_loop
 from ..interop import asarray
 from ..ops import pointwise
 from .keys import folded

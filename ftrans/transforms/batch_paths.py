@@ -19,13 +19,13 @@ from optree import PyTreeSpec
 
 from .._native import Array, Dtype, bool_, set_source, user_source
 from ..core.avals import ShapedArray
-from ..core.jaxpr import Atom, Equation, Var, is_effectful
+from ..core.jaxpr import Atom, Equation, Literal, Var, is_effectful
 from ..core.source import ArgumentSource, Source, format_source, function_name
 from ..core.tracing import Interpreting, concretization_error, trace_to_jaxpr
 from ..interop import asarray
 from ..ops._gather import take_static
 from ..ops.operands import constant_like, convert
-from ..ops.promotion import promote_dtypes
+from ..ops.promotion import check_integer_fits, promote_dtypes
 from ..primitives.elementwise import ne_p
 from ..primitives.layout import batch_first
 from ..primitives.shape import concatenate_p
@@ -126,10 +126,12 @@ class Batch:
             return paths[0].results()
         return self._merged(paths)
 
-    def part(self, groups: list[np.ndarray], what: str) -> None:
-        """Let each of these groups of lanes be run by itself; they disagree about `what`."""
-        self.pending += groups
-        self.num_paths += len(groups)
+    def part(self, lanes: np.ndarray, groups: np.ndarray, what: str) -> np.ndarray:
+        """The lanes in the group of the first; let those of every other be run by itself.
+
+        `groups` says in which of the groups 0, 1, … that disagree about `what` each lane is.
+        """
+        self.num_paths += groups.max()
         limit = _this_thread.max_paths
         if self.num_paths > limit:
             raise RuntimeError(
@@ -138,6 +140,10 @@ class Batch:
                 "Use ft.where, ft.cond or ft.while_loop, which need one run, or allow more paths by "
                 "ft.max_vmap_paths(count)"
             )
+        parts = [lanes[groups == group] for group in range(groups.max() + 1)]
+        stays = parts.pop(groups[0])
+        self.pending += parts
+        return stays
 
     def _merged(self, paths: list[_Path]) -> tuple[list[Array], list[Dim]]:
         first = paths[0]
@@ -168,6 +174,9 @@ class Batch:
                     f"output {i} is {a.describe_output(i)} on one path, {b.describe_output(i)} on another"
                 )
                 raise self._mismatch(problem, a, b)
+            number = paths[k].outvars[i]
+            if dtype.kind in "iu" and aval.weak_type and isinstance(number, Literal):
+                check_integer_fits(int(number.value), dtype, f"vmap of {function_name(self.flat.fun)}")
         return None if all(aval is avals[0] for aval in avals) else dtype
 
     def _mismatch(self, problem: str, a: _Path, b: _Path) -> TypeError:
@@ -198,6 +207,7 @@ class _Path:
         self.batch = batch
         self.lanes = lanes
         self.decisions: list[_Decision] = []
+        self._inputs: list[Var] = []
         self._environment: dict[Atom, tuple[Array, Dim, np.ndarray | None]] = {}
         self._defining: dict[Var, int] = {}
         self._num_seen = 0
@@ -207,8 +217,7 @@ class _Path:
         self.structure: PyTreeSpec = batch.flat.structure
 
     def _function(self, *leaves: Array) -> list[Array]:
-        arguments = zip(leaves, self.batch.arrays, self.batch.dims, strict=True)
-        self._environment = {leaf._variable: (x, dim, None) for leaf, x, dim in arguments}
+        self._inputs = [x._variable for x in leaves]  # now, as the function may assign to items of them
         return self.batch.function(*leaves)
 
     @property
@@ -229,7 +238,7 @@ class _Path:
         if not self.decisions and self.lanes is None:
             return eval_batched(closed.jaxpr, closed.consts, batch.arrays, batch.dims, batch.size)
         equations = closed.jaxpr.equations
-        self._bind_constants(zip(closed.jaxpr.constvars, closed.consts, strict=True))
+        self._bind(zip(closed.jaxpr.constvars, closed.consts, strict=True))
         self._evaluate(equations, [i for i in range(len(equations)) if i not in self._done])
         results = [self._read(v) for v in self.outvars]
         return [x for x, _ in results], [dim for _, dim in results]
@@ -262,9 +271,7 @@ class _Path:
                 )
             lanes = np.arange(self.batch.size) if self.lanes is None else self.lanes
             _, groups = np.unique(rows, axis=0, return_inverse=True)
-            groups = groups.reshape(-1)
-            self.batch.part([lanes[groups == g] for g in np.unique(groups) if g != groups[0]], what)
-            self.lanes = lanes[groups == groups[0]]
+            self.lanes = self.batch.part(lanes, groups.reshape(-1), what)
         return values[0]
 
     def _value(self, x: Array, what: str) -> tuple[Array, Dim]:
@@ -274,7 +281,7 @@ class _Path:
         for i in range(self._num_seen, len(equations)):
             self._defining.update(dict.fromkeys(equations[i].outputs, i))
         self._num_seen = len(equations)
-        self._bind_constants(trace.constants())
+        self._bind(trace.constants())
         needed: set[int] = set()
         pending = [x._variable]
         while pending:
@@ -288,7 +295,10 @@ class _Path:
         self._evaluate(equations, sorted(needed))
         return self._read(x._variable)
 
-    def _bind_constants(self, constants: Iterable[tuple[Var, Array]]) -> None:
+    def _bind(self, constants: Iterable[tuple[Var, Array]]) -> None:
+        if not self._environment:
+            arguments = zip(self._inputs, self.batch.arrays, self.batch.dims, strict=True)
+            self._environment = {v: (x, dim, None) for v, x, dim in arguments}
         for v, x in constants:
             self._environment.setdefault(v, (x, None, None))
 

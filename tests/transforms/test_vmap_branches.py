@@ -158,6 +158,13 @@ def test_lanes_decide_by_their_own_values():
         return ft.array(30.0) if x > 1.0 else ft.array(40.0)
 
     assert ft.vmap(f)(ft.array([2.0, 0.5, -1.0])).tolist() == [30, 10, 20]
+    calls.clear()
+
+    def g(x):
+        calls.append(x)
+        return x * 2.0 if len(calls) > 1 or x > 1.0 else x
+
+    assert ft.vmap(g)(ft.array([2.0, 0.5, -1.0])).tolist() == [4, 1, -2]
 
 
 def test_exceptions_are_those_of_the_first_item_that_raises():
@@ -192,6 +199,12 @@ def test_numbers_and_truth():
     assert ft.vmap(lambda x: 1.0 if ft.isnan(x) else x)(X).dtype == ft.float64
     assert ft.vmap(lambda n: [7, 8, 9][n])(ft.array([2, 0, 2])).tolist() == [9, 7, 9]
     assert ft.vmap(lambda x: x * 2 if x.reshape(1, 1) > 0 else x)(ft.array([1, -1])).tolist() == [2, -1]
+    for dtype in (np.float32, np.float64):
+        same(ft.vmap(lambda x: x if x > 0 else 0.0)(X.astype(dtype)), [np.maximum(X, 0).astype(dtype)])
+    small = ft.array([1, -1], dtype=ft.int8)
+    assert ft.vmap(lambda x: x if x > 0 else 100)(small).tolist() == [1, 100]
+    with pytest.raises(OverflowError, match="vmap"):
+        ft.vmap(lambda x: x if x > 0 else 300)(small)
     mixed = ft.vmap(lambda x: 1 if x > 0 else 1.5)(X)
     assert mixed.tolist() == [1, 1, 1.5, 1, 1.5]
 

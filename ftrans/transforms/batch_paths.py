@@ -56,7 +56,8 @@ def max_vmap_paths(count: int) -> AbstractContextManager[None]:
 
     A function that branches on values runs once for each path that items of the batch take through it (see
     `vmap`). The limit tells of a branch that makes a slow loop of it, such as one on ``float(x)``, which has
-    a path for every item. It is the thread's own.
+    a path for every item. Where vmaps are nested, the inner one counts its own paths, and items of the outer
+    one share a path if all of their inner items go the same ways. The limit is the thread's own.
 
     Args:
         count: how many, at least 1.
@@ -86,6 +87,10 @@ class Batch:
     `function` may differ from `flat` in what it does around it. `dims` are the batch axes of `arrays`, and
     `avals` describe items. With an `axis_name` all lanes must take one path.
     """
+
+    __slots__ = (
+        "flat", "function", "avals", "sources", "arrays", "dims", "size", "axis_name", "num_paths", "pending",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -202,6 +207,11 @@ class _Path:
     an array of the environment is for the lanes beside it, and the path's are taken from it when it is next
     read.
     """
+
+    __slots__ = (
+        "batch", "lanes", "decisions", "outvars", "structure", "_closed", "_inputs", "_environment",
+        "_defining", "_num_seen", "_done",
+    )  # fmt: skip
 
     def __init__(self, batch: Batch, lanes: np.ndarray | None):
         self.batch = batch

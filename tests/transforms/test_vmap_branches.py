@@ -193,6 +193,21 @@ def test_effects_happen_once_for_each_item():
     assert sorted(seen) == sorted(X)
 
 
+def test_branches_on_callbacks():
+    def pure(x):
+        y = ft.pure_callback(lambda v: np.sin(v), x, x, vmap_method="sequential")
+        return y if y > 0.5 else x
+
+    same(ft.vmap(pure)(X), [np.where(np.sin(X) > 0.5, np.sin(X), X)])
+
+    def effectful(x):
+        y = ft.io_callback(lambda v: np.sin(v), x, x)
+        return y if y > 0.5 else x
+
+    with pytest.raises(ft.ConcretizationError, match="from the effect of io_callback"):
+        ft.vmap(effectful)(X)
+
+
 def test_numbers_and_truth():
     assert ft.vmap(lambda x: 1 if x else 2)(ft.array([0.0, np.nan, -0.0, 3.0])).tolist() == [2, 1, 2, 1]
     assert ft.vmap(lambda x: 1 if x else 2)(ft.array([0j, 1j])).tolist() == [2, 1]

@@ -58,7 +58,7 @@ from .runtime import async_eval, device_info, eval, is_available, stream
 from .shapes import ShapeDtypeStruct, eval_shape
 from .transforms import checkpoint_policies
 from .transforms.autodiff import grad, jvp, linearize, stop_gradient, value_and_grad, vjp
-from .transforms.batching import vmap
+from .transforms.batch_paths import max_vmap_paths
 from .transforms.checkpoint import checkpoint, checkpoint_name, remat, saved_residuals
 from .transforms.collectives import (
     all_gather,
@@ -85,6 +85,7 @@ from .transforms.mapping import apply_along_axis
 from .transforms.nan_safety import nan_safe_derivatives
 from .transforms.stages import Compiled, Lowered
 from .transforms.vectorize import vectorize
+from .transforms.vmap import vmap
 
 if TYPE_CHECKING:
     from . import testing
@@ -196,6 +197,7 @@ __all__ = [
     "linear_transpose",
     "linearize",
     "make_jaxpr",
+    "max_vmap_paths",
     "map",
     "nan_safe_derivatives",
     "new_stream",

@@ -27,7 +27,7 @@ from .differences import (
 from .interop import asarray
 from .transforms.arguments import check_callable
 from .transforms.autodiff import jvp, vjp
-from .transforms.batching import vmap
+from .transforms.vmap import vmap
 
 __all__ = [
     "assert_allclose",

@@ -18,7 +18,8 @@ from ..primitives.elementwise import add, lt_p
 from ..primitives.layout import reshape
 from ..primitives.shape import concatenate_p, slice_axis
 from ..transforms.arguments import argument_arrays, check_callable
-from ..transforms.batching import removed_axis, vmap
+from ..transforms.batching import removed_axis
+from ..transforms.vmap import vmap
 from ._bodies import as_aval, loop_body, trace
 from ._derived import hoist_constants
 from .scan_loop import scan_p

@@ -101,14 +101,19 @@ class Trace(ABC):
 
 
 class AbstractTrace(Trace):
-    """A trace whose arrays have no values; it records the equations of a jaxpr."""
+    """A trace whose arrays have no values; it records the equations of a jaxpr.
 
-    __slots__ = ("equations", "_consts")
+    `decide`, where there is one, gives a value for an array on which the function's Python branches, or
+    raises. It is called with the array and the user's name of what needs its value.
+    """
+
+    __slots__ = ("equations", "decide", "_consts")
     is_abstract = True
 
-    def __init__(self, transformation: str):
+    def __init__(self, transformation: str, decide: Callable[[Array, str], Array] | None = None):
         super().__init__(transformation)
         self.equations: list[Equation] = []
+        self.decide = decide
         self._consts: dict[Any, tuple[Var, Array]] = {}
 
     def input(self, aval: ShapedArray, source: ArgumentSource | None = None) -> Array:
@@ -148,6 +153,10 @@ class AbstractTrace(Trace):
             entry = self._consts[key] = (Var(x.aval), x._snapshot())
         return entry[0]
 
+    def constants(self) -> list[tuple[Var, Array]]:
+        """The constants so far that are no literals."""
+        return list(self._consts.values())
+
     def close(self, inputs: Sequence[Array], outputs: Sequence[Array]) -> ClosedJaxpr:
         """The jaxpr that this trace has recorded."""
         outvars = [x._variable if x._trace is self else self.constant(x) for x in outputs]
@@ -157,6 +166,7 @@ class AbstractTrace(Trace):
 
     def end(self) -> None:
         super().end()
+        self.decide = None
         self.equations = []
         self._consts = {}
 
@@ -271,9 +281,13 @@ def trace_to_jaxpr(
     in_avals: Sequence[ShapedArray],
     transformation: str,
     sources: Iterable[ArgumentSource | None] = repeat(None),
+    decide: Callable[[Array, str], Array] | None = None,
 ) -> ClosedJaxpr:
-    """Run `fun`, from arrays to a list of arrays, on abstract values. Closed-over arrays become constants."""
-    trace = AbstractTrace(transformation)
+    """Run `fun`, from arrays to a list of arrays, on abstract values. Closed-over arrays become constants.
+
+    `decide` is the trace's.
+    """
+    trace = AbstractTrace(transformation, decide)
     _this_thread.abstract_traces.append(trace)
     try:
         inputs = [trace.input(aval, source) for aval, source in zip(in_avals, sources, strict=False)]
@@ -360,18 +374,26 @@ def _misused_operand(trace: Trace, operands: Sequence[Array]) -> RuntimeError:
     return trace.misuse(next(x for x in operands if x._trace is trace))
 
 
-def _raise_concretization_error(x: Array, what: str) -> None:
+def _value_of_tracer(x: Array, what: str) -> Array:
     while x._linked is not None:
         x = x._linked
     trace = x._trace
     if not trace.active:
         raise trace.misuse(x)
+    if trace.decide is None or x.size != 1:
+        raise concretization_error(x, what)
+    return trace.decide(x, what)
+
+
+def concretization_error(x: Array, what: str, why: str = "") -> ConcretizationError:
+    """The error for `what` needing the value of an array of an abstract trace; `why` it can't have one."""
+    trace = x._trace
     arguments = _arguments_behind(trace, x._variable)
     origin = f", computed by {format_source(x._variable.source)}" if x._variable not in arguments else ""
-    raise ConcretizationError(
+    return ConcretizationError(
         f"{what} at {format_source(user_source())} needs the value of an array {x.aval} that has none while "
-        f"{trace.transformation} traces the function{origin}. It depends on {_join(arguments)}. For a choice "
-        "between values use ft.where(condition, a, b), for a choice between computations "
+        f"{trace.transformation} traces the function{origin}{why}. It depends on {_join(arguments)}. For a "
+        "choice between values use ft.where(condition, a, b), for a choice between computations "
         "ft.cond(condition, f, g, …); if the argument should be an ordinary Python value, name it in jit's "
         "static_argnums or static_argnames."
     )
@@ -396,4 +418,4 @@ def _arguments_behind(trace: AbstractTrace, var: Var) -> list[Var]:
     return found
 
 
-_native.set_concretization_hook(_raise_concretization_error)
+_native.set_concretization_hook(_value_of_tracer)

@@ -22,8 +22,8 @@ from .autodiff import (
     grad,
     jvp,
 )
-from .batching import vmap
 from .derivative import Recording, instantiate, record
+from .vmap import vmap
 
 
 def jacfwd(fun: Callable, argnums: Argnums = 0, has_aux: bool = False, holomorphic: bool = False) -> Callable:

@@ -8,7 +8,7 @@ from typing import Any
 from .._native import Array
 from ..ops.manipulation import moveaxis
 from ..ops.operands import as_array, normalize_axis, reshape_to
-from .batching import vmap
+from .vmap import vmap
 
 
 def apply_along_axis(

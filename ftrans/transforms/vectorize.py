@@ -14,7 +14,7 @@ from ..core.pytree import as_array
 from ..core.source import function_name
 from ..primitives.layout import reshape
 from .arguments import check_callable
-from .batching import vmap
+from .vmap import vmap
 
 #: The names of the core dimensions of each argument or output.
 Dimensions = list[tuple[str, ...]]

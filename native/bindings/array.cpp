@@ -115,18 +115,16 @@ PyObject* new_array(Ref<Value> value) {
 Ref<Value> concrete_value(PyObject* object, const char* what) {
   if (!is_array(object)) throw nb::type_error((std::string(what) + ": self is not an Array").c_str());
   PyObject* current = object;
+  nb::object found;
   while (array_of(current).is_traced()) {
-    PyObject* linked = array_of(current).linked;
-    if (!linked) {
-      if (concretization_hook) {
-        nb::object name = nb::str(what);
-        PyObject* result = PyObject_CallFunctionObjArgs(concretization_hook, object, name.ptr(), nullptr);
-        if (!result) throw nb::python_error();
-        Py_DECREF(result);
-      }
-      throw nb::type_error("the value of an abstract tracer is not known");
-    }
-    current = linked;
+    current = array_of(current).linked;
+    if (current) continue;
+    if (!concretization_hook) throw nb::type_error("the value of an abstract tracer is not known");
+    nb::object name = nb::str(what);
+    found = nb::steal(PyObject_CallFunctionObjArgs(concretization_hook, object, name.ptr(), nullptr));
+    if (!found.is_valid()) throw nb::python_error();
+    current = found.ptr();
+    if (!is_array(current)) throw nb::type_error("the concretization hook must return an Array");
   }
   return array_of(current).value;
 }

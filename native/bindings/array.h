@@ -43,8 +43,8 @@ inline Array& array_of(PyObject* object) { return *nb::inst_ptr<Array>(object); 
 /// A new handle.
 PyObject* new_array(Ref<Value> value);
 
-/// The value behind a handle, following links of linked traces. Raises (through the concretization hook) for
-/// an abstract tracer; `what` names what the value is needed for.
+/// The value behind a handle, following links of linked traces. For an abstract tracer the concretization
+/// hook gives it, or raises; `what` names what the value is needed for.
 Ref<Value> concrete_value(PyObject* array, const char* what);
 
 /// The same, evaluated.

@@ -525,15 +525,6 @@ CALLS: dict[str, list[Call]] = {
     "savez": _FILE,
     "savez_compressed": _FILE,
     "save_safetensors": [call(io.BytesIO(), {"x": X}, reference=None, traceable=False)],
-    # convolutions: values against other libraries in tests/ops/test_convolution.py
-    "conv1d": [call(_floats(2, 5, 4), _floats(3, 2, 4, seed=1), reference=None)],
-    "conv2d": [call(_floats(1, 4, 4, 2), _floats(2, 3, 3, 2, seed=1), 1, 1, reference=None)],
-    "conv3d": [call(_floats(1, 3, 3, 3, 1), _floats(2, 2, 2, 2, 1, seed=1), reference=None)],
-    "conv_general": [call(_floats(1, 5, 2), _floats(2, 3, 2, seed=1), stride=2, padding=1, reference=None)],
-    "conv_transpose1d": [call(_floats(2, 3, 4), _floats(3, 2, 4, seed=1), 2, reference=None)],
-    "conv_transpose2d": [call(_floats(1, 2, 2, 2), _floats(2, 3, 3, 2, seed=1), reference=None)],
-    "conv_transpose3d": [call(_floats(1, 2, 2, 2, 1), _floats(2, 2, 2, 2, 1, seed=1), reference=None)],
-    "convolve": [call(_floats(6), _floats(3, seed=1)), call(_floats(6), _floats(3, seed=1), "same")],
     "load": [call(_saved(), "npy", reference=None, traceable=False)],
     "__array_namespace_info__": [call(reference=None)],
 }

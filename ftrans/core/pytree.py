@@ -12,6 +12,7 @@ from optree import PyTreeSpec
 
 from .. import _native
 from .._native import Array
+from .errors import Unavailable
 
 _NAMESPACE = "ftrans"
 
@@ -146,6 +147,8 @@ def as_array(x: Any, what: Callable[[], str]) -> Array:
         return _native.scalar(x, _native.float32, True)
     if isinstance(x, complex):
         return _native.scalar(x, _native.complex64, True)
+    if isinstance(x, Unavailable):
+        raise x.error
     raise TypeError(
         f"{what()} must be an array, a NumPy array, a Python scalar, or a pytree of these; "
         f"got {type(x).__name__}: {x!r}"

@@ -10,12 +10,12 @@ import numpy as np
 
 from .. import primitives as p
 from .._native import Array
-from ..core.errors import ConcretizationError
+from ..core.errors import ConcretizationError, Unavailable
 from .operands import broadcast, broadcast_shapes_of, convert, reshape_to
 from .promotion import PYTHON_DTYPES
 
 
-class MaskedElements:
+class MaskedElements(Unavailable):
     """``x[mask]`` where a transformation traces `mask`: how many elements there are is not known.
 
     Arithmetic with numbers, with arrays that each element meets, and with elements of the same mask is
@@ -30,18 +30,18 @@ class MaskedElements:
     array([1, 4, 6], dtype=float32)
     """
 
-    __slots__ = ("_error", "_mask", "_whole")
+    __slots__ = ("_mask", "_whole")
     __hash__ = None  # type: ignore[assignment]
 
     def __init__(self, whole: Array, mask: Array, error: ConcretizationError):
         self._whole = whole
+        super().__init__(error)
         self._mask = mask._snapshot()
-        self._error = error
 
     def stored_in(self, x: Array, mask: Any) -> Array:
         """`x` with these elements where `mask` selects."""
         if not self._is_selected_by(mask) or self._whole.shape != x.shape:
-            raise self._error
+            raise self.error
         trailing = (1,) * (x.ndim - self._mask.ndim)
         chosen = broadcast(reshape_to(self._mask, self._mask.shape + trailing), x.shape)
         return p.select_p.bind(chosen, convert(self._whole, x.dtype), x)
@@ -54,25 +54,25 @@ class MaskedElements:
         if type(other) is MaskedElements:
             if other._is_selected_by(self._mask) and other._whole.shape == self._whole.shape:
                 return other._whole
-            raise self._error
+            raise self.error
         if type(other) in PYTHON_DTYPES:
             return other
         trailing = self._whole.shape[self._mask.ndim :]
         shape = np.shape(other) if not isinstance(other, Array) else other.shape
         if len(shape) > len(trailing) or broadcast_shapes_of("x[mask]", shape, trailing) != trailing:
-            raise self._error
+            raise self.error
         return other
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> NoReturn:
-        raise self._error
+        raise self.error
 
     def __getattr__(self, name: str) -> NoReturn:
         if name.startswith("__"):
             raise AttributeError(name)
-        raise self._error
+        raise self.error
 
     def _refuse(self, *_: Any) -> NoReturn:
-        raise self._error
+        raise self.error
 
     __len__ = __iter__ = __getitem__ = __setitem__ = _refuse
     __bool__ = __float__ = __int__ = __index__ = _refuse
@@ -82,13 +82,13 @@ def _binary(function: Callable[[Any, Any], Any], swapped: bool) -> Callable[[Mas
     def apply(self: MaskedElements, other: Any) -> MaskedElements:
         operand = self._whole_operand(other)
         result = function(operand, self._whole) if swapped else function(self._whole, operand)
-        return MaskedElements(result, self._mask, self._error)
+        return MaskedElements(result, self._mask, self.error)
 
     return apply
 
 
 def _unary(function: Callable[[Any], Any]) -> Callable[[MaskedElements], MaskedElements]:
-    return lambda self: MaskedElements(function(self._whole), self._mask, self._error)
+    return lambda self: MaskedElements(function(self._whole), self._mask, self.error)
 
 
 for _name in [

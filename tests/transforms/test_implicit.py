@@ -275,6 +275,8 @@ def test_fixed_point_without_convergence_is_nan_where_no_error_can_be():
     def alternating(a):
         return ft.fixed_point(lambda x: a * x + 1.0, a, max_iterations=50)
 
-    found = ft.vmap(alternating)(ft.array([0.25, -1.0]))
+    with pytest.raises(RuntimeError, match="no convergence"):
+        ft.vmap(alternating)(ft.array([0.25, -1.0]))
+    found = ft.jit(ft.vmap(alternating))(ft.array([0.25, -1.0]))
     np.testing.assert_allclose(np.asarray(found), [4 / 3, np.nan], rtol=1e-6)
     assert np.isnan(float(ft.jit(alternating)(-1.0)))

@@ -150,10 +150,67 @@ def _follow(closed: ClosedJaxpr, inputs: Sequence[str], message: str) -> list[st
         operands = [look_up(v) for v in equation.inputs]
         if isinstance(equation.primitive, CallPrimitive):
             results = _follow(equation.parameters["jaxpr"], operands, message)
+        elif equation.primitive.name in _CONTROL_FLOW:
+            results = _CONTROL_FLOW[equation.primitive.name](equation, operands, message)
         else:
             results = [_result(equation, operands, message)] * len(equation.outputs)
         known.update(zip(equation.outputs, results, strict=True))
     return [look_up(v) for v in jaxpr.outvars]
+
+
+def _joined(kinds: Sequence[str], others: Sequence[str], equation: Equation, message: str) -> list[str]:
+    """What is known of values each of which is one of two."""
+
+    def join(a: str, b: str) -> str:
+        if {a, b} == {_LINEAR, _CONSTANT}:
+            problem = _problem(equation.primitive, True)
+            raise TypeError(f"{message}, but {problem} at {format_source(equation.source)}")
+        return b if a is _ZERO else a
+
+    return [join(a, b) for a, b in zip(kinds, others, strict=True)]
+
+
+def _follow_steps(body: Callable, carry: list[str], equation: Equation, message: str) -> list[str]:
+    """The outputs of the body of a loop, once its carry is what it stays."""
+    while True:
+        outs = body(carry)
+        joined = _joined(carry, outs[: len(carry)], equation, message)
+        if joined == carry:
+            return [*carry, *outs[len(carry) :]]
+        carry = joined
+
+
+def _follow_scan(equation: Equation, operands: list[str], message: str) -> list[str]:
+    parameters = equation.parameters
+    first, closed = parameters["num_consts"], parameters["jaxpr"]
+    end = first + parameters["num_carry"]
+    consts, xs = operands[:first], operands[end:]
+    return _follow_steps(
+        lambda carry: _follow(closed, [*consts, *carry, *xs], message), operands[first:end], equation, message
+    )
+
+
+def _follow_while(equation: Equation, operands: list[str], message: str) -> list[str]:
+    parameters = equation.parameters
+    n_cond = parameters["num_cond_consts"]
+    n_consts = n_cond + parameters["num_body_consts"]
+    cond_consts, consts = operands[:n_cond], operands[n_cond:n_consts]
+
+    def body(carry: list[str]) -> list[str]:
+        _follow(parameters["cond_jaxpr"], [*cond_consts, *carry], message)  # no comparison is linear
+        return _follow(parameters["body_jaxpr"], [*consts, *carry], message)
+
+    return _follow_steps(body, operands[n_consts:], equation, message)
+
+
+def _follow_cond(equation: Equation, operands: list[str], message: str) -> list[str]:
+    first, *others = [_follow(branch, operands[1:], message) for branch in equation.parameters["branches"]]
+    for outs in others:
+        first = _joined(first, outs, equation, message)
+    return first
+
+
+_CONTROL_FLOW = {"scan": _follow_scan, "while": _follow_while, "cond": _follow_cond}
 
 
 def _kind_of_constant(x: Array) -> str:

@@ -169,18 +169,7 @@ def test_one_inside_of_another(order):
     check(order)
 
 
-#: A custom_jvp rule that loops has no reverse mode: the transpose of its tangents' loop is not written yet.
-LOOPING_RULE = pytest.mark.xfail(raises=TypeError, strict=True, reason="scan is not a linear operation")
-
-
-@pytest.mark.parametrize(
-    "order",
-    [
-        pytest.param(order, marks=LOOPING_RULE if order == ("vjp", "custom_jvp", "map") else ())
-        for order in TRIPLES
-    ],
-    ids="-".join,
-)
+@pytest.mark.parametrize("order", TRIPLES, ids="-".join)
 def test_a_sample_of_three(order):
     check(order)
 

@@ -78,7 +78,6 @@ from .transforms.custom_vjp import CustomVJPPrimal, custom_vjp
 from .transforms.custom_vmap import custom_vmap
 from .transforms.implicit import custom_linear_solve, custom_root
 from .transforms.jacobian import hessian, hvp, jacfwd, jacrev
-from .transforms.jet import jet
 from .transforms.jit import disable_jit, jit, make_jaxpr
 from .transforms.linear import linear_transpose
 from .transforms.mapping import apply_along_axis
@@ -91,6 +90,7 @@ if TYPE_CHECKING:
     from . import testing
     from .checking import check
     from .exporting import Exported, export
+    from .transforms.jet import jet
 
 #: Another name of `jit`.
 compile = jit
@@ -100,6 +100,7 @@ _LOADED_LATER = {
     "check": ".checking",
     "Exported": ".exporting",
     "export": ".exporting",
+    "jet": ".transforms.jet",
 }
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 # In a checkout this folder hides the installed package, which has the native module.
 __path__ = extend_path(__path__, __name__)
 
-from . import debug, fast, fft, linalg, nn, ops, random, special
+from . import debug, ops
 from ._native import (
     Array,
     Device,
@@ -87,7 +87,7 @@ from .transforms.vectorize import vectorize
 from .transforms.vmap import vmap
 
 if TYPE_CHECKING:
-    from . import testing
+    from . import fast, fft, linalg, nn, random, special, testing
     from .checking import check
     from .exporting import Exported, export
     from .transforms.jet import jet
@@ -104,9 +104,12 @@ _LOADED_LATER = {
 }
 
 
+_MODULES_LOADED_LATER = ("fast", "fft", "linalg", "nn", "random", "special", "testing")
+
+
 def __getattr__(name: str) -> Any:
-    if name == "testing":
-        return import_module(".testing", __name__)
+    if name in _MODULES_LOADED_LATER:
+        return import_module(f".{name}", __name__)
     if name not in _LOADED_LATER:
         raise AttributeError(f"module 'ftrans' has no attribute {name!r}")
     value = globals()[name] = getattr(import_module(_LOADED_LATER[name], __name__), name)

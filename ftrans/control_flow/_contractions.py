@@ -16,7 +16,7 @@ from ..core.jaxpr import Atom, ClosedJaxpr, Equation, Var
 from ..primitives.elementwise import add_p
 from ..primitives.layout import reshape_p, transpose_p
 from ..primitives.matmul import dot_general_p
-from ._derived import cached, restricted
+from ._derived import restricted
 
 
 class Contraction(NamedTuple):
@@ -57,7 +57,7 @@ class Deferred(NamedTuple):
 def defer_contractions(body: ClosedJaxpr, num_consts: int, num_carry: int, num_sums: int) -> Deferred:
     """Take the sums out of a body that are cheaper afterwards; they are the last `num_sums` of its carry."""
     key = ("deferred", num_consts, num_carry, num_sums)
-    return cached(body, key, lambda: _defer(body, num_consts, num_carry, num_sums))
+    return body.derive(key, lambda: _defer(body, num_consts, num_carry, num_sums))
 
 
 def _defer(body: ClosedJaxpr, num_consts: int, num_carry: int, num_sums: int) -> Deferred:

@@ -15,10 +15,10 @@ from ..core.jaxpr import (
     is_effectful,
     live_equations,
 )
-from ..core.tracing import eval_jaxpr, trace_to_jaxpr
-from ..primitives.layout import batch_first, full, zeros_like
+from ..core.tracing import trace_to_jaxpr
+from ..primitives.layout import batch_first, zeros_like
 from ..transforms.batching import Dim, eval_batched, inserted_axis
-from ..transforms.derivative import record
+from ..transforms.derivative import instantiate, record_jaxpr
 
 Mask = Sequence[bool]
 
@@ -27,13 +27,6 @@ def check_avals(what: str, found: Sequence[ShapedArray], expected: Sequence[Shap
     """Raise TypeError unless arrays of one kind can stand for those of the other; weak types may differ."""
     if [a.strong() for a in found] != [a.strong() for a in expected]:
         raise TypeError(f"{what} are {list(found)}, expected {list(expected)}")
-
-
-def cached(closed: ClosedJaxpr, key: tuple, make: Callable[[], Any]) -> Any:
-    """What `make` gives, made once for the jaxpr and the key."""
-    if key not in closed.derived:
-        closed.derived[key] = make()
-    return closed.derived[key]
 
 
 def hoist_constants(closed: ClosedJaxpr) -> tuple[ClosedJaxpr, list[Array]]:
@@ -89,7 +82,7 @@ def hoist_invariant(closed: ClosedJaxpr, num_consts: int) -> tuple[ClosedJaxpr, 
     Returns:
         constants → what the rest needs of them; (constants, these, the other inputs) → outputs.
     """
-    return cached(closed, ("hoisted", num_consts), lambda: _hoist_invariant(closed, num_consts))
+    return closed.derive(("hoisted", num_consts), lambda: _hoist_invariant(closed, num_consts))
 
 
 def _hoist_invariant(closed: ClosedJaxpr, num_consts: int) -> tuple[ClosedJaxpr, ClosedJaxpr]:
@@ -112,7 +105,7 @@ def joint_jaxpr(mode: str, closed: ClosedJaxpr, needed_in: Mask, needed_out: Mas
     ``"jvp"``: (inputs, tangents of the needed inputs) → (outputs, tangents of the needed outputs).
     """
     key = (mode, tuple(needed_in), tuple(needed_out))
-    return cached(closed, key, lambda: _joint_jaxpr(mode, closed, needed_in, needed_out))
+    return closed.derive(key, lambda: _joint_jaxpr(mode, closed, needed_in, needed_out))
 
 
 def _joint_jaxpr(mode: str, closed: ClosedJaxpr, needed_in: Mask, needed_out: Mask) -> ClosedJaxpr:
@@ -120,18 +113,12 @@ def _joint_jaxpr(mode: str, closed: ClosedJaxpr, needed_in: Mask, needed_out: Ma
 
     def joint(*args: Array) -> list[Array]:
         primals, given = args[:n_in], args[n_in:]
-        outs, _, recording = record(
-            mode,
-            mode,
-            lambda *inputs: (eval_jaxpr(closed.jaxpr, closed.consts, *inputs), None),
-            primals,
-            needed=needed_in,
-        )
+        outs, recording = record_jaxpr(mode, closed, primals, needed_in)
         if mode == "vjp":
             derivatives = recording.pull_back(spread(given, needed_out), consume=True)
-            return outs + instantiated(chosen(derivatives, needed_in), chosen(primals, needed_in))
+            return outs + instantiate(chosen(derivatives, needed_in), chosen(primals, needed_in))
         derivatives = recording.push_forward(spread(given, needed_in))
-        return outs + instantiated(chosen(derivatives, needed_out), chosen(outs, needed_out))
+        return outs + instantiate(chosen(derivatives, needed_out), chosen(outs, needed_out))
 
     given = chosen(closed.out_avals, needed_out) if mode == "vjp" else chosen(closed.in_avals, needed_in)
     return trace_to_jaxpr(joint, [*closed.in_avals, *(a.strong() for a in given)], mode)
@@ -142,7 +129,7 @@ def batched_jaxpr(
 ) -> tuple[ClosedJaxpr, list[bool]]:
     """A jaxpr for a batch along the first axis, and which outputs have it: those told, where it must be."""
     key = ("batched", tuple(batched_in), size, tuple(batched_out))
-    return cached(closed, key, lambda: _batched_jaxpr(closed, batched_in, size, batched_out))
+    return closed.derive(key, lambda: _batched_jaxpr(closed, batched_in, size, batched_out))
 
 
 def _batched_jaxpr(
@@ -176,11 +163,6 @@ def spread(items: Sequence[Any], mask: Mask) -> list[Any]:
     return [next(remaining) if choose else None for choose in mask]
 
 
-def instantiated(derivatives: Sequence[Array | None], like: Sequence[Array]) -> list[Array]:
-    """Zeros in place of None."""
-    return [zeros_like(x) if d is None else d for d, x in zip(derivatives, like, strict=True)]
-
-
 def zeros(avals: Sequence[ShapedArray]) -> list[Array]:
     """Arrays of zeros."""
-    return [full(a.shape, 0, a.dtype) for a in avals]
+    return [zeros_like(a) for a in avals]

@@ -9,7 +9,7 @@ from ..core.jaxpr import ClosedJaxpr, Jaxpr
 from ..core.tracing import eval_jaxpr, trace_to_jaxpr
 from ..primitives.elementwise import add_p
 from ..transforms.partition import partition
-from ._derived import Mask, cached, chosen, fixpoint, joint_jaxpr, perturbed, restricted, varying
+from ._derived import Mask, chosen, fixpoint, joint_jaxpr, perturbed, restricted, varying
 
 
 class LoopDerivative(NamedTuple):
@@ -36,7 +36,7 @@ def differentiate_body(
 ) -> LoopDerivative:
     """The derivative of a body with the inputs (constants, carry, slices); cached in it."""
     key = ("loop derivative", mode, tuple(needed), num_consts, num_carry)
-    return cached(body, key, lambda: _differentiate(mode, body, needed, num_consts, num_carry))
+    return body.derive(key, lambda: _differentiate(mode, body, needed, num_consts, num_carry))
 
 
 def _differentiate(

@@ -21,16 +21,15 @@ from ..primitives.elementwise import clamp_p, convert, eq, ne_p, select_p
 from ..primitives.layout import broadcast_in_dim
 from ..transforms.arguments import argument_arrays, check_callable
 from ..transforms.batching import Dim
+from ..transforms.derivative import instantiate
 from ..transforms.partition import partition
 from ._bodies import common_avals, trace, typed_outputs
 from ._derived import (
     batched_jaxpr,
     batched_operands,
-    cached,
     check_avals,
     chosen,
     hoist_constants,
-    instantiated,
     joint_jaxpr,
     perturbed,
     spread,
@@ -57,7 +56,7 @@ def _make_operation(operands: Sequence[Array], *, branches: Branches) -> tuple[S
         programs = [sub_program(branch, ()) for branch in branches]
         return cond_p.native_operation((), branches[0].out_avals, programs)
 
-    return operands, cached(branches[0], ("cond", branches[1:]), make)
+    return operands, branches[0].derive(("cond", branches[1:]), make)
 
 
 def _residual_branches(
@@ -69,7 +68,7 @@ def _residual_branches(
     outputs have derivatives.
     """
     key = ("cond derivative", mode, branches[1:], needed)
-    return cached(branches[0], key, lambda: _make_residual_branches(mode, branches, needed))
+    return branches[0].derive(key, lambda: _make_residual_branches(mode, branches, needed))
 
 
 def _make_residual_branches(
@@ -126,11 +125,11 @@ def _linked_forward(
     outs, residuals = results[:n_out], results[n_out:]
 
     def vjp_rule(cotangents: Any, primals: Any, outs: Any, needed: Any, **_: Any) -> list[Array | None]:
-        given = instantiated(chosen(cotangents, out_mask), chosen(outs, out_mask))
+        given = instantiate(chosen(cotangents, out_mask), chosen(outs, out_mask))
         return [None, *spread(cond_p.bind(*primals, *residuals, *given, branches=derivative), mask)]
 
     def jvp_rule(primals: Any, tangents: Any, outs: Any, **_: Any) -> list[Array | None]:
-        given = instantiated(chosen(tangents[1:], mask), chosen(primals[1:], mask))
+        given = instantiate(chosen(tangents[1:], mask), chosen(primals[1:], mask))
         return spread(cond_p.bind(*primals, *residuals, *given, branches=derivative), out_mask)
 
     return outs, vjp_rule if mode == "vjp" else jvp_rule

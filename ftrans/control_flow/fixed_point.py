@@ -14,8 +14,8 @@ from ..core.errors import ConcretizationError
 from ..core.pytree import flatten, leaf_names, unflatten
 from ..core.source import function_name
 from ..primitives.elementwise import add_p, sub_p
-from ..transforms.arguments import check_callable, output_arrays
-from ..transforms.custom_function import Flat, check_like
+from ..transforms.arguments import check_callable, check_like, output_arrays
+from ..transforms.custom_function import Flat
 from ..transforms.implicit import Unknowns, find_root
 from ..transforms.implicit_primitives import Function
 from .loops import while_loop

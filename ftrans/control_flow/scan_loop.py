@@ -15,17 +15,16 @@ from ..core.tracing import eval_jaxpr, eval_reference
 from ..lowering import evaluate_inline, sub_program
 from ..primitives.layout import move_axis
 from ..transforms.batching import Dim
+from ..transforms.derivative import instantiate
 from ._contractions import defer_contractions
 from ._derived import (
     Mask,
     batched_jaxpr,
     batched_operands,
-    cached,
     check_avals,
     chosen,
     fixpoint,
     hoist_invariant,
-    instantiated,
     spread,
     zeros,
 )
@@ -95,7 +94,7 @@ def _make_operation(
         out_avals = _results(jaxpr, num_carry, length)
         return scan_p.native_operation((all_consts, num_carry, length, int(reverse)), out_avals, [program])
 
-    operation = cached(jaxpr, ("scan", num_consts, num_carry, length, reverse), make)
+    operation = jaxpr.derive(("scan", num_consts, num_carry, length, reverse), make)
     return [*consts, *hoisted, *rest], operation
 
 
@@ -142,7 +141,7 @@ def _linked_forward(
     )
 
     def vjp_rule(cotangents: Any, primals: Any, outs: Any, needed: Any, **_: Any) -> list[Array | None]:
-        given = instantiated(chosen(cotangents, d.out_mask), chosen(outs, d.out_mask))
+        given = instantiate(chosen(cotangents, d.out_mask), chosen(outs, d.out_mask))
         n_carry, n_sums, n_xs = sum(carry_mask), sum(const_mask), sum(x_mask)
         body, contractions = defer_contractions(d.derivative, len(consts), n_carry + n_sums, n_sums)
         sum_avals = chosen(avals[:num_consts], const_mask)
@@ -160,7 +159,7 @@ def _linked_forward(
         return [g if need else None for g, need in zip(gradients, needed, strict=True)]
 
     def jvp_rule(primals: Any, tangents: Any, outs: Any, **_: Any) -> list[Array | None]:
-        given = instantiated(chosen(tangents, d.in_mask), chosen(primals, d.in_mask))
+        given = instantiate(chosen(tangents, d.in_mask), chosen(primals, d.in_mask))
         n_consts, n_carry = sum(const_mask), sum(carry_mask)
         results = run(
             d.derivative,

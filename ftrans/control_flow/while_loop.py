@@ -22,16 +22,15 @@ from ..primitives.elementwise import select_p
 from ..primitives.layout import broadcast_in_dim
 from ..primitives.reduction import reduce_or_p
 from ..transforms.batching import Dim
+from ..transforms.derivative import instantiate
 from ._derived import (
     Mask,
     batched_jaxpr,
     batched_operands,
-    cached,
     check_avals,
     chosen,
     fixpoint,
     hoist_invariant,
-    instantiated,
     joint_jaxpr,
     perturbed,
     spread,
@@ -134,7 +133,7 @@ def _make_operation(operands: Sequence[Array], **parameters: Any) -> tuple[list[
         return while_p.native_operation((len(consts), len(carry)), loop.body_jaxpr.out_avals, [program])
 
     key = ("while", loop.cond_jaxpr, loop.num_cond_consts)
-    return [*consts, *carry, predicate], cached(loop.body_jaxpr, key, make)
+    return [*consts, *carry, predicate], loop.body_jaxpr.derive(key, make)
 
 
 def _with_tangents(loop: _Loop, const_mask: Mask, carry_mask: Mask) -> _Loop:
@@ -157,7 +156,7 @@ def _with_tangents(loop: _Loop, const_mask: Mask, carry_mask: Mask) -> _Loop:
             ClosedJaxpr(Jaxpr(jaxpr.constvars, invars, jaxpr.equations, jaxpr.outvars), body.consts),
         )
 
-    cond, reordered = cached(body, ("with tangents", loop.cond_jaxpr, loop.num_body_consts), make)
+    cond, reordered = body.derive(("with tangents", loop.cond_jaxpr, loop.num_body_consts), make)
     return _Loop(cond, reordered, loop.num_cond_consts, loop.num_body_consts + sum(const_mask))
 
 
@@ -171,7 +170,7 @@ def _linked_forward(
     mask = (*const_needed, *carry_mask)
 
     def vjp_rule(cotangents: Any, primals: Any, outs: Any, needed: Any, **_: Any) -> list[Array | None]:
-        given = instantiated(chosen(cotangents, carry_mask), chosen(outs, carry_mask))
+        given = instantiate(chosen(cotangents, carry_mask), chosen(outs, carry_mask))
         gradients = spread(while_vjp_p.bind(*primals, *given, **parameters, differentiated=mask), mask)
         gradients = [*[None] * loop.num_cond_consts, *gradients]
         return [g if need else None for g, need in zip(gradients, needed, strict=True)]
@@ -188,7 +187,7 @@ def _tangent(
     """The tangents of the carry for those of the constants of the body and the initial carry."""
     const_mask, carry_mask = mask[: loop.num_body_consts], mask[loop.num_body_consts :]
     cond_consts, body_consts, carry = loop.split(primals)
-    given = instantiated(chosen(tangents, mask), chosen([*body_consts, *carry], mask))
+    given = instantiate(chosen(tangents, mask), chosen([*body_consts, *carry], mask))
     n_consts = sum(const_mask)
     results = while_p.bind(
         *cond_consts,
@@ -244,7 +243,7 @@ def _batched_loop(loop: _Loop, batched: Mask, size: int) -> tuple[_Loop, list[bo
             trace_to_jaxpr(masked, [*cond.in_avals[:n_cond], *body.in_avals], "vmap"),
         )
 
-    any_cond, masked_body = cached(body, ("while any", cond, loop.num_cond_consts), make)
+    any_cond, masked_body = body.derive(("while any", cond, loop.num_cond_consts), make)
     return _Loop(any_cond, masked_body, loop.num_cond_consts, loop.num_consts), carry
 
 
@@ -372,7 +371,7 @@ def _vjp_operation(operands: Sequence[Array], **parameters: Any) -> tuple[list[A
         return sums_first
 
     key = ("while_vjp", loop.cond_jaxpr, loop.num_cond_consts, pull_back.mask)
-    operation = cached(loop.body_jaxpr, key, make)
+    operation = loop.body_jaxpr.derive(key, make)
     return [*consts, *carry, predicate, *backward_consts, *cotangents, *sums], operation
 
 
@@ -393,7 +392,7 @@ def _mixed(
     """The pull-back to `wrt` of the loop of a value and its tangent in a direction (of `mask`)."""
     n_consts = loop.num_body_consts
     cond_consts, body_consts, carry = loop.split(primals)
-    given = instantiated(chosen(direction, mask), chosen([*body_consts, *carry], mask))
+    given = instantiate(chosen(direction, mask), chosen([*body_consts, *carry], mask))
     n_given = sum(mask[:n_consts])
     both = _with_tangents(loop, mask[:n_consts], mask[n_consts:])
     const_mask = [*wrt[:n_consts], *[False] * n_given]
@@ -401,7 +400,7 @@ def _mixed(
         const_mask, [*wrt[n_consts:], *[False] * (both.num_carry - loop.num_carry)]
     )
     values = [*carry, *given[n_given:]]
-    cotangents = instantiated(
+    cotangents = instantiate(
         chosen([*value_cotangents, *chosen(tangent_cotangents, mask[n_consts:])], carry_mask),
         chosen(values, carry_mask),
     )
@@ -430,7 +429,7 @@ def _vjp_linked_forward(
     none = [None] * loop.num_carry
 
     def jvp_rule(primals: Any, tangents: Any, outs: Any, **_: Any) -> list[Array | None]:
-        changes = instantiated(pull_back.cotangents(tangents), given)
+        changes = instantiate(pull_back.cotangents(tangents), given)
         if not any(moving):
             return while_vjp_p.bind(*operands, *changes, **parameters)
         direction = tangents[loop.num_cond_consts : loop.num_consts + loop.num_carry]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import typing
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from .._native import nan_safe_derivatives
 from .avals import ShapedArray
 from .printing import format_equation, format_jaxpr, format_neighbourhood
 from .source import ArgumentSource, Source, format_source
@@ -100,6 +101,13 @@ class ClosedJaxpr:
         self.jaxpr = jaxpr
         self.consts = consts
         self.derived: dict[Any, Any] = {}
+
+    def derive(self, key: tuple, make: Callable[[], Any]) -> Any:
+        """What `make` gives, made once for the key and for this thread's `nan_safe_derivatives`."""
+        full_key = (*key, nan_safe_derivatives())
+        if full_key not in self.derived:
+            self.derived[full_key] = make()
+        return self.derived[full_key]
 
     @property
     def in_avals(self) -> list[ShapedArray]:

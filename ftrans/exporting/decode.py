@@ -22,9 +22,10 @@ from ..primitives.collective import Collective
 from ..primitives.indexing import CLIP, PROMISE_IN_BOUNDS, gather_p, scatter_p
 from ..primitives.layout import broadcast_scalar
 from ..transforms import checkpoint_policies
-from ..transforms.custom_function import Flat, MaybeFlat, zeros_of
+from ..transforms.custom_function import Flat, MaybeFlat
 from ..transforms.custom_jvp import JvpRules, custom_jvp_p
 from ..transforms.custom_vjp import VjpRules, custom_vjp_p
+from ..transforms.derivative import instantiate
 from ..transforms.traced_function import jit_p
 
 #: Equations in all, nested jaxprs counted as often as they are referred to.
@@ -136,7 +137,7 @@ class Decoder:
         _check_types("a JVP rule", jvp.out_avals, [*primal.out_avals, *primal.out_avals])
 
         def apply(primals: Flat, tangents: MaybeFlat) -> tuple[list[Array], list[Array]]:
-            given = _with_zeros(tangents, primal.in_avals)
+            given = instantiate(tangents, primal.in_avals)
             results = _apply(jvp, *primals, *given)
             return results[:n], results[n:]
 
@@ -160,17 +161,13 @@ class Decoder:
             return results[:n], results[n:]
 
         def backward(residuals: Flat, cotangents: MaybeFlat) -> list[Array | None]:
-            given = _with_zeros(cotangents, primal.out_avals)
+            given = instantiate(cotangents, primal.out_avals)
             gradients = iter(_apply(bwd, *residuals, *given))
             return [next(gradients) if flag else None for flag in flags]
 
         forward_mode = None if jvp is None else self._parameter(jvp)
         _check(forward_mode is None or isinstance(forward_mode, JvpRules), "a forward rule is not one")
         return VjpRules(name, forward, backward, forward_mode)
-
-
-def _with_zeros(derivatives: MaybeFlat, avals: Sequence[ShapedArray]) -> list[Array]:
-    return [zeros_of(aval) if x is None else x for x, aval in zip(derivatives, avals, strict=True)]
 
 
 def _apply(closed: ClosedJaxpr, *args: Array) -> list[Array]:

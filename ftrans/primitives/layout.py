@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from .._native import Array, Dtype, scalar
+from ..core.avals import ShapedArray
 from ..core.primitive import Primitive, Sample
 from ._helpers import (
     NUMERIC,
@@ -95,8 +96,8 @@ def full(shape: tuple[int, ...], value: complex, dtype: Dtype) -> Array:
     return broadcast_scalar(scalar(value, dtype, False), shape)
 
 
-def zeros_like(x: Array) -> Array:
-    """Zeros of the shape and dtype of `x`."""
+def zeros_like(x: Array | ShapedArray) -> Array:
+    """Zeros of the shape and dtype of an array or aval."""
     return full(x.shape, 0, x.dtype)
 
 

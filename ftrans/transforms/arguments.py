@@ -9,6 +9,7 @@ from typing import Any
 from optree import PyTreeSpec
 
 from .._native import Array
+from ..core.avals import ShapedArray
 from ..core.pytree import as_array, flatten, leaf_names
 from ..core.source import ArgumentSource, function_name, parameter_names
 
@@ -183,3 +184,28 @@ class Chosen:
         args, kwargs = self.structure.unflatten(leaves)
         trees = tuple(args[p] if isinstance(p, int) else kwargs[p] for p in self.places)
         return trees[0] if self.single else trees
+
+
+def check_like(transformation: str, name: str, x: Array, like: Array | ShapedArray, whose: str = "") -> None:
+    """Raise unless `x` has the shape (ValueError) and dtype (TypeError) of an array or aval."""
+    if x.shape != like.shape:
+        raise ValueError(f"{transformation}: {name} must have {whose}shape {like.shape}, got {x.shape}")
+    if x.dtype != like.dtype:
+        raise TypeError(f"{transformation}: {name} must have {whose}dtype {like.dtype}, got {x.dtype}")
+
+
+def cotangent_leaves(
+    transformation: str, fun: Callable, cotangent: Any, structure: PyTreeSpec
+) -> list[tuple[Any, str]]:
+    """The leaves of a cotangent and their names.
+
+    Raises:
+        TypeError: its structure is not that of the function's output.
+    """
+    leaves, given = flatten(cotangent)
+    if given != structure:
+        raise TypeError(
+            f"{transformation}: the cotangent must have the structure of the output of "
+            f"{function_name(fun)}, {structure}, got {given}"
+        )
+    return list(zip(leaves, leaf_names(cotangent, "cotangent"), strict=True))

@@ -8,9 +8,8 @@ from typing import Any
 
 from .. import _native
 from .._native import Array
-from ..core.pytree import as_array, flatten, leaf_names, unflatten
+from ..core.pytree import as_array, flatten, unflatten
 from ..core.source import ArgumentSource, function_name
-from ..primitives.layout import full
 from ..primitives.stop_gradient import stop_gradient_p
 from .arguments import (
     Argnums,
@@ -19,6 +18,8 @@ from .arguments import (
     argument_arrays,
     argument_sources,
     check_callable,
+    check_like,
+    cotangent_leaves,
     split_aux,
 )
 from .derivative import instantiate, record
@@ -124,16 +125,7 @@ def _tangent(transformation: str, tangent: Any, primal: Array, source: ArgumentS
     if not primal.aval.is_inexact:
         return None
     tangent = as_array(tangent, lambda: f"{transformation}: the tangent of {source}")
-    if tangent.shape != primal.shape:
-        raise ValueError(
-            f"{transformation}: the tangent of {source} must have the primal's shape {primal.shape}, "
-            f"got {tangent.shape}"
-        )
-    if tangent.dtype != primal.dtype:
-        raise TypeError(
-            f"{transformation}: the tangent of {source} must have the primal's dtype {primal.dtype}, "
-            f"got {tangent.dtype}"
-        )
+    check_like(transformation, f"the tangent of {source}", tangent, primal, "the primal's ")
     return tangent
 
 
@@ -168,20 +160,9 @@ def vjp(fun: Callable, *primals: Any, has_aux: bool = False) -> tuple:
     in_avals = [x.aval for x in arrays]
 
     def pullback(cotangent: Any) -> tuple:
-        given, given_structure = flatten(cotangent)
-        if given_structure != function.structure:
-            raise TypeError(
-                f"vjp: the cotangent must have the structure of the output of {function_name(fun)}, "
-                f"{function.structure}, got {given_structure}"
-            )
-        names = leaf_names(cotangent, "cotangent")
-        checked = [_cotangent(c, aval, name) for c, aval, name in zip(given, out_avals, names, strict=True)]
-        gradients = recording.pull_back(checked)
-        filled = [
-            full(aval.shape, 0, aval.dtype) if g is None else g
-            for g, aval in zip(gradients, in_avals, strict=True)
-        ]
-        return unflatten(structure, filled)[0]
+        leaves = cotangent_leaves("vjp", fun, cotangent, function.structure)
+        checked = [_cotangent(c, aval, name) for (c, name), aval in zip(leaves, out_avals, strict=True)]
+        return unflatten(structure, instantiate(recording.pull_back(checked), in_avals))[0]
 
     out = unflatten(function.structure, outs)
     return (out, pullback, aux) if has_aux else (out, pullback)
@@ -191,10 +172,7 @@ def _cotangent(cotangent: Any, aval: Any, name: str) -> Array | None:
     if not aval.is_inexact:
         return None
     cotangent = as_array(cotangent, lambda: f"vjp: {name}")
-    if cotangent.shape != aval.shape:
-        raise ValueError(f"vjp: {name} must have the output's shape {aval.shape}, got {cotangent.shape}")
-    if cotangent.dtype != aval.dtype:
-        raise TypeError(f"vjp: {name} must have the output's dtype {aval.dtype}, got {cotangent.dtype}")
+    check_like("vjp", name, cotangent, aval, "the output's ")
     return cotangent
 
 

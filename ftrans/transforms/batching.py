@@ -47,8 +47,8 @@ def batch_equation(equation: Equation, operands: list[Array], dims: list[Dim], s
 
 def batch_jaxpr(closed: ClosedJaxpr, dims: Sequence[Dim], size: int) -> tuple[ClosedJaxpr, list[Dim]]:
     """The jaxpr that does `closed` for a batch, and the batch axes of its outputs; cached in `closed`."""
-    key = ("batch", tuple(dims), size)
-    if key not in closed.derived:
+
+    def make() -> tuple[ClosedJaxpr, list[Dim]]:
         out_dims: list[Dim] = []
 
         def batched(*args: Array) -> list[Array]:
@@ -58,8 +58,9 @@ def batch_jaxpr(closed: ClosedJaxpr, dims: Sequence[Dim], size: int) -> tuple[Cl
         avals = [
             a if d is None else inserted_axis(a, d, size) for a, d in zip(closed.in_avals, dims, strict=True)
         ]
-        closed.derived[key] = trace_to_jaxpr(batched, avals, "vmap"), out_dims
-    return closed.derived[key]
+        return trace_to_jaxpr(batched, avals, "vmap"), out_dims
+
+    return closed.derive(("batch", tuple(dims), size), make)
 
 
 def inserted_axis(aval: ShapedArray, axis: int, size: int) -> ShapedArray:

@@ -21,8 +21,8 @@ from ..core.jaxpr import ClosedJaxpr
 from ..core.pytree import flatten, leaf_names, unflatten
 from ..core.source import ArgumentSource, function_name
 from ..core.tracing import trace_to_jaxpr
-from ..primitives.layout import batch_first, full
-from .arguments import argument_arrays, argument_sources, check_callable, output_arrays
+from ..primitives.layout import batch_first, zeros_like
+from .arguments import argument_arrays, argument_sources, check_callable, check_like, output_arrays
 from .batching import Dim, eval_batched, removed_axis
 from .traced_function import hoist_tracers
 
@@ -58,7 +58,7 @@ class SymbolicZero:
 
     def instantiate(self) -> Array:
         """The array of zeros."""
-        return zeros_of(self.aval)
+        return zeros_like(self.aval)
 
     def __repr__(self) -> str:
         return f"SymbolicZero({self.aval})"
@@ -68,13 +68,8 @@ def instantiated(
     derivatives: MaybeFlat, avals: Sequence[ShapedArray], symbolic_zeros: bool
 ) -> list[Array | SymbolicZero]:
     """Symbolic zeros, or arrays of zeros, in place of None."""
-    zeros = [SymbolicZero(aval) if symbolic_zeros else zeros_of(aval) for aval in avals]
+    zeros = [SymbolicZero(aval) if symbolic_zeros else zeros_like(aval) for aval in avals]
     return [zero if x is None else x for x, zero in zip(derivatives, zeros, strict=True)]
-
-
-def zeros_of(aval: ShapedArray) -> Array:
-    """The array of zeros of this shape and dtype."""
-    return full(aval.shape, 0, aval.dtype)
 
 
 class CustomFunction:
@@ -222,14 +217,6 @@ class Call:
         for x, aval, name in zip(arrays, avals, names, strict=True):
             check_like(self.transformation, f"{name} of {what}", x, aval)
         return arrays
-
-
-def check_like(transformation: str, name: str, x: Array, aval: ShapedArray) -> None:
-    """Raise unless `x` has the shape (ValueError) and dtype (TypeError) of `aval`."""
-    if x.shape != aval.shape:
-        raise ValueError(f"{transformation}: {name} must have shape {aval.shape}, got {x.shape}")
-    if x.dtype != aval.dtype:
-        raise TypeError(f"{transformation}: {name} must have dtype {aval.dtype}, got {x.dtype}")
 
 
 def check_pair(transformation: str, what: str, expected: str, result: Any) -> None:

@@ -12,7 +12,7 @@ from ..core.pytree import flatten, leaf_names, tree_map
 from ..core.source import function_name
 from ..core.tracing import eval_jaxpr, trace_to_jaxpr
 from ..primitives.layout import zeros_like
-from .arguments import check_callable, output_arrays
+from .arguments import check_callable, check_like, output_arrays
 from .batching import Dim
 from .custom_function import (
     Call,
@@ -23,7 +23,6 @@ from .custom_function import (
     batch_rule,
     batched_call,
     check_captured,
-    check_like,
     check_pair,
     instantiated,
 )

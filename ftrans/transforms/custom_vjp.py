@@ -14,7 +14,7 @@ from ..core.jaxpr import ClosedJaxpr
 from ..core.pytree import broadcast_prefix, flatten, unflatten
 from ..core.tracing import trace_to_jaxpr
 from ..primitives.layout import move_axis, reduce_sum, zeros_like
-from .arguments import check_callable, output_arrays
+from .arguments import check_callable, check_like, output_arrays
 from .batching import Dim
 from .custom_function import (
     Call,
@@ -25,7 +25,6 @@ from .custom_function import (
     batch_rule,
     batched_call,
     check_captured,
-    check_like,
     check_pair,
     instantiated,
 )

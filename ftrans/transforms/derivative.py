@@ -7,10 +7,11 @@ from itertools import repeat
 from typing import Any
 
 from .._native import Array, set_source
-from ..core.jaxpr import Var
+from ..core.avals import ShapedArray
+from ..core.jaxpr import ClosedJaxpr, Var
 from ..core.pytree import tree_map
 from ..core.source import ArgumentSource
-from ..core.tracing import Interpreting, LinkedTrace, Step, run_on
+from ..core.tracing import Interpreting, LinkedTrace, Step, eval_jaxpr, run_on
 from ..primitives.elementwise import add_p
 from ..primitives.layout import zeros_like
 
@@ -116,7 +117,21 @@ def record(
         trace.end()
 
 
-def instantiate(derivatives: Sequence[Array | None], like: Sequence[Array]) -> list[Array]:
+def record_jaxpr(
+    mode: str, closed: ClosedJaxpr, primals: Sequence[Array], needed: Iterable[bool]
+) -> tuple[list[Array], Any]:
+    """The outputs of a jaxpr and their recording, as `record` of it."""
+    outs, _, recording = record(
+        mode,
+        mode,
+        lambda *inputs: (eval_jaxpr(closed.jaxpr, closed.consts, *inputs), None),
+        primals,
+        needed=needed,
+    )
+    return outs, recording
+
+
+def instantiate(derivatives: Sequence[Array | None], like: Sequence[Array | ShapedArray]) -> list[Array]:
     """Zeros in place of None."""
     return [zeros_like(x) if d is None else d for d, x in zip(derivatives, like, strict=True)]
 

@@ -13,8 +13,15 @@ from ..core.errors import ConcretizationError
 from ..core.pytree import flatten, leaf_names, unflatten
 from ..core.source import function_name
 from ..core.tracing import eval_jaxpr, trace_to_jaxpr
-from .arguments import FlatFunction, argument_arrays, argument_sources, check_callable, output_arrays
-from .custom_function import Flat, check_like, check_pair
+from .arguments import (
+    FlatFunction,
+    argument_arrays,
+    argument_sources,
+    check_callable,
+    check_like,
+    output_arrays,
+)
+from .custom_function import Flat, check_pair
 from .implicit_primitives import (
     Function,
     LinearProblem,

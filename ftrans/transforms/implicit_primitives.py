@@ -21,7 +21,7 @@ from ..core.tracing import trace_to_jaxpr
 from ..primitives.elementwise import neg_p, sub_p
 from ..primitives.layout import batch_first
 from .batching import Dim
-from .custom_function import Flat, MaybeFlat, batched_call, zeros_of
+from .custom_function import Flat, MaybeFlat, batched_call
 from .derivative import instantiate, record
 from .linear import transpose_jaxpr
 
@@ -67,7 +67,7 @@ class LinearProblem:
             avals = [v.aval for v in x]
             closed = trace_to_jaxpr(lambda *v: self.function(constants, v), avals, self.name)
             transposed = transpose_jaxpr(closed, x)
-            return [zeros_of(a) if g is None else g for g, a in zip(transposed, avals, strict=True)]
+            return instantiate(transposed, avals)
 
         return replace(self, function=function, solver=self.transpose_solver, transpose_solver=self.solver)
 

@@ -13,13 +13,20 @@ from ..core.avals import ShapedArray
 from ..core.call import CallPrimitive
 from ..core.jaxpr import Atom, ClosedJaxpr, Equation
 from ..core.primitive import Primitive
-from ..core.pytree import as_array, flatten, leaf_names, unflatten
+from ..core.pytree import as_array, flatten, unflatten
 from ..core.source import format_source, function_name
 from ..core.tracing import eval_jaxpr, trace_to_jaxpr
-from ..primitives.layout import full
+from ..primitives.layout import zeros_like
 from ..primitives.linearity import linearity
-from .arguments import FlatFunction, argument_arrays, argument_sources, check_callable
-from .derivative import record
+from .arguments import (
+    FlatFunction,
+    argument_arrays,
+    argument_sources,
+    check_callable,
+    check_like,
+    cotangent_leaves,
+)
+from .derivative import instantiate, record
 
 
 def linear_transpose(fun: Callable, *primals: Any) -> Callable:
@@ -45,7 +52,7 @@ def linear_transpose(fun: Callable, *primals: Any) -> Callable:
     check_callable("linear_transpose", fun)
     leaves, structure = flatten((primals, {}))
     sources = argument_sources(fun, structure)
-    filled = [full(x.shape, 0, x.dtype) if isinstance(x, ShapedArray) else x for x in leaves]
+    filled = [zeros_like(x) if isinstance(x, ShapedArray) else x for x in leaves]
     avals = [x.aval.strong() for x in argument_arrays("linear_transpose", fun, filled, structure)]
     for aval, source in zip(avals, sources, strict=True):
         if not aval.is_inexact:
@@ -56,38 +63,16 @@ def linear_transpose(fun: Callable, *primals: Any) -> Callable:
     out_avals = closed.out_avals
 
     def transposed(cotangent: Any) -> tuple:
-        given, given_structure = flatten(cotangent)
-        if given_structure != function.structure:
-            raise TypeError(
-                f"linear_transpose: the cotangent must have the structure of the output of "
-                f"{function_name(fun)}, {function.structure}, got {given_structure}"
-            )
-        names = leaf_names(cotangent, "cotangent")
-        checked = [
-            like_aval("linear_transpose", name, c, a)
-            for c, a, name in zip(given, out_avals, names, strict=True)
-        ]
-        gradients = [
-            full(aval.shape, 0, aval.dtype) if g is None else g
-            for g, aval in zip(transpose_jaxpr(closed, checked), avals, strict=True)
-        ]
-        return unflatten(structure, gradients)[0]
+        leaves = cotangent_leaves("linear_transpose", fun, cotangent, function.structure)
+        checked = [_cotangent(c, aval, name) for (c, name), aval in zip(leaves, out_avals, strict=True)]
+        return unflatten(structure, instantiate(transpose_jaxpr(closed, checked), avals))[0]
 
     return transposed
 
 
-def like_aval(transformation: str, name: str, x: Any, aval: ShapedArray) -> Array:
-    """`x` as an array of this shape and dtype, else an error that names it.
-
-    Raises:
-        TypeError: the dtype is another, or it is not an array.
-        ValueError: the shape is another.
-    """
-    array = as_array(x, lambda: f"{transformation}: {name}")
-    if array.shape != aval.shape:
-        raise ValueError(f"{transformation}: {name} must have shape {aval.shape}, got {array.shape}")
-    if array.dtype != aval.dtype:
-        raise TypeError(f"{transformation}: {name} must have dtype {aval.dtype}, got {array.dtype}")
+def _cotangent(cotangent: Any, aval: ShapedArray, name: str) -> Array:
+    array = as_array(cotangent, lambda: f"linear_transpose: {name}")
+    check_like("linear_transpose", name, array, aval)
     return array
 
 
@@ -95,7 +80,7 @@ def transpose_jaxpr(
     closed: ClosedJaxpr, cotangents: Sequence[Array | None], needed: Iterable[bool] = repeat(True)
 ) -> list[Array | None]:
     """The cotangents of the `needed` inputs of a linear jaxpr for those of its outputs; None for zero."""
-    zeros = [full(aval.shape, 0, aval.dtype) for aval in closed.in_avals]
+    zeros = [zeros_like(aval) for aval in closed.in_avals]
     _, _, recording = record(
         "vjp",
         "linear_transpose",

@@ -11,13 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from .._native import Array, nan_safe_derivatives
-from ..core.avals import ShapedArray
+from .._native import Array
 from ..core.jaxpr import Atom, ClosedJaxpr, Equation, Jaxpr, Var, is_effectful, live_equations
-from ..core.tracing import eval_jaxpr, trace_to_jaxpr
-from ..primitives.layout import full
+from ..core.tracing import trace_to_jaxpr
+from ..primitives.layout import zeros_like
 from ..primitives.rematerialization import optimization_barrier_p
-from .derivative import record
+from .derivative import record_jaxpr
 
 
 class Partition(NamedTuple):
@@ -120,10 +119,8 @@ def joint_derivative(
     The second jaxpr takes the cotangents of all inexact outputs, or the tangents of the `needed` inputs, and
     returns those input cotangents, or output tangents, that are present.
     """
-    key = (mode, tuple(needed), rematerialization, nan_safe_derivatives())
-    if key not in closed.derived:
-        closed.derived[key] = _joint_derivative(mode, closed, needed, rematerialization)
-    return closed.derived[key]
+    key = (mode, tuple(needed), rematerialization)
+    return closed.derive(key, lambda: _joint_derivative(mode, closed, needed, rematerialization))
 
 
 def _joint_derivative(
@@ -134,13 +131,7 @@ def _joint_derivative(
 
     def joint(*args: Array) -> list[Array]:
         primals, given = args[:n_in], iter(args[n_in:])
-        outs, _, recording = record(
-            mode,
-            mode,
-            lambda *inputs: (eval_jaxpr(closed.jaxpr, closed.consts, *inputs), None),
-            primals,
-            needed=needed,
-        )
+        outs, recording = record_jaxpr(mode, closed, primals, needed)
         if mode == "vjp":
             derivatives = recording.pull_back(
                 [next(given) if x.aval.is_inexact else None for x in outs], consume=True
@@ -191,7 +182,7 @@ def call_linked_forward(
     def vjp_rule(cotangents: Any, primals: Any, outs: Any, needed: Any, **_: Any) -> list[Array | None]:
         return spread(
             [
-                _zeros(a) if c is None else c
+                zeros_like(a) if c is None else c
                 for c, a in zip(cotangents, closed.out_avals, strict=True)
                 if a.is_inexact
             ]
@@ -201,14 +192,10 @@ def call_linked_forward(
         avals = closed.in_avals
         return spread(
             [
-                _zeros(a) if t is None else t
+                zeros_like(a) if t is None else t
                 for t, a, need in zip(tangents, avals, needed, strict=True)
                 if need
             ]
         )
 
     return outs, vjp_rule if mode == "vjp" else jvp_rule
-
-
-def _zeros(aval: ShapedArray) -> Array:
-    return full(aval.shape, 0, aval.dtype)

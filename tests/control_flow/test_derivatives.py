@@ -260,3 +260,26 @@ def test_custom_rules_hold_inside_of_loops():
     assert float(ft.grad(lambda x: ft.scan(lambda c, _: (f(c), None), x, length=3)[0])(0.5)) == 1000.0
     assert float(ft.grad(lambda x: ft.while_loop(lambda c: c > 0.1, f, x))(0.5)) == 100.0
     assert float(ft.grad(lambda x: ft.cond(x > 0, f, lambda x: x, x))(0.5)) == 10.0
+
+
+@pytest.mark.parametrize(
+    "loop",
+    [
+        lambda f, x: ft.scan(lambda c, _: (f(c), None), x, None, length=1)[0],
+        lambda f, x: ft.while_loop(lambda s: s[0] < 1, lambda s: (s[0] + 1, f(s[1])), (0, x))[1],
+        lambda f, x: ft.cond(x < 1.0, f, f, x),
+    ],
+    ids=["scan", "while", "cond"],
+)
+def test_derivatives_that_are_not_nan_safe_are_others(loop):
+    """What is derived from a body serves one setting only."""
+
+    def safe_only(x):
+        return ft.where(x > 0, ft.sqrt(x), 0.0)
+
+    closed = ft.make_jaxpr(lambda x: loop(safe_only, x))(1.0)
+    gradient = ft.grad(lambda x: ft.eval_jaxpr(closed.jaxpr, closed.consts, x)[0])
+    for _ in range(2):
+        assert float(gradient(0.0)) == 0.0
+        with ft.nan_safe_derivatives(False):
+            assert np.isnan(float(gradient(0.0)))

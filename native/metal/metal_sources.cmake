@@ -3,6 +3,9 @@ target_sources(ftrans_core PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/fused_kernel.cpp
   ${CMAKE_CURRENT_LIST_DIR}/fused_layout.cpp
   ${CMAKE_CURRENT_LIST_DIR}/printer.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/step_kernel.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/steps/arithmetic.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/steps/movement.cpp
   ${CMAKE_CURRENT_LIST_DIR}/supported.cpp
   ${CMAKE_CURRENT_LIST_DIR}/host/compiler.cpp
   ${CMAKE_CURRENT_LIST_DIR}/host/device.cpp

@@ -38,10 +38,12 @@ class Encoder {
   Pipelines& pipelines() const { return pipelines_; }
   CommandBuffer& buffer() const { return buffer_; }
 
-  /// Memory for what lies between two dispatches, until the command buffer is done. Throws std::bad_alloc.
+  /// Memory for what lies between two dispatches: the encoder keeps it until commands use it, and they until
+  /// they are done. Throws std::bad_alloc.
   Place scratch(size_t bytes);
 
  private:
+  std::vector<Ref<Memory>> scratch_;
   Pipelines& pipelines_;
   CommandBuffer& buffer_;
 };

@@ -1,6 +1,7 @@
 #pragma once
 
-// The families of hand-written kernels. Each function has the meaning of `step_kernel`, for its own operations.
+// The families of hand-written kernels. Each function has the meaning of `step_kernel`, for its own
+// operations.
 
 #include "metal/step_kernel.h"
 

@@ -52,8 +52,10 @@ class Jitted:
         donate_argnames: Any,
         keep_unused: bool,
         inline: bool,
+        memory_limit: int | None,
     ):
         check_callable("jit", fun)
+        _check_memory_limit(memory_limit)
         self._static = StaticArguments("jit", fun, static_argnums, static_argnames)
         self._donate = NamedArguments("jit", "donate", fun, donate_argnums, donate_argnames)
         both = set(self._static.names.argnums) & set(self._donate.argnums)
@@ -64,6 +66,7 @@ class Jitted:
             )
         self._keep_unused = keep_unused
         self._inline = inline
+        self._memory_limit = memory_limit
         self._fun = fun
         self._cache: dict[Signature, Traced] = {}
         #: How many times the function was traced.
@@ -114,7 +117,7 @@ class Jitted:
             if not self._keep_unused:
                 closed, kept = _without_unused(closed, len(captured))
             donated = leaves_of(self._donate, signature.structure) if self._donate else []
-            traced = Traced(closed, captured, kept, donated, out_structure)
+            traced = Traced(closed, captured, kept, donated, out_structure, self._memory_limit)
             # With closed-over tracers it belongs to this run of the outer trace; with a named axis of an
             # outer vmap, to that axis.
             if not captured and axis_lookups() == lookups:
@@ -179,6 +182,17 @@ class Jitted:
         self.function._clear_signatures()
 
 
+def _check_memory_limit(limit: Any) -> None:
+    if limit is None:
+        return
+    if not isinstance(limit, int) or isinstance(limit, bool):
+        raise TypeError(
+            f"jit: memory_limit must be a number of bytes (an int) or None, got {type(limit).__name__}"
+        )
+    if limit <= 0:
+        raise ValueError(f"jit: memory_limit must be a positive number of bytes, got {limit}")
+
+
 def _without_unused(closed: ClosedJaxpr, n_captured: int) -> tuple[ClosedJaxpr, list[int]]:
     """`closed` without the inputs, after the captured ones, that it doesn't use, and which are kept."""
     needed = dce(closed)
@@ -209,6 +223,7 @@ def jit(
     donate_argnames: str | Sequence[str] = (),
     keep_unused: bool = False,
     inline: bool = False,
+    memory_limit: int | None = None,
 ) -> Any:
     """Compile a function: it is traced once for each signature, then runs as one native program.
 
@@ -226,6 +241,9 @@ def jit(
         keep_unused: whether arguments that the function doesn't use are inputs of the compiled program all
             the same: else a pending one is not evaluated for its sake.
         inline: whether an outer trace records the function's operations themselves, instead of one call.
+        memory_limit: how many bytes may be in use during a call, arguments and results included. A program
+            whose predicted peak is higher computes values again instead of keeping them, as little as will
+            do, with the same results. Within another transformation it has no effect.
 
     Returns:
         A function with the attributes `trace_count` (how many times it was traced), `cache_size()`,
@@ -236,7 +254,10 @@ def jit(
     Raises:
         TypeError: `fun` is not a function; from the function returned: an argument is not an array, or a
             static one not hashable.
-        ValueError: a static or donated argument is not a parameter of `fun`, or one is both.
+        ValueError: a static or donated argument is not a parameter of `fun`, or one is both; `memory_limit`
+            is not positive.
+        MemoryError: from the function returned: no way was found to stay within `memory_limit`; the message
+            says how low the peak gets.
         ConcretizationError: from the function returned: `fun` needs the value of a traced array.
         RuntimeError: an array is used after it was donated.
 
@@ -251,6 +272,7 @@ def jit(
         "donate_argnames": donate_argnames,
         "keep_unused": keep_unused,
         "inline": inline,
+        "memory_limit": memory_limit,
     }
     return partial(jit, **options) if fun is None else Jitted(fun, **options).function
 

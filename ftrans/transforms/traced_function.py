@@ -18,6 +18,7 @@ from ..lowering import compiled
 from .batching import Dim, batch_jaxpr
 from .donation import give_up
 from .partition import call_linked_forward
+from .rematerialize import within_memory
 
 
 class _Jit(CallPrimitive):
@@ -80,7 +81,8 @@ class Traced(NamedTuple):
     """A function traced for one signature.
 
     The inputs of `jaxpr` are the tracers that the function closed over, `captured`, then those leaves of the
-    arguments that are `kept`; `donated` are the leaves whose memory may be reused.
+    arguments that are `kept`; `donated` are the leaves whose memory may be reused. A run is to stay within
+    `memory_limit` bytes.
     """
 
     jaxpr: ClosedJaxpr
@@ -88,6 +90,7 @@ class Traced(NamedTuple):
     kept: list[int]
     donated: list[int]
     out_structure: PyTreeSpec
+    memory_limit: int | None = None
 
     @property
     def needs_bind(self) -> bool:
@@ -96,7 +99,17 @@ class Traced(NamedTuple):
 
     def program(self) -> Program:
         """The native program, for concrete arguments."""
-        return compiled(self.jaxpr, tuple(i for i, leaf in enumerate(self.kept) if leaf in self.donated))
+        return compiled(self.executed(), self._donated_inputs)
+
+    def executed(self) -> ClosedJaxpr:
+        """What runs for concrete arguments: `jaxpr`, or one that needs less memory."""
+        if self.memory_limit is None:
+            return self.jaxpr
+        return within_memory(self.jaxpr, self.memory_limit, self._donated_inputs)
+
+    @property
+    def _donated_inputs(self) -> tuple[int, ...]:
+        return tuple(i for i, leaf in enumerate(self.kept) if leaf in self.donated)
 
 
 def call_traced(
@@ -109,10 +122,13 @@ def call_traced(
 ) -> list[Array]:
     """The outputs for `arrays`, made of the `leaves` of the arguments, of which the donated are given up."""
     operands = [*traced.captured, *(arrays[i] for i in traced.kept)]
-    if traced.needs_bind or any(x._trace is not None for x in arrays):
+    is_traced = bool(traced.captured) or any(x._trace is not None for x in arrays)
+    if is_traced or traced.needs_bind:
+        # Transformations see what the user wrote: custom rules, for example.
+        closed = traced.jaxpr if is_traced else traced.executed()
         if inline:
-            return eval_jaxpr(traced.jaxpr.jaxpr, traced.jaxpr.consts, *operands)
-        return jit_p.bind(*operands, jaxpr=traced.jaxpr, name=function_name(fun))
+            return eval_jaxpr(closed.jaxpr, closed.consts, *operands)
+        return jit_p.bind(*operands, jaxpr=closed, name=function_name(fun))
     if not traced.donated:
         return traced.program()(operands)
     handles = [x._snapshot() for x in operands]

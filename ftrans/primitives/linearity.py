@@ -26,7 +26,7 @@ from .fft import fft_p
 from .indexing import gather_p, scatter_p
 from .layout import broadcast_in_dim_p, reduce_sum_p, reshape_p, transpose_p
 from .matmul import dot_general_p
-from .rematerialization import checkpoint_name_p, optimization_barrier_p
+from .rematerialization import checkpoint_name_p
 from .scan_ops import cumsum_p
 from .shape import concatenate_p, pad_p, rev_p, slice_p
 from .solvers import diagonal_sylvester_p, solve_p, triangular_solve_p
@@ -56,7 +56,7 @@ _LINEARITY: dict[Primitive, Linearity] = {
     **dict.fromkeys((neg_p, convert_p, real_p, imag_p, conj_p, checkpoint_name_p), _FIRST),
     **dict.fromkeys((reduce_sum_p, cumsum_p, broadcast_in_dim_p, reshape_p, transpose_p), _FIRST),
     **dict.fromkeys((slice_p, rev_p, dynamic_slice_p, gather_p, div_p), _FIRST),
-    **dict.fromkeys((add_p, sub_p, complex_p, pad_p, concatenate_p, optimization_barrier_p), _ALL),
+    **dict.fromkeys((add_p, sub_p, complex_p, pad_p, concatenate_p), _ALL),
     **dict.fromkeys((fft_p, reduce_window_sum_p), _FIRST),
     **dict.fromkeys((mul_p, safe_mul_p, dot_general_p, conv_p), _EACH),
     **dict.fromkeys((solve_p, triangular_solve_p, diagonal_sylvester_p), Linearity((1,), True)),

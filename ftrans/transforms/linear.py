@@ -17,7 +17,7 @@ from ..core.pytree import as_array, flatten, unflatten
 from ..core.source import format_source, function_name
 from ..core.tracing import eval_jaxpr, trace_to_jaxpr
 from ..primitives.layout import zeros_like
-from ..primitives.linearity import linearity
+from ..primitives.linearity import Linearity, linearity
 from .arguments import (
     FlatFunction,
     argument_arrays,
@@ -135,10 +135,11 @@ def _follow(closed: ClosedJaxpr, inputs: Sequence[str], message: str) -> list[st
         operands = [look_up(v) for v in equation.inputs]
         if isinstance(equation.primitive, CallPrimitive):
             results = _follow(equation.parameters["jaxpr"], operands, message)
-        elif equation.primitive.name in _CONTROL_FLOW:
-            results = _CONTROL_FLOW[equation.primitive.name](equation, operands, message)
+        elif equation.primitive.name in _FOLLOWERS:
+            results = _FOLLOWERS[equation.primitive.name](equation, operands, message)
         else:
-            results = [_result(equation, operands, message)] * len(equation.outputs)
+            rule = linearity(equation.primitive, equation.parameters)
+            results = [_result(equation, rule, operands, message)] * len(equation.outputs)
         known.update(zip(equation.outputs, results, strict=True))
     return [look_up(v) for v in jaxpr.outvars]
 
@@ -195,15 +196,38 @@ def _follow_cond(equation: Equation, operands: list[str], message: str) -> list[
     return first
 
 
-_CONTROL_FLOW = {"scan": _follow_scan, "while": _follow_while, "cond": _follow_cond}
+def _follow_while_vjp(equation: Equation, operands: list[str], message: str) -> list[str]:
+    parameters = equation.parameters
+    loop = parameters["num_cond_consts"] + len(parameters["body_jaxpr"].in_avals)
+    cotangents = Linearity(range(loop, len(operands)), True)
+    return [_result(equation, cotangents, operands, message)] * len(equation.outputs)
+
+
+def _follow_linear_solve(equation: Equation, operands: list[str], message: str) -> list[str]:
+    right_hand_side = Linearity(range(len(operands))[-equation.parameters["unknowns"] :], True)
+    return [_result(equation, right_hand_side, operands, message)] * len(equation.outputs)
+
+
+def _follow_barrier(equation: Equation, operands: list[str], message: str) -> list[str]:
+    return operands
+
+
+#: By the name of the primitive, what is known of the results where an entry of a table does not tell.
+_FOLLOWERS = {
+    "scan": _follow_scan,
+    "while": _follow_while,
+    "while_vjp": _follow_while_vjp,
+    "cond": _follow_cond,
+    "linear_solve": _follow_linear_solve,
+    "optimization_barrier": _follow_barrier,
+}
 
 
 def _kind_of_constant(x: Array) -> str:
     return _ZERO if x._immediate == 0 else _CONSTANT
 
 
-def _result(equation: Equation, operands: list[str], message: str) -> str:
-    rule = linearity(equation.primitive, equation.parameters)
+def _result(equation: Equation, rule: Linearity | None, operands: list[str], message: str) -> str:
     if rule is not None:
         covered = [x for i, x in enumerate(operands) if rule.covers(i)]
         others = [x for i, x in enumerate(operands) if not rule.covers(i)]

@@ -16,6 +16,18 @@ def updated(x):
     return y
 
 
+def solved(x):
+    """The solution of a system that its own right-hand side does not change."""
+    return ft.custom_linear_solve(
+        lambda y: (2.0 + X**2) * y, x, lambda matvec, b: b / matvec(ft.ones_like(b)), symmetric=True
+    )
+
+
+def pulled_back(function):
+    """The pull-back of a function is linear in the cotangent."""
+    return lambda x: ft.vjp(function, X)[1](x)[0]
+
+
 LINEAR = {
     "product": lambda x: x @ M,
     "sum": lambda x: 2.0 * ft.sum(x, axis=0) - x[1] / 3.0,
@@ -29,6 +41,11 @@ LINEAR = {
     "complex": lambda x: ft.real((1 + 2j) * x.astype(ft.complex128)),
     "convert": lambda x: x.astype(ft.float32).astype(ft.float64),
     "checkpoint": ft.checkpoint(lambda x: ft.checkpoint_name(x, "x") * 3.0),
+    "linear_solve": solved,
+    "pull-back of checkpoint": pulled_back(ft.checkpoint(lambda x: ft.sin(ft.sin(x)))),
+    "pull-back of while_loop": pulled_back(
+        lambda x: ft.while_loop(lambda s: s[0] < 3, lambda s: (s[0] + 1, ft.sin(s[1])), (0, x))[1]
+    ),
 }
 
 

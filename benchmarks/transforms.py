@@ -63,6 +63,17 @@ def jit_jacobian(peer: Peer):
     return lambda: peer.ready(jacobian(x))
 
 
+def rosenbrock_hessian(peer: Peer):
+    """The Hessian of Rosenbrock's function of 200 variables."""
+    x = peer.array(np.linspace(-1, 1, 200, dtype=np.float32))
+
+    def rosenbrock(x):
+        return peer.xp.sum(100.0 * (x[1:] - x[:-1] ** 2) ** 2 + (1.0 - x[:-1]) ** 2)
+
+    hessian = peer.jit(peer.jacfwd(peer.jacrev(rosenbrock)))
+    return lambda: peer.ready(hessian(x))
+
+
 WORKLOADS = [
     Workload(
         "jit(grad(chain of 300)), first call", first_call(jit_grad_chain), target=10, against="jax", repeats=5
@@ -73,5 +84,14 @@ WORKLOADS = [
     Workload("grad(sum(vmap(sin(y)·y))) without jit", warm(grad_vmap, 20)),
     Workload("grad(grad(chain of 60)) without jit", warm(second_derivative)),
     Workload("jit(jacrev), 20 inputs and outputs, first call", first_call(jit_jacobian), ("jax",), repeats=5),
+    Workload(
+        "jit(hessian(Rosenbrock of 200)), first call",
+        first_call(rosenbrock_hessian),
+        ("jax",),
+        10,
+        "jax",
+        repeats=5,
+    ),
+    Workload("jit(hessian(Rosenbrock of 200)), warm", warm(rosenbrock_hessian, 20), ("jax",), 1, "jax"),
     Workload("grad(loop of 10,000 equations), first call", first_call(grad_long_chain), limit=0.5, repeats=3),
 ]

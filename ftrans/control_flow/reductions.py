@@ -17,10 +17,11 @@ from ..core.jaxpr import ClosedJaxpr
 from ..core.primitive import Primitive
 from ..core.pytree import as_array, flatten, leaf_names, unflatten
 from ..core.source import function_name
+from ..core.tracing import eval_jaxpr
 from ..primitives.elementwise import add_p, and_p, max_p, min_p, mul_p, or_p
 from ..primitives.layout import batch_first, broadcast_scalar, move_axis, reduce_sum_p, reshape
 from ..primitives.reduction import reduce_and_p, reduce_max_p, reduce_min_p, reduce_or_p, reduce_prod_p
-from ..primitives.shape import pad_p, slice_p
+from ..primitives.shape import pad_p, slice_axis
 from ..primitives.window import (
     reduce_window_max_p,
     reduce_window_min_p,
@@ -90,25 +91,21 @@ class _Monoid:
             found.append(equation.primitive)
         return found
 
-    def of_rows(self, size: int) -> Callable[[list[Array], list[Array]], list[Array]]:
-        """What combines arrays of shape (any number, size), element by element."""
-        mask = [True] * len(self.arrays)
-        row, _ = batched_jaxpr(self.closed, [*mask, *mask], size, mask)
-
-        def combine(left: list[Array], right: list[Array]) -> list[Array]:
-            count = left[0].shape[0]
-            dims = [0] * (2 * len(mask))
-            outs, out_dims = eval_batched(row.jaxpr, row.consts, [*left, *right], dims, count)
-            return [batch_first(x, d, count) for x, d in zip(outs, out_dims, strict=True)]
-
-        return combine
+    def combine(self, left: list[Array], right: list[Array]) -> list[Array]:
+        """Arrays of one shape combined, element by element."""
+        if left[0].ndim == 0:
+            return eval_jaxpr(self.closed.jaxpr, self.closed.consts, *left, *right)
+        count, *inner = left[0].shape
+        mask = [True] * len(left)
+        each = self.closed
+        for size in reversed(inner):
+            each, _ = batched_jaxpr(each, [*mask, *mask], size, mask)
+        outs, dims = eval_batched(each.jaxpr, each.consts, [*left, *right], [0] * (2 * len(mask)), count)
+        return [batch_first(x, d, count) for x, d in zip(outs, dims, strict=True)]
 
     def begun(self, xs: list[Array]) -> list[Array]:
         """The results, with what the reduction starts with."""
-        shape = xs[0].shape
-        flat = [reshape(x, (1, x.size)) for x in xs]
-        starts = [broadcast_scalar(i, x.shape) for i, x in zip(self.inits, flat, strict=True)]
-        return [reshape(y, shape) for y in self.of_rows(flat[0].size)(starts, flat)]
+        return self.combine([broadcast_scalar(i, x.shape) for i, x in zip(self.inits, xs, strict=True)], xs)
 
 
 def _initial(name: str, init_values: Any, structure: Any, dtypes: Sequence[Dtype]) -> list[Array]:
@@ -194,7 +191,7 @@ def reduce(operands: Any, init_values: Any, computation: Callable, dimensions: S
         ]
     else:
         rows = [_rows(x, axes) for x in monoid.arrays]
-        outs = monoid.begun([reshape(x, shape) for x in _folded(monoid.of_rows(math.prod(shape)), rows)])
+        outs = monoid.begun([reshape(x, shape) for x in _folded(monoid.combine, rows)])
     return unflatten(monoid.structure, outs)
 
 
@@ -223,20 +220,15 @@ def _folded(combine: Callable, rows: list[Array]) -> list[Array]:
     rest: list[Array] | None = None  # behind the rows of the pairs
     while (count := rows[0].shape[0]) > 1:
         if count % 2:
-            last = _every(rows, count - 1, 1, 1)
+            last = _every(rows, 0, count - 1, 1, 1)
             rest = last if rest is None else combine(last, rest)
-        rows = combine(_every(rows, 0, count // 2, 2), _every(rows, 1, count // 2, 2))
+        rows = combine(_every(rows, 0, 0, count // 2, 2), _every(rows, 0, 1, count // 2, 2))
     return rows if rest is None else combine(rows, rest)
 
 
-def _every(rows: list[Array], start: int, count: int, step: int) -> list[Array]:
-    """So many rows from one on, each a step behind the one before."""
-    return [
-        slice_p.bind(
-            x, start=(start, 0), limit=(start + (count - 1) * step + 1, x.shape[1]), strides=(step, 1)
-        )
-        for x in rows
-    ]
+def _every(xs: list[Array], axis: int, start: int, count: int, step: int) -> list[Array]:
+    """So many slices along an axis from one on, each a step behind the one before."""
+    return [slice_axis(x, axis, start, start + (count - 1) * step + 1, step) for x in xs]
 
 
 # ---------------------------------------------------------------- reduce_window
@@ -360,21 +352,19 @@ def _windows(
     monoid: _Monoid, xs: list[Array], axis: int, window: int, stride: int, dilation: int, count: int
 ) -> list[Array]:
     """The windows along one axis combined: those of twice the size of two, as far as a window needs them."""
-    moved = [move_axis(x, axis, 0) for x in xs]
-    shape = moved[0].shape[1:]
-    rows = [reshape(x, (x.shape[0], math.prod(shape))) for x in moved]
-    combine = monoid.of_rows(math.prod(shape))
+    before, after = xs[0].shape[:axis], xs[0].shape[axis + 1 :]
+    xs = [reshape(x, (math.prod(before), x.shape[axis], math.prod(after))) for x in xs]
     result: list[Array] | None = None
-    size, covered = 1, 0  # of the windows in `rows`; of the first elements of the windows in `result`
+    size, covered = 1, 0  # of the windows in `xs`; of the first elements of the windows in `result`
     while True:
         if window & size:
-            part = _every(rows, covered * dilation, count, stride)
-            result = part if result is None else combine(result, part)
+            part = _every(xs, 1, covered * dilation, count, stride)
+            result = part if result is None else monoid.combine(result, part)
             covered += size
         if covered == window:
             break
-        left = rows[0].shape[0] - size * dilation
-        rows = combine(_every(rows, 0, left, 1), _every(rows, size * dilation, left, 1))
+        left = xs[0].shape[1] - size * dilation
+        xs = monoid.combine(_every(xs, 1, 0, left, 1), _every(xs, 1, size * dilation, left, 1))
         size *= 2
     assert result is not None  # a window has an element
-    return [move_axis(reshape(y, (count, *shape)), 0, axis) for y in result]
+    return [reshape(y, (*before, count, *after)) for y in result]

@@ -103,7 +103,7 @@ class BatchedLoop(NamedTuple):
             return trace_to_jaxpr(go_on, carry, "vmap"), trace_to_jaxpr(turn, [*consts, *carry], "vmap")
 
         any_left, masked = body.derive(("masked", cond, n_cond, rest), make)
-        return Loop(any_left, masked, 0, n_consts)
+        return Loop(any_left, masked, 0, n_consts, self.loop.checkpointed)
 
 
 def batched_loop(loop: Loop, batched: Mask, size: int) -> BatchedLoop:

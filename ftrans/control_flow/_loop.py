@@ -10,12 +10,16 @@ from ._derived import Mask, fixpoint, perturbed
 
 
 class Loop(NamedTuple):
-    """The parameters of `while`: operands are the constants of the condition, of the body, and the carry."""
+    """The parameters of `while`: operands are the constants of the condition, of the body, and the carry.
+
+    `checkpointed`: whether the pull-back keeps little, and runs parts of the loop again for that.
+    """
 
     cond_jaxpr: ClosedJaxpr
     body_jaxpr: ClosedJaxpr
     num_cond_consts: int
     num_body_consts: int
+    checkpointed: bool
 
     @property
     def num_consts(self) -> int:

@@ -1,7 +1,8 @@
 """The primitives `while`, a loop of unknown length, and `while_vjp`, its pull-back.
 
 The pull-back runs the loop again, keeping the residuals of each step in memory that grows, and then its
-derivative backwards; both in one native operation, so that nothing of unknown size is ever an array. The
+derivative backwards; both in one native operation, so that nothing of unknown size is ever an array. If it is
+checkpointed, it goes through the loop from its end, in segments that it runs again from snapshots. The
 derivatives of `while_vjp` are the pull-back of another loop: that of a value together with its tangent.
 """
 
@@ -15,7 +16,7 @@ import numpy as np
 from .._native import Array, bool_
 from ..core.avals import ShapedArray, shaped_array
 from ..core.call import ControlFlowPrimitive
-from ..core.jaxpr import ClosedJaxpr, Jaxpr, Var
+from ..core.jaxpr import ClosedJaxpr, Jaxpr, Var, has_effects
 from ..core.tracing import eval_jaxpr, eval_reference, trace_to_jaxpr
 from ..lowering import evaluate_inline, sub_program
 from ..transforms.batching import Dim
@@ -28,6 +29,7 @@ from ._derived import (
     chosen,
     hoist_invariant,
     joint_jaxpr,
+    silenced,
     spread,
     zeros,
 )
@@ -122,7 +124,8 @@ def _with_tangents(loop: Loop, const_mask: Mask, carry_mask: Mask) -> Loop:
         )
 
     cond, reordered = body.derive(("with tangents", loop.cond_jaxpr, loop.num_body_consts), make)
-    return Loop(cond, reordered, loop.num_cond_consts, loop.num_body_consts + sum(const_mask))
+    n_body_consts = loop.num_body_consts + sum(const_mask)
+    return Loop(cond, reordered, loop.num_cond_consts, n_body_consts, loop.checkpointed)
 
 
 def _linked_forward(
@@ -255,7 +258,7 @@ def _vjp_operation(operands: Sequence[Array], **parameters: Any) -> tuple[list[A
     cotangents = pull_back.cotangents(operands)
     d = differentiate_body("vjp", loop.body_jaxpr, pull_back.mask, len(body_consts), len(carry))
     cond, cond_consts, predicate = _condition(loop, cond_consts, carry)
-    invariant, forward = hoist_invariant(d.forward, len(body_consts))
+    invariant, forward = hoist_invariant(silenced(d.forward), len(body_consts))
     fixed = evaluate_inline(d.invariant, body_consts)
     residuals = [*(body_consts[i] for i in d.const_positions), *fixed]
     backward_invariant, backward = hoist_invariant(d.derivative, len(residuals))
@@ -271,7 +274,8 @@ def _vjp_operation(operands: Sequence[Array], **parameters: Any) -> tuple[list[A
         ]
         out_avals = pull_back.out_avals
         out_avals = [*out_avals[n_sums:], *out_avals[:n_sums]]
-        counts = len(consts), len(carry), len(backward_consts)
+        checkpointed = loop.checkpointed and not has_effects(forward)  # which would happen again
+        counts = len(consts), len(carry), len(backward_consts), int(checkpointed)
         operation = while_vjp_p.native_operation(counts, out_avals, programs)
 
         def sums_first(*arguments: Array) -> list[Array]:
@@ -280,7 +284,7 @@ def _vjp_operation(operands: Sequence[Array], **parameters: Any) -> tuple[list[A
 
         return sums_first
 
-    key = ("while_vjp", loop.cond_jaxpr, loop.num_cond_consts, pull_back.mask)
+    key = ("while_vjp", loop.cond_jaxpr, loop.num_cond_consts, loop.checkpointed, pull_back.mask)
     operation = loop.body_jaxpr.derive(key, make)
     return [*consts, *carry, predicate, *backward_consts, *cotangents, *sums], operation
 

@@ -46,7 +46,18 @@ from ._native import (
     uint64,
 )
 from .callbacks import io_callback, pure_callback
-from .control_flow import associative_scan, cond, fixed_point, fori_loop, map, scan, switch, while_loop
+from .control_flow import (
+    associative_scan,
+    cond,
+    fixed_point,
+    fori_loop,
+    map,
+    reduce,
+    reduce_window,
+    scan,
+    switch,
+    while_loop,
+)
 from .core.avals import ShapedArray
 from .core.errors import ConcretizationError, LeakedTracerError
 from .core.jaxpr import ClosedJaxpr, Jaxpr
@@ -213,6 +224,8 @@ __all__ = [
     "psum",
     "pure_callback",
     "random",
+    "reduce",
+    "reduce_window",
     "register_dataclass",
     "register_pytree_node",
     "remat",

@@ -17,7 +17,7 @@ from ..primitives.elementwise import convert_p
 from ..transforms.arguments import FlatFunction, argument_sources
 
 #: Kinds of dtype, each holding the values of those before.
-_KINDS = "buifc"
+KINDS = "buifc"
 
 
 def trace(name: str, fun: Callable, trees: tuple, avals: Sequence[ShapedArray]) -> tuple[ClosedJaxpr, Any]:
@@ -85,7 +85,7 @@ def typed_outputs(closed: ClosedJaxpr, avals: Sequence[ShapedArray]) -> ClosedJa
 
 def _widened(aval: ShapedArray, out: ShapedArray) -> ShapedArray:
     """`out`, where the initial value is a Python scalar that leaves the dtype to the body."""
-    is_wider = _KINDS.index(out.dtype.kind) >= _KINDS.index(aval.dtype.kind)
+    is_wider = KINDS.index(out.dtype.kind) >= KINDS.index(aval.dtype.kind)
     return out if aval.weak_type and aval.shape == out.shape and is_wider else aval
 
 
@@ -99,10 +99,10 @@ def common_avals(
     """
     common = []
     for leaf, column in zip(leaves, zip(*avals, strict=True), strict=True):
-        deciding = max(column, key=lambda a: (not a.weak_type, _KINDS.index(a.dtype.kind)))
+        deciding = max(column, key=lambda a: (not a.weak_type, KINDS.index(a.dtype.kind)))
         for label, aval in zip(labels, column, strict=True):
             fits = aval.dtype is deciding.dtype or (
-                aval.weak_type and _KINDS.index(aval.dtype.kind) <= _KINDS.index(deciding.dtype.kind)
+                aval.weak_type and KINDS.index(aval.dtype.kind) <= KINDS.index(deciding.dtype.kind)
             )
             if aval.shape != deciding.shape or not fits:
                 other = labels[column.index(deciding)]

@@ -9,7 +9,7 @@ from .._native import Array
 from ..core.pytree import flatten, leaf_names, unflatten
 from ..core.source import function_name
 from ..primitives.layout import reshape
-from ..primitives.shape import concatenate_p, rev_p, slice_p
+from ..primitives.shape import concatenate_p, rev_p, slice_axis
 from ..transforms.arguments import argument_arrays, check_callable, output_arrays
 
 
@@ -99,13 +99,7 @@ def _prefixes(combine: Callable, xs: list[Array], axes: list[int]) -> list[Array
 
 def _strided(xs: list[Array], axes: list[int], start: int, limit: int, stride: int) -> list[Array]:
     """Every `stride`-th slice along the axes."""
-
-    def one(x: Array, axis: int) -> Array:
-        starts, limits, strides = [0] * x.ndim, list(x.shape), [1] * x.ndim
-        starts[axis], limits[axis], strides[axis] = start, limit, stride
-        return slice_p.bind(x, start=tuple(starts), limit=tuple(limits), strides=tuple(strides))
-
-    return [one(x, a) for x, a in zip(xs, axes, strict=True)]
+    return [slice_axis(x, a, start, limit, stride) for x, a in zip(xs, axes, strict=True)]
 
 
 def _interleaved(even: Array, odd: Array, axis: int) -> Array:

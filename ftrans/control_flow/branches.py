@@ -17,14 +17,15 @@ from ..core.pytree import as_array, flatten, leaf_names, unflatten
 from ..core.source import function_name
 from ..core.tracing import eval_jaxpr, eval_reference, trace_to_jaxpr
 from ..lowering import sub_program
-from ..primitives.elementwise import clamp_p, convert, eq, ne_p, select_p
-from ..primitives.layout import broadcast_in_dim
+from ..primitives.elementwise import clamp_p, convert, eq, ne_p
+from ..primitives.layout import reshape
 from ..transforms.arguments import argument_arrays, check_callable
 from ..transforms.batching import Dim
 from ..transforms.derivative import instantiate
 from ..transforms.partition import partition
 from ._bodies import common_avals, trace, typed_outputs
 from ._derived import (
+    Mask,
     batched_jaxpr,
     batched_operands,
     check_avals,
@@ -35,6 +36,8 @@ from ._derived import (
     spread,
     zeros,
 )
+from ._lanes import branch_chunks, chosen_lanes, in_chunks, lanes_first, take_lanes
+from .scan_loop import scan_p
 
 Branches = tuple[ClosedJaxpr, ...]
 
@@ -147,18 +150,71 @@ def _batch(
     out_dims: list[Dim] = [0 if b else None for b in out_mask]
     if dims[0] is None:
         return cond_p.bind(args[0], *operands, branches=batched), out_dims
-    # Within a batch different branches are taken: all of them run, and each item takes what is its own.
-    outs = eval_jaxpr(batched[-1].jaxpr, batched[-1].consts, *operands)
     last = _native.scalar(len(branches) - 1, _native.int32, False)
     index = clamp_p.bind(_native.scalar(0, _native.int32, False), args[0], last)
-    for number, branch in reversed(list(enumerate(batched[:-1]))):
+    return _each_its_own(index, operands, mask, branches, batched), out_dims
+
+
+def _each_its_own(
+    index: Array, operands: list[Array], mask: Mask, branches: Branches, batched: Branches
+) -> list[Array]:
+    """The results of a batch within which different branches are taken, as `index` tells.
+
+    A branch that is dear runs for the lanes that take it, the others for all lanes.
+    """
+    outs: list[Array] = []
+    for number, branch in reversed(list(enumerate(branches))):
         is_chosen = eq(index, _native.scalar(number, _native.int32, False))
-        results = eval_jaxpr(branch.jaxpr, branch.consts, *operands)
-        outs = [
-            select_p.bind(broadcast_in_dim(is_chosen, y.shape, (0,)), x, y)
-            for x, y in zip(results, outs, strict=True)
-        ]
-    return outs, out_dims
+        chunks = branch_chunks(branch, mask, index.size)
+        if chunks > 1:
+            results = _on_own_lanes(branch, mask, is_chosen, operands, chunks)
+        else:
+            results = eval_jaxpr(batched[number].jaxpr, batched[number].consts, *operands)
+        # What the last branch gives stands for all lanes until the others have had theirs.
+        outs = chosen_lanes(is_chosen, results, outs) if outs else results
+    return outs
+
+
+def _on_own_lanes(
+    branch: ClosedJaxpr, batched: Mask, mask: Array, operands: list[Array], chunks: int
+) -> list[Array]:
+    """The results of a branch for the lanes for which a mask holds, and anything for the others."""
+    lanes = lanes_first(mask)
+    split = in_chunks(lanes, chunks)
+    shared = [x for x, b in zip(operands, batched, strict=True) if not b]
+    own = [split.split(x) for x in chosen(operands, batched)]
+    ys = scan_p.bind(
+        *shared,
+        split.live,
+        *own,
+        jaxpr=_chunk_body(branch, batched, split.lanes.size // chunks),
+        num_consts=len(shared),
+        num_carry=0,
+        length=chunks,
+        reverse=False,
+    )
+    return [take_lanes(reshape(y, (split.lanes.size, *y.shape[2:])), lanes.place) for y in ys]
+
+
+def _chunk_body(branch: ClosedJaxpr, batched: Mask, size: int) -> ClosedJaxpr:
+    """(operands that lanes share, whether there are any lanes, their own operands) → results, or zeros."""
+
+    def make() -> ClosedJaxpr:
+        whole, _ = batched_jaxpr(branch, batched, size, [True] * len(branch.out_avals))
+        nothing = trace_to_jaxpr(lambda *_: zeros(whole.out_avals), whole.in_avals, "vmap")
+        is_shared = [not b for b in batched]
+        n_shared = sum(is_shared)
+
+        def body(*args: Array) -> list[Array]:
+            shared, live, own = iter(args[:n_shared]), args[n_shared], iter(args[n_shared + 1 :])
+            operands = [next(shared) if s else next(own) for s in is_shared]
+            return cond_p.bind(convert(live, _native.int32), *operands, branches=(nothing, whole))
+
+        avals = whole.in_avals
+        live = shaped_array((), _native.bool_)
+        return trace_to_jaxpr(body, [*chosen(avals, is_shared), live, *chosen(avals, batched)], "vmap")
+
+    return branch.derive(("chunk", tuple(batched), size), make)
 
 
 cond_p = ControlFlowPrimitive(
@@ -175,7 +231,8 @@ def cond(pred: Any, true_fun: Callable, false_fun: Callable, *operands: Any) -> 
     """One of two functions of the same operands: ``true_fun(*operands) if pred else false_fun(*operands)``.
 
     Both are traced; only the one that is chosen runs. Under `vmap` with a predicate that differs within the
-    batch both run, and each item takes its own result and derivative.
+    batch both run, a dear one for those items alone that take it, and each item has its own result and
+    derivative.
 
     Args:
         pred: a scalar: a boolean, or a number, which is true if it is not zero.
@@ -207,7 +264,7 @@ def switch(index: Any, branches: Sequence[Callable], *operands: Any) -> Any:
     """One of several functions of the same operands: ``branches[index](*operands)``.
 
     All are traced; only the one that is chosen runs, but under `vmap` with an index that differs within the
-    batch.
+    batch (see `cond`).
 
     Args:
         index: an integer scalar; it is clamped to the range of the branches.

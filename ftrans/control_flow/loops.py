@@ -19,6 +19,7 @@ from ..primitives.layout import reshape
 from ..primitives.shape import concatenate_p, slice_axis
 from ..transforms.arguments import argument_arrays, check_callable
 from ..transforms.batching import removed_axis
+from ..transforms.checkpoint import checkpoint_p
 from ..transforms.vmap import vmap
 from ._bodies import as_aval, loop_body, trace
 from ._derived import hoist_constants
@@ -193,6 +194,8 @@ def while_loop(cond_fun: Callable, body_fun: Callable, init_val: Any) -> Any:
 
     Both functions are traced once; the loop runs natively. Reverse-mode differentiation works too: the
     pull-back runs the loop again, and stores what the derivative of each step needs, however many there are.
+    If `body_fun`, or a function around the loop, is a `checkpoint`, it stores that of log₂ n steps at a time,
+    with log₂ n values of the loop between which it runs again, each part about (log₂ n) / 2 times at most.
 
     Args:
         cond_fun: value → a boolean scalar.
@@ -235,6 +238,7 @@ def _while_loop(name: str, cond_fun: Callable, body_fun: Callable, init_val: Any
         body_jaxpr=body,
         num_cond_consts=len(cond_consts),
         num_body_consts=len(body_consts),
+        checkpointed=any(e.primitive is checkpoint_p for e in body.jaxpr.equations),
     )
     return unflatten(structure, results)
 

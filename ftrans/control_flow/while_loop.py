@@ -1,7 +1,8 @@
 """The primitives `while`, a loop of unknown length, and `while_vjp`, its pull-back.
 
 The pull-back runs the loop again, keeping the residuals of each step in memory that grows, and then its
-derivative backwards; both in one native operation, so that nothing of unknown size is ever an array. The
+derivative backwards; both in one native operation, so that nothing of unknown size is ever an array. If it is
+checkpointed, it goes through the loop from its end, in segments that it runs again from snapshots. The
 derivatives of `while_vjp` are the pull-back of another loop: that of a value together with its tangent.
 """
 
@@ -15,62 +16,30 @@ import numpy as np
 from .._native import Array, bool_
 from ..core.avals import ShapedArray, shaped_array
 from ..core.call import ControlFlowPrimitive
-from ..core.jaxpr import ClosedJaxpr, Jaxpr, Var
+from ..core.jaxpr import ClosedJaxpr, Jaxpr, Var, has_effects
 from ..core.tracing import eval_jaxpr, eval_reference, trace_to_jaxpr
 from ..lowering import evaluate_inline, sub_program
-from ..primitives.elementwise import select_p
-from ..primitives.layout import broadcast_in_dim
-from ..primitives.reduction import reduce_or_p
 from ..transforms.batching import Dim
-from ..transforms.derivative import instantiate
+from ..transforms.derivative import instantiate, record
+from ._batched_loop import batched_loop
 from ._derived import (
     Mask,
-    batched_jaxpr,
     batched_operands,
     check_avals,
     chosen,
-    fixpoint,
     hoist_invariant,
     joint_jaxpr,
-    perturbed,
+    silenced,
     spread,
     zeros,
 )
+from ._loop import Loop
 from ._loop_derivative import differentiate_body
-
-
-class _Loop(NamedTuple):
-    """The parameters of `while`: operands are the constants of the condition, of the body, and the carry."""
-
-    cond_jaxpr: ClosedJaxpr
-    body_jaxpr: ClosedJaxpr
-    num_cond_consts: int
-    num_body_consts: int
-
-    @property
-    def num_consts(self) -> int:
-        return self.num_cond_consts + self.num_body_consts
-
-    @property
-    def num_carry(self) -> int:
-        return len(self.body_jaxpr.out_avals)
-
-    def split(self, operands: Sequence[Any]) -> tuple[list[Any], list[Any], list[Any]]:
-        """The constants of the condition, those of the body, and the carry."""
-        ends = self.num_cond_consts, self.num_consts, self.num_consts + self.num_carry
-        return list(operands[: ends[0]]), list(operands[ends[0] : ends[1]]), list(operands[ends[1] : ends[2]])
-
-    def perturbed_carry(self, body_consts: Mask, carry: Mask) -> list[bool]:
-        """Which parts of the carry have derivatives with respect to such constants and initial values."""
-        inexact = [a.is_inexact for a in self.body_jaxpr.out_avals]
-        start = [need and i for need, i in zip(carry, inexact, strict=True)]
-        return fixpoint(lambda c: perturbed(self.body_jaxpr, [*body_consts, *c]), start)
-
 
 # ---------------------------------------------------------------- while
 
 
-def _check_loop(loop: _Loop, avals: Sequence[ShapedArray]) -> None:
+def _check_loop(loop: Loop, avals: Sequence[ShapedArray]) -> None:
     if min(loop.num_cond_consts, loop.num_body_consts) < 0:
         raise TypeError("while: the number of constants is negative")
     cond_consts, body_consts, carry = loop.split(avals)
@@ -81,14 +50,14 @@ def _check_loop(loop: _Loop, avals: Sequence[ShapedArray]) -> None:
 
 
 def _abstract(*avals: ShapedArray, **parameters: Any) -> list[ShapedArray]:
-    loop = _Loop(**parameters)
+    loop = Loop(**parameters)
     _check_loop(loop, avals)
     if len(avals) != loop.num_consts + loop.num_carry:
         raise TypeError(f"while: expected {loop.num_consts + loop.num_carry} operands, got {len(avals)}")
     return loop.body_jaxpr.out_avals
 
 
-def _carries(loop: _Loop, operands: Sequence[np.ndarray]) -> list[list[np.ndarray]]:
+def _carries(loop: Loop, operands: Sequence[np.ndarray]) -> list[list[np.ndarray]]:
     """The carry before each step, and the last one."""
     cond_consts, body_consts, carry = loop.split(operands)
     carries = [carry]
@@ -98,12 +67,10 @@ def _carries(loop: _Loop, operands: Sequence[np.ndarray]) -> list[list[np.ndarra
 
 
 def _impl(*operands: np.ndarray, **parameters: Any) -> list[np.ndarray]:
-    return _carries(_Loop(**parameters), operands)[-1]
+    return _carries(Loop(**parameters), operands)[-1]
 
 
-def _condition(
-    loop: _Loop, consts: list[Array], carry: list[Array]
-) -> tuple[ClosedJaxpr, list[Array], Array]:
+def _condition(loop: Loop, consts: list[Array], carry: list[Array]) -> tuple[ClosedJaxpr, list[Array], Array]:
     """The condition without the work that is the same in each step, its constants, and whether it holds."""
     invariant, cond = hoist_invariant(loop.cond_jaxpr, loop.num_cond_consts)
     consts = [*consts, *evaluate_inline(invariant, consts)]
@@ -122,7 +89,7 @@ def _step(cond: ClosedJaxpr, num_cond_consts: int, body: ClosedJaxpr, num_carry:
 
 
 def _make_operation(operands: Sequence[Array], **parameters: Any) -> tuple[list[Array], Callable]:
-    loop = _Loop(**parameters)
+    loop = Loop(**parameters)
     cond_consts, body_consts, carry = loop.split(operands)
     cond, cond_consts, predicate = _condition(loop, cond_consts, carry)
     invariant, body = hoist_invariant(loop.body_jaxpr, loop.num_body_consts)
@@ -136,7 +103,7 @@ def _make_operation(operands: Sequence[Array], **parameters: Any) -> tuple[list[
     return [*consts, *carry, predicate], loop.body_jaxpr.derive(key, make)
 
 
-def _with_tangents(loop: _Loop, const_mask: Mask, carry_mask: Mask) -> _Loop:
+def _with_tangents(loop: Loop, const_mask: Mask, carry_mask: Mask) -> Loop:
     """The loop of a value and its tangent: the masked constants and carry are followed by their tangents."""
     body = joint_jaxpr("jvp", loop.body_jaxpr, [*const_mask, *carry_mask], carry_mask)
 
@@ -157,13 +124,14 @@ def _with_tangents(loop: _Loop, const_mask: Mask, carry_mask: Mask) -> _Loop:
         )
 
     cond, reordered = body.derive(("with tangents", loop.cond_jaxpr, loop.num_body_consts), make)
-    return _Loop(cond, reordered, loop.num_cond_consts, loop.num_body_consts + sum(const_mask))
+    n_body_consts = loop.num_body_consts + sum(const_mask)
+    return Loop(cond, reordered, loop.num_cond_consts, n_body_consts, loop.checkpointed)
 
 
 def _linked_forward(
     mode: str, primals: list[Array], needed: list[bool], **parameters: Any
 ) -> tuple[list[Array], Callable]:
-    loop = _Loop(**parameters)
+    loop = Loop(**parameters)
     outs = while_p.bind(*primals, **parameters)
     _, const_needed, carry_needed = loop.split(needed)
     carry_mask = loop.perturbed_carry(const_needed, carry_needed)
@@ -182,7 +150,7 @@ def _linked_forward(
 
 
 def _tangent(
-    loop: _Loop, primals: Sequence[Array], tangents: Sequence[Array | None], mask: Mask
+    loop: Loop, primals: Sequence[Array], tangents: Sequence[Array | None], mask: Mask
 ) -> list[Array]:
     """The tangents of the carry for those of the constants of the body and the initial carry."""
     const_mask, carry_mask = mask[: loop.num_body_consts], mask[loop.num_body_consts :]
@@ -200,69 +168,14 @@ def _tangent(
     return results[loop.num_carry :]
 
 
-def _batched_loop(loop: _Loop, batched: Mask, size: int) -> tuple[_Loop, list[bool]]:
-    """The loop for a batch, and which parts of the carry have a batch axis, the first.
-
-    If the condition differs within the batch, the loop goes on while it holds for any of it, and what is done
-    keeps its value.
-    """
-    cond_batched, body_batched, carry_batched = loop.split(batched)
-
-    def predicate_batched(carry: Mask) -> bool:
-        return batched_jaxpr(loop.cond_jaxpr, [*cond_batched, *carry], size, [False])[1][0]
-
-    def turn(carry: list[bool]) -> list[bool]:
-        if predicate_batched(carry):
-            return [True] * len(carry)
-        return batched_jaxpr(loop.body_jaxpr, [*body_batched, *carry], size, [False] * len(carry))[1]
-
-    carry = fixpoint(turn, carry_batched)
-    cond, _ = batched_jaxpr(loop.cond_jaxpr, [*cond_batched, *carry], size, [False])
-    body, _ = batched_jaxpr(loop.body_jaxpr, [*body_batched, *carry], size, carry)
-    if not predicate_batched(carry):
-        return _Loop(cond, body, loop.num_cond_consts, loop.num_body_consts), carry
-
-    def make() -> tuple[ClosedJaxpr, ClosedJaxpr]:
-        n_cond = loop.num_cond_consts
-
-        def any_predicate(*args: Array) -> list[Array]:
-            (predicate,) = eval_jaxpr(cond.jaxpr, cond.consts, *args)
-            return [reduce_or_p.bind(predicate, axes=(0,))]
-
-        def masked(*args: Array) -> list[Array]:
-            old = args[n_cond + loop.num_body_consts :]
-            (predicate,) = eval_jaxpr(cond.jaxpr, cond.consts, *args[:n_cond], *old)
-            new = eval_jaxpr(body.jaxpr, body.consts, *args[n_cond:])
-            return [
-                select_p.bind(broadcast_in_dim(predicate, x.shape, (0,)), x, y)
-                for x, y in zip(new, old, strict=True)
-            ]
-
-        return (
-            trace_to_jaxpr(any_predicate, cond.in_avals, "vmap"),
-            trace_to_jaxpr(masked, [*cond.in_avals[:n_cond], *body.in_avals], "vmap"),
-        )
-
-    any_cond, masked_body = body.derive(("while any", cond, loop.num_cond_consts), make)
-    return _Loop(any_cond, masked_body, loop.num_cond_consts, loop.num_consts), carry
-
-
-def _batched_arguments(
-    loop: _Loop, batched: _Loop, args: Sequence[Array], dims: Sequence[Dim], size: int, mask: Mask
-) -> list[Array]:
-    """The operands of the batched loop, whose body may take the constants of the condition too."""
-    cond_consts, body_consts, carry = loop.split(batched_operands(args, dims, size, mask))
-    again = cond_consts if batched.num_body_consts > loop.num_body_consts else []
-    return [*cond_consts, *again, *body_consts, *carry]
+def _bind(loop: Loop, operands: Sequence[Array]) -> list[Array]:
+    return while_p.bind(*operands, **loop._asdict())
 
 
 def _batch(args: list[Array], dims: list[Dim], size: int, **parameters: Any) -> tuple[list[Array], list[Dim]]:
-    loop = _Loop(**parameters)
-    is_batched = [d is not None for d in dims]
-    batched, carry = _batched_loop(loop, is_batched, size)
-    operands = _batched_arguments(loop, batched, args, dims, size, [*is_batched[: loop.num_consts], *carry])
-    outs = while_p.bind(*operands, **batched._asdict())
-    return outs, [0 if b else None for b in carry]
+    batched = batched_loop(Loop(**parameters), [d is not None for d in dims], size)
+    outs = batched.run(_bind, batched_operands(args, dims, size, batched.batched))
+    return outs, [0 if b else None for b in batched.carry_batched]
 
 
 while_p = ControlFlowPrimitive(
@@ -284,7 +197,7 @@ class _PullBack(NamedTuple):
     of these constants, then those of the initial carry. All of the carry that is perturbed counts.
     """
 
-    loop: _Loop
+    loop: Loop
     mask: tuple[bool, ...]
 
     @property
@@ -308,7 +221,7 @@ class _PullBack(NamedTuple):
 
 
 def _pull_back(*, differentiated: tuple[bool, ...], **parameters: Any) -> _PullBack:
-    return _PullBack(_Loop(**parameters), differentiated)
+    return _PullBack(Loop(**parameters), differentiated)
 
 
 def _vjp_abstract(*avals: ShapedArray, **parameters: Any) -> list[ShapedArray]:
@@ -345,7 +258,7 @@ def _vjp_operation(operands: Sequence[Array], **parameters: Any) -> tuple[list[A
     cotangents = pull_back.cotangents(operands)
     d = differentiate_body("vjp", loop.body_jaxpr, pull_back.mask, len(body_consts), len(carry))
     cond, cond_consts, predicate = _condition(loop, cond_consts, carry)
-    invariant, forward = hoist_invariant(d.forward, len(body_consts))
+    invariant, forward = hoist_invariant(silenced(d.forward), len(body_consts))
     fixed = evaluate_inline(d.invariant, body_consts)
     residuals = [*(body_consts[i] for i in d.const_positions), *fixed]
     backward_invariant, backward = hoist_invariant(d.derivative, len(residuals))
@@ -361,7 +274,8 @@ def _vjp_operation(operands: Sequence[Array], **parameters: Any) -> tuple[list[A
         ]
         out_avals = pull_back.out_avals
         out_avals = [*out_avals[n_sums:], *out_avals[:n_sums]]
-        counts = len(consts), len(carry), len(backward_consts)
+        checkpointed = loop.checkpointed and not has_effects(forward)  # which would happen again
+        counts = len(consts), len(carry), len(backward_consts), int(checkpointed)
         operation = while_vjp_p.native_operation(counts, out_avals, programs)
 
         def sums_first(*arguments: Array) -> list[Array]:
@@ -370,7 +284,7 @@ def _vjp_operation(operands: Sequence[Array], **parameters: Any) -> tuple[list[A
 
         return sums_first
 
-    key = ("while_vjp", loop.cond_jaxpr, loop.num_cond_consts, pull_back.mask)
+    key = ("while_vjp", loop.cond_jaxpr, loop.num_cond_consts, loop.checkpointed, pull_back.mask)
     operation = loop.body_jaxpr.derive(key, make)
     return [*consts, *carry, predicate, *backward_consts, *cotangents, *sums], operation
 
@@ -381,7 +295,7 @@ def _all_but(body: ClosedJaxpr, start: int, count: int) -> list[int]:
 
 
 def _mixed(
-    loop: _Loop,
+    loop: Loop,
     primals: Sequence[Array],
     mask: Mask,
     direction: Sequence[Array | None],
@@ -455,20 +369,24 @@ def _vjp_batch(
 ) -> tuple[list[Array], list[Dim]]:
     pull_back = _pull_back(**parameters)
     loop = pull_back.loop
-    n_operands = loop.num_consts + loop.num_carry
     # Each of the batch has a cotangent of its own for what is differentiated.
     differentiated = [*[False] * loop.num_cond_consts, *pull_back.mask]
-    mask = [d is not None or m for d, m in zip(dims, differentiated, strict=False)]
-    batched, carry = _batched_loop(loop, mask, size)
-    mask[loop.num_consts :] = carry
-    operands = _batched_arguments(loop, batched, args[:n_operands], dims[:n_operands], size, mask)
-    n_again = batched.num_body_consts - loop.num_body_consts
-    cotangents = pull_back.cotangents(args)
-    cotangent_dims = pull_back.cotangents(dims)
-    outs = _PullBack(batched, (*[False] * n_again, *pull_back.mask)).bind(
-        operands, batched_operands(cotangents, cotangent_dims, size, [True] * len(cotangents))
+    batched = batched_loop(
+        loop, [d is not None or m for d, m in zip(dims, differentiated, strict=False)], size
     )
-    return outs, [0] * len(outs)
+    n_operands = len(differentiated)
+    operands = batched_operands(args[:n_operands], dims[:n_operands], size, batched.batched)
+    given = pull_back.cotangents(args)
+    cotangents = batched_operands(given, pull_back.cotangents(dims), size, [True] * len(given))
+    if not batched.differs:
+        outs = _PullBack(batched.uniform(), pull_back.mask).bind(operands, cotangents)
+        return outs, [0] * len(outs)
+    _, _, recording = record(
+        "vjp", "vjp", lambda *args: (batched.run(_bind, args), None), operands, needed=differentiated
+    )
+    gradients = recording.pull_back(spread(cotangents, pull_back.carry_mask), consume=True)
+    wanted = chosen(gradients, differentiated)
+    return instantiate(wanted, chosen(operands, differentiated)), [0] * len(wanted)
 
 
 while_vjp_p = ControlFlowPrimitive(

@@ -266,6 +266,7 @@ _WHILE = {
     "body_jaxpr": ClosedJaxpr,
     "num_cond_consts": int,
     "num_body_consts": int,
+    "checkpointed": bool,
 }
 #: The types of the parameters of loops and branches.
 _CONTROL_FLOW: dict[str, dict[str, type]] = {

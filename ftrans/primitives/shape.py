@@ -80,13 +80,13 @@ slice_p = Primitive(
 )
 
 
-def slice_axis(x: Array, axis: int, start: int, limit: int) -> Array:
-    """`x[start:limit]` along `axis`; `x` itself if that is all of it."""
-    if start == 0 and limit == x.shape[axis]:
+def slice_axis(x: Array, axis: int, start: int, limit: int, stride: int = 1) -> Array:
+    """``x[start:limit:stride]`` along one axis; `x` itself if that is all of it."""
+    if (start, limit, stride) == (0, x.shape[axis], 1):
         return x
-    starts, limits = [0] * x.ndim, list(x.shape)
-    starts[axis], limits[axis] = start, limit
-    return slice_p.bind(x, start=tuple(starts), limit=tuple(limits), strides=(1,) * x.ndim)
+    starts, limits, strides = [0] * x.ndim, list(x.shape), [1] * x.ndim
+    starts[axis], limits[axis], strides[axis] = start, limit, stride
+    return slice_p.bind(x, start=tuple(starts), limit=tuple(limits), strides=tuple(strides))
 
 
 # ---------------------------------------------------------------- rev

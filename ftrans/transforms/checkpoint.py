@@ -77,16 +77,25 @@ def _linked_forward(
 checkpoint_p: CallPrimitive = CallPrimitive("checkpoint", batch=_batch, linked_forward=_linked_forward)
 
 
-def _without_jit(closed: ClosedJaxpr) -> ClosedJaxpr:
-    """The same jaxpr with calls of jitted functions inlined, so that a policy sees their equations."""
-    if not any(equation.primitive is jit_p for equation in closed.jaxpr.equations):
+def _prepared(closed: ClosedJaxpr, policy: Policy) -> ClosedJaxpr:
+    """The same jaxpr with calls of jitted functions inlined, so that a policy sees their equations.
+
+    Loops whose pull-back can keep little, which their parameter `checkpointed` tells, are told to.
+    """
+
+    def adapted(equation: Equation) -> bool:
+        return equation.primitive is jit_p or "checkpointed" in equation.parameters
+
+    if not any(map(adapted, closed.jaxpr.equations)):
         return closed
 
     def bind(primitive: Primitive, *operands: Array, **parameters: Any) -> Any:
-        if primitive is not jit_p:
-            return primitive.bind(*operands, **parameters)
-        inner = parameters["jaxpr"]
-        return eval_jaxpr(inner.jaxpr, inner.consts, *operands, bind=bind)
+        if primitive is jit_p:
+            inner = parameters["jaxpr"]
+            return eval_jaxpr(inner.jaxpr, inner.consts, *operands, bind=bind)
+        if "checkpointed" in parameters and not policy(primitive, *(x.aval for x in operands), **parameters):
+            parameters["checkpointed"] = True
+        return primitive.bind(*operands, **parameters)
 
     return trace_to_jaxpr(
         lambda *args: eval_jaxpr(closed.jaxpr, closed.consts, *args, bind=bind), closed.in_avals, "checkpoint"
@@ -103,8 +112,9 @@ def checkpoint(
     """A function whose reverse-mode derivative recomputes intermediate values instead of keeping them.
 
     The backward pass keeps the arguments, and of the values computed from them those that `policy` saves; it
-    computes the others again when it gets there. Values, derivatives of all orders, batches and compiled
-    programs are those of `fun`. Forward mode keeps nothing for later, and is not changed.
+    computes the others again when it gets there, those of a `while_loop` in parts (see there). Values,
+    derivatives of all orders, batches and compiled programs are those of `fun`. Forward mode keeps nothing
+    for later, and is not changed.
 
     Args:
         fun: a function of arrays or pytrees of arrays. It is traced in every call, so its branches must not
@@ -139,7 +149,7 @@ def checkpoint(
         leaves, structure, _, fill = static.split(args, kwargs)
         arrays = argument_arrays("checkpoint", fun, leaves, structure)
         traced, out_structure = trace_function("checkpoint", fun, [x.aval for x in arrays], structure, fill)
-        closed, captured = hoist_tracers(_without_jit(traced))
+        closed, captured = hoist_tracers(_prepared(traced, chosen))
         outs = checkpoint_p.bind(*captured, *arrays, jaxpr=closed, policy=chosen, prevent_cse=prevent_cse)
         return unflatten(out_structure, outs)
 

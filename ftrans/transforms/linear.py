@@ -115,7 +115,12 @@ def _is_zero_constant(closed: ClosedJaxpr, i: int) -> bool:
     """Whether output i is a concrete closed-over array of zeros."""
     constants: dict[Atom, Array] = dict(zip(closed.jaxpr.constvars, closed.consts, strict=True))
     x = constants.get(closed.jaxpr.outvars[i])
-    return x is not None and x._trace is None and not np.any(np.asarray(x))
+    return x is not None and _is_zero(x)
+
+
+def _is_zero(x: Array) -> bool:
+    """Whether an array is concrete and has nothing but zeros."""
+    return x._trace is None and not np.any(np.asarray(x))
 
 
 # What is known of a value: it is linear in the inputs, or the constant zero, or another constant.
@@ -125,14 +130,20 @@ _LINEAR, _ZERO, _CONSTANT = "linear", "zero", "constant"
 def _follow(closed: ClosedJaxpr, inputs: Sequence[str], message: str) -> list[str]:
     """What is known of the outputs."""
     jaxpr = closed.jaxpr
+    constants: dict[Atom, Array] = dict(zip(jaxpr.constvars, closed.consts, strict=True))
     known: dict[Atom, str] = dict(zip(jaxpr.invars, inputs, strict=True))
-    known.update((v, _kind_of_constant(c)) for v, c in zip(jaxpr.constvars, closed.consts, strict=True))
+    known.update((v, _kind_of_constant(c)) for v, c in constants.items())
 
     def look_up(atom: Atom) -> str:
         return _kind_of_constant(atom.value) if atom.is_literal else known[atom]
 
     for equation in jaxpr.equations:
         operands = [look_up(v) for v in equation.inputs]
+        if equation.primitive.name in _CONTROL_FLOW:  # a carry may begin with an array of zeros
+            operands = [
+                _ZERO if v in constants and _is_zero(constants[v]) else kind
+                for v, kind in zip(equation.inputs, operands, strict=True)
+            ]
         if isinstance(equation.primitive, CallPrimitive):
             results = _follow(equation.parameters["jaxpr"], operands, message)
         elif equation.primitive.name in _FOLLOWERS:

@@ -1,6 +1,8 @@
 // Unit tests of the steps that run programs: loops hand their carry over, write stacked results in place, and
 // fail without harm.
 
+#include <algorithm>
+#include <bit>
 #include <cstdio>
 #include <cstdlib>
 #include <stdexcept>
@@ -9,6 +11,7 @@
 #include "graph/execute.h"
 #include "graph/passes.h"
 #include "graph/program.h"
+#include "graph/while_vjp.h"
 
 using namespace ftrans;
 
@@ -138,12 +141,32 @@ void test_pull_back_of_a_while_keeps_as_many_steps_as_there_are() {
   SubProgram backward =
       inner({cotangent, residual},
             {apply(Opcode::Mul, apply(Opcode::Mul, cotangent, residual), scalar(Dtype::Float32, 2))}, {1});
-  const Values results =
-      control(Opcode::WhileVjp, {filled({2}, 1.01f), scalar(Dtype::Bool, 1), filled({2}, 1)}, {0, 1, 0},
-              {forward, backward}, {{2}});
   float expected = 1;
   for (float value = 1.01f; value < 1e6f; value *= value) expected *= 2 * value;
-  CHECK(at(results[0], 1) > 0.999f * expected && at(results[0], 1) < 1.001f * expected);
+  for (const bool checkpointed : {false, true}) {
+    const Values results =
+        control(Opcode::WhileVjp, {filled({2}, 1.01f), scalar(Dtype::Bool, 1), filled({2}, 1)},
+                {0, 1, 0, checkpointed}, {forward, backward}, {{2}});
+    CHECK(at(results[0], 1) > 0.999f * expected && at(results[0], 1) < 1.001f * expected);
+  }
+}
+
+/// How often a unit runs at most before its last time, when all are gone through from the end.
+int64_t runs_of(int64_t count, int snapshots) {
+  if (count <= 1) return 0;
+  const int64_t ahead = units_before_snapshot(count, snapshots);
+  CHECK(snapshots > 0 && ahead > 0 && ahead < count);
+  return std::max(runs_of(count - ahead, snapshots - 1), 1 + runs_of(ahead, snapshots));
+}
+
+void test_snapshots_suffice() {
+  for (int64_t count = 1; count < 300; ++count) {
+    const int snapshots = std::bit_width(static_cast<uint64_t>(count));
+    CHECK(runs_of(count, snapshots) <= (snapshots + 1) / 2);
+  }
+  CHECK(units_before_snapshot(2, 1) == 1);
+  CHECK(units_before_snapshot(10, 1) == 9);
+  CHECK(units_before_snapshot(int64_t{1} << 40, 41) > 0);
 }
 
 void test_cond_clamps_and_runs_one_branch() {
@@ -184,6 +207,7 @@ int main() {
   test_while_of_numbers_and_of_arrays_agree();
   test_while_may_not_start();
   test_pull_back_of_a_while_keeps_as_many_steps_as_there_are();
+  test_snapshots_suffice();
   test_cond_clamps_and_runs_one_branch();
   test_a_loop_that_fails_can_be_tried_again();
   if (failures) std::printf("%d checks failed\n", failures);

@@ -1,0 +1,178 @@
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "cpu/scalar_program.h"
+#include "graph/run.h"
+
+namespace ftrans {
+
+/// Number of references to memory that only its slot refers to.
+inline constexpr int kSole = 1;
+
+inline SlotState shared(SlotState state) {
+  state.owned = false;
+  return state;
+}
+
+/// A program inside of a step, ready to be run again and again.
+class InnerRun {
+ public:
+  explicit InnerRun(const SubProgram& inner);
+
+  void all() { run_.all(); }
+  const Program::Slot& input_type(int i) const { return program_.slots[program_.inputs[i]]; }
+  const Program::Slot& output_type(int k) const { return program_.slots[program_.outputs[k]]; }
+  const SlotState& slot(size_t i) { return run_.state(static_cast<int32_t>(i)); }
+  SlotState& input(int i) { return run_.state(program_.inputs[i]); }
+  SlotState& output(int k) { return run_.state(program_.outputs[k]); }
+  int input_count() const { return input_count_; }
+  int output_count() const { return static_cast<int>(program_.outputs.size()); }
+  const void* output_data(int k) const { return run_.data(program_.outputs[k]); }
+
+  /// Where the k-th result is to be written, if a step makes it there.
+  void place_output(int k, const Ref<Buffer>& buffer, int64_t offset) {
+    run_.place(program_.outputs[k], buffer, offset);
+  }
+
+  /// The k-th result of the last run; its memory too, unless a second result or the next run needs it.
+  SlotState take_output(int k) { return leaves_[k] ? std::move(output(k)) : output(k); }
+
+  /// Copies the k-th result to a place in a row-major array, unless it was written there.
+  void write_output(int k, const Ref<Buffer>& buffer, int64_t offset);
+
+  /// Lets go of the results that were not taken.
+  void release_outputs() {
+    for (size_t k = 0; k < stays_.size(); ++k) {
+      if (!stays_[k]) run_.state(program_.outputs[k]).buffer = nullptr;
+    }
+  }
+
+  /// Lets go of the first `count` inputs.
+  void release_inputs(int count) {
+    for (int i = 0; i < count; ++i) input(i).buffer = nullptr;
+  }
+
+  /// Lets go of the memory for results.
+  void release_places() { run_.release_places(); }
+
+ private:
+  Run run_;
+  const Program& program_;
+  const int input_count_;     ///< without the arrays that the program closed over
+  std::vector<char> stays_;   ///< per result: a constant, or an input that serves several runs
+  std::vector<char> leaves_;  ///< per result: nothing else is in its slot
+};
+
+/// A loop that only carries along numbers, and whose body is nothing but fused kernels.
+class ScalarLoop {
+ public:
+  /// Null if the program is more than that.
+  static std::unique_ptr<ScalarLoop> make(const Program& program, int carry_begin, int carry_count);
+
+  /// Runs `count` times, or while the result after the carry holds. The inputs from `carry_begin` on are the
+  /// carry.
+  void run(InnerRun& inner, int carry_begin, std::vector<SlotState>& carry, int64_t count, bool is_while);
+
+ private:
+  explicit ScalarLoop(const Program& program)
+      : types_(program.slots), inputs_(program.inputs), outputs_(program.outputs) {}
+
+  /// Makes one cell of an input and the result that replaces it, if neither is a result in another place too.
+  void merge(int32_t input, int32_t output);
+
+  cpu::ScalarProgram program_;
+  const std::vector<Program::Slot>& types_;
+  const std::vector<int32_t>&inputs_, &outputs_;
+  std::vector<int> cell_of_;  ///< by slot
+};
+
+/// The body of a loop: inputs are constants, the carry, and slices; results are the new carry, then others.
+class LoopBody {
+ public:
+  LoopBody(const SubProgram& body, int const_count, int carry_count)
+      : inner_(body),
+        scalar_(ScalarLoop::make(*body.program, const_count, carry_count)),
+        const_count_(const_count),
+        carry_(carry_count) {}
+
+  InnerRun& inner() { return inner_; }
+  SlotState& carry(int c) { return carry_[c]; }
+  int carry_count() const { return static_cast<int>(carry_.size()); }
+
+  void bind_constant(int i, const SlotState& state) { inner_.input(i) = shared(state); }
+
+  /// The next input is a slice, along the first axis, of a whole array.
+  void bind_slices(const SlotState& whole);
+
+  void iterate(int64_t index) {
+    for (int c = 0; c < carry_count(); ++c) inner_.input(const_count_ + c) = std::move(carry_[c]);
+    for (const Slice& slice : slices_) inner_.input(slice.input).offset = slice.start + index * slice.stride;
+    inner_.all();
+  }
+
+  /// Runs the whole loop, `count` times or while its predicate holds, if numbers are all that it is about.
+  bool run_as_scalars(int64_t count, bool is_while) {
+    if (!scalar_ || !slices_.empty() || inner_.output_count() != carry_count() + (is_while ? 1 : 0))
+      return false;
+    scalar_->run(inner_, const_count_, carry_, count, is_while);
+    return true;
+  }
+
+  /// After `iterate`, once the other results have been looked at.
+  void finish_iteration() {
+    for (int c = 0; c < carry_count(); ++c) carry_[c] = inner_.take_output(c);
+    inner_.release_outputs();
+  }
+
+  /// Hands the carry over as the first results of the step, and lets go of everything else.
+  void finish(Run& outer, const Program::Step& step) {
+    for (int c = 0; c < carry_count(); ++c) {
+      SlotState& result = outer.state(step.outputs[c]);
+      result = std::move(carry_[c]);
+      result.owned = result.owned && result.sole_references == kSole;
+    }
+    clear();
+  }
+
+  void clear() {
+    inner_.release_inputs(const_count_ + carry_count() + static_cast<int>(slices_.size()));
+    inner_.release_places();
+    slices_.clear();
+    clear_carry();
+  }
+
+  void clear_carry() {
+    for (SlotState& state : carry_) state.buffer = nullptr;
+  }
+
+ private:
+  struct Slice {
+    int input;
+    int64_t start;   ///< offset of the first slice
+    int64_t stride;  ///< from one slice to the next
+  };
+
+  InnerRun inner_;
+  std::unique_ptr<ScalarLoop> scalar_;
+  const int const_count_;
+  std::vector<SlotState> carry_;
+  std::vector<Slice> slices_;
+};
+
+/// Runs a body while its predicate, the result after the carry, holds.
+template <typename BeforeIteration, typename AfterIteration>
+int64_t run_while(LoopBody& body, bool predicate, BeforeIteration&& before, AfterIteration&& after) {
+  int64_t trips = 0;
+  for (; predicate; ++trips) {
+    before(trips);
+    body.iterate(0);
+    predicate = *static_cast<const bool*>(body.inner().output_data(body.carry_count()));
+    after(trips);
+    body.finish_iteration();
+  }
+  return trips;
+}
+
+}  // namespace ftrans

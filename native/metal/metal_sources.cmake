@@ -1,8 +1,12 @@
 # The Metal backend. Elsewhere than on macOS it runs on the host device, for the tests.
 target_sources(ftrans_core PRIVATE
+  ${CMAKE_CURRENT_LIST_DIR}/backend.cpp
   ${CMAKE_CURRENT_LIST_DIR}/fused_kernel.cpp
   ${CMAKE_CURRENT_LIST_DIR}/fused_layout.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/hazards.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/memory.cpp
   ${CMAKE_CURRENT_LIST_DIR}/printer.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/queue.cpp
   ${CMAKE_CURRENT_LIST_DIR}/step_kernel.cpp
   ${CMAKE_CURRENT_LIST_DIR}/steps/arithmetic.cpp
   ${CMAKE_CURRENT_LIST_DIR}/steps/movement.cpp

@@ -8,8 +8,8 @@
 namespace ftrans {
 
 /// A block of memory that every device sees. Owned by the allocator, or borrowed from a foreign owner.
-/// References are held by whoever reads its values; where nobody else does, they may be overwritten. Work that
-/// a GPU has yet to do holds the memory without being a reader.
+/// References are held by whoever reads its values; where nobody else does, they may be overwritten. Work
+/// that a GPU has yet to do holds the memory without being a reader.
 class Buffer : public RefCounted {
  public:
   void* data() const { return data_; }

@@ -30,7 +30,8 @@ struct GpuArguments {
   int input_count;
   const GpuOperand* outputs;
   int output_count;
-  const int64_t* space = nullptr;  ///< extents of the iteration space of a fused kernel, which inputs have too
+  const int64_t* space =
+      nullptr;  ///< extents of the iteration space of a fused kernel, which inputs have too
   const int64_t* parameters = nullptr;  ///< native parameters of an operation
   int parameter_count = 0;
   bool first_input_is_output = false;  ///< outputs[0] already holds inputs[0] (in-place update and scatter)
@@ -77,8 +78,8 @@ class Gpu {
 
   virtual bool has_dtype(Dtype dtype) const = 0;
 
-  /// Whether there is a kernel for an operation, which takes operands of one dtype (but for the predicate of a
-  /// Select, and for indices).
+  /// Whether there is a kernel for an operation, which takes operands of one dtype (but for the predicate of
+  /// a Select, and for indices).
   virtual bool can_run(Opcode opcode, Dtype operand, Dtype result, const Dims& parameters) const = 0;
 
   /// The most inputs and outputs that a fused kernel can have together.

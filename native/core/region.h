@@ -8,8 +8,8 @@
 
 namespace ftrans {
 
-/// Whole pages that blocks of memory lie in: what a device maps at once. There are regions only where a GPU is
-/// live.
+/// Whole pages that blocks of memory lie in: what a device maps at once. There are regions only where a GPU
+/// is live.
 class Region : public RefCounted {
  public:
   /// Pages from the system for at least `size` bytes; null if there are none.

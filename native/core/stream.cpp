@@ -27,9 +27,7 @@ void Event::wait() {
 }
 
 Stream::Stream(Device device, int index)
-    : device_(device),
-      index_(index),
-      queue_(device.kind == DeviceKind::Gpu ? gpu()->new_queue() : nullptr) {}
+    : device_(device), index_(index), queue_(device.kind == DeviceKind::Gpu ? gpu()->new_queue() : nullptr) {}
 
 Stream::~Stream() = default;
 

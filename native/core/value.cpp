@@ -69,8 +69,8 @@ void require_dtypes(Opcode opcode, const Ref<Value>* inputs, int input_count, co
   const auto require = [opcode](Dtype dtype) {
     if (gpu()->has_dtype(dtype)) return;
     const Dtype narrower = dtype == Dtype::Complex128 ? Dtype::Complex64 : Dtype::Float32;
-    throw DtypeError(std::string(info(opcode).name) + ": Device(gpu, 0) has no " + name(dtype) + "; convert to " +
-                     name(narrower) + ", or run the operation with stream=ft.cpu");
+    throw DtypeError(std::string(info(opcode).name) + ": Device(gpu, 0) has no " + name(dtype) +
+                     "; convert to " + name(narrower) + ", or run the operation with stream=ft.cpu");
   };
   for (int i = 0; i < input_count; ++i) require(inputs[i]->dtype);
   for (int i = 0; i < output_count; ++i) require(dtypes[i]);

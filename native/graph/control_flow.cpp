@@ -73,8 +73,8 @@ class InnerRun {
     if (queue_ && gpu()->has_dtype(type.dtype)) {
       const GpuOperand from = run_.operand(program_.outputs[k]);
       const Dims row_major = contiguous_strides(type.shape);
-      const GpuOperand to = {buffer.get(), offset * itemsize(type.dtype), type.dtype, from.ndim, from.shape,
-                             row_major.data()};
+      const GpuOperand to = {
+          buffer.get(), offset * itemsize(type.dtype), type.dtype, from.ndim, from.shape, row_major.data()};
       queue_->record(*gpu()->copy(type.dtype, from.ndim), {&from, 1, &to, 1, from.shape});
       return;
     }
@@ -401,7 +401,8 @@ class WhileVjp : public ControlFlow {
         carry_count_(static_cast<int>(step.parameters[1])),
         forward_(step.inner->programs[0], queue, const_count_, carry_count_),
         backward_const_count_(static_cast<int>(step.parameters[2])),
-        backward_(step.inner->programs[1], queue, backward_const_count_, static_cast<int>(step.outputs.size())) {}
+        backward_(step.inner->programs[1], queue, backward_const_count_,
+                  static_cast<int>(step.outputs.size())) {}
 
   void execute(Run& outer, const Program::Step& step) override {
     InnerRun& inner = forward_.inner();

@@ -58,8 +58,8 @@ class Run {
   /// Gives a slot memory of its own.
   void allocate(int32_t slot);
 
-  /// The queue for the programs inside of a step; null if they run on the processor alone, to which everything
-  /// that a GPU does for this step is visible then. Afterwards `leave` it.
+  /// The queue for the programs inside of a step; null if they run on the processor alone, to which
+  /// everything that a GPU does for this step is visible then. Afterwards `leave` it.
   GpuQueue* enter(const Program::Step& step, const Stream* inner_stream) const;
   void leave(const Program::Step& step, GpuQueue* inner) const;
 
@@ -69,8 +69,9 @@ class Run {
   GpuOperand operand(int32_t slot) const {
     const Program::Slot& type = program_.slots[slot];
     const SlotState& state = states_[slot];
-    return {state.buffer.get(),     state.offset * itemsize(type.dtype), type.dtype, type.shape.size(),
-            type.shape.data(), state.strides.data()};
+    return {state.buffer.get(), state.offset * itemsize(type.dtype),
+            type.dtype,         type.shape.size(),
+            type.shape.data(),  state.strides.data()};
   }
 
   /// An input of a step for a program inside of it: with the memory, if nobody reads it afterwards.

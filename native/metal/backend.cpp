@@ -16,7 +16,9 @@ constexpr int kMostBuffers = 31;  // that a kernel can have bound, its parameter
 /// What a fused kernel consists of: "exp, mul, reduce_sum".
 std::string names_of(const FusedKernel& kernel) {
   std::string text;
-  const auto add = [&text](Opcode opcode) { text += (text.empty() ? "" : "+") + std::string(info(opcode).name); };
+  const auto add = [&text](Opcode opcode) {
+    text += (text.empty() ? "" : "+") + std::string(info(opcode).name);
+  };
   for (const Instruction& instruction : kernel.body) {
     if (instruction.kind == Instruction::Kind::Apply) add(instruction.opcode);
     if (instruction.kind == Instruction::Kind::Iota) add(Opcode::Iota);
@@ -58,8 +60,8 @@ class OperationStep : public RecordedKernel {
     };
     for (int i = 0; i < arguments.input_count; ++i) add(in, arguments.inputs[i], inputs[i]);
     for (int i = 0; i < arguments.output_count; ++i) add(out, arguments.outputs[i], outputs[i]);
-    kernel_(encoder, {in.data(), in.size(), out.data(), out.size(), arguments.parameters, arguments.parameter_count,
-                      arguments.first_input_is_output});
+    kernel_(encoder, {in.data(), in.size(), out.data(), out.size(), arguments.parameters,
+                      arguments.parameter_count, arguments.first_input_is_output});
   }
 
   const std::string& name() const override { return name_; }

@@ -19,7 +19,8 @@ Range range_of(const GpuOperand& operand) {
     high += std::max<int64_t>(reach, 0);
   }
   const int64_t width = itemsize(operand.dtype);
-  const uintptr_t first = reinterpret_cast<uintptr_t>(operand.buffer->data()) + static_cast<uintptr_t>(operand.offset);
+  const uintptr_t first =
+      reinterpret_cast<uintptr_t>(operand.buffer->data()) + static_cast<uintptr_t>(operand.offset);
   return {first + static_cast<uintptr_t>(low * width), first + static_cast<uintptr_t>((high + 1) * width)};
 }
 

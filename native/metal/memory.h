@@ -5,8 +5,9 @@
 
 namespace ftrans::metal {
 
-/// Where an array lies for the device, which maps the pages around it at their first use; borrowed memory that
-/// does not begin on a page is copied then. Throws MemoryLimitError if the device can't map it. Any thread.
+/// Where an array lies for the device, which maps the pages around it at their first use; borrowed memory
+/// that does not begin on a page is copied then. Throws MemoryLimitError if the device can't map it. Any
+/// thread.
 Place place_of(Device& device, const GpuOperand& operand);
 
 }  // namespace ftrans::metal

@@ -132,7 +132,8 @@ void MetalQueue::record(const GpuKernel& kernel, const GpuArguments& arguments) 
     const bool is_full = static_cast<int>(batch.names.size()) >= kMostSteps || batch.bytes >= kMostBytes;
     if (is_full) commit(nullptr, true);
   } catch (const std::bad_alloc&) {
-    throw MemoryLimitError(recorded.name() + ": Device(gpu, 0) has no memory for what lies between its parts");
+    throw MemoryLimitError(recorded.name() +
+                           ": Device(gpu, 0) has no memory for what lies between its parts");
   }
 }
 

@@ -6,6 +6,15 @@ target_sources(ftrans_core PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/step_kernel.cpp
   ${CMAKE_CURRENT_LIST_DIR}/steps/arithmetic.cpp
   ${CMAKE_CURRENT_LIST_DIR}/steps/movement.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/steps/movement/axes.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/steps/movement/copy.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/steps/movement/gather.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/steps/movement/kernel_call.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/steps/movement/pad.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/steps/movement/random.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/steps/movement/scatter.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/steps/movement/sort.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/steps/movement/windows.cpp
   ${CMAKE_CURRENT_LIST_DIR}/supported.cpp
   ${CMAKE_CURRENT_LIST_DIR}/host/compiler.cpp
   ${CMAKE_CURRENT_LIST_DIR}/host/device.cpp
@@ -26,9 +35,11 @@ foreach(header ${ftrans_metal_headers})
 endforeach()
 configure_file(${CMAKE_CURRENT_LIST_DIR}/host/headers.h.in ${CMAKE_CURRENT_BINARY_DIR}/generated/metal/host/headers.h @ONLY)
 
-# So do the functions that printed kernels call: kernels/numbers.metal is kNumbersSource.
+# So do the functions that kernels call: kernels/numbers.metal is kNumbersSource.
 set(FTRANS_METAL_KERNELS "")
-foreach(part Numbers Functions Complex Special Gamma Reductions)
+foreach(part
+    Numbers Functions Complex Special Gamma Reductions  # printed kernels
+    Blocks Copy Transpose Pad Gather Scatter Sort Random)  # steps/
   string(TOLOWER ${part} file)
   set(path ${CMAKE_CURRENT_LIST_DIR}/kernels/${file}.metal)
   file(READ ${path} text)
@@ -47,4 +58,9 @@ if(FTRANS_NATIVE_TESTS)
   target_link_libraries(ftrans_metal_printer_tests PRIVATE ftrans_core)
   target_compile_options(ftrans_metal_printer_tests PRIVATE -Wall -Wextra -O0)
   add_test(NAME metal_printer COMMAND ftrans_metal_printer_tests)
+  add_executable(ftrans_metal_movement_tests ${CMAKE_CURRENT_LIST_DIR}/../../tests/native/test_metal_movement.cpp)
+  target_link_libraries(ftrans_metal_movement_tests PRIVATE ftrans_core)
+  target_include_directories(ftrans_metal_movement_tests PRIVATE ${CMAKE_CURRENT_BINARY_DIR}/generated)
+  target_compile_options(ftrans_metal_movement_tests PRIVATE -Wall -Wextra -O0)
+  add_test(NAME metal_movement COMMAND ftrans_metal_movement_tests)
 endif()

@@ -14,6 +14,15 @@ target_sources(ftrans_core PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/steps/kernel_call.cpp
   ${CMAKE_CURRENT_LIST_DIR}/steps/matmul.cpp
   ${CMAKE_CURRENT_LIST_DIR}/steps/movement.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/steps/movement/axes.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/steps/movement/copy.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/steps/movement/gather.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/steps/movement/kernel_call.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/steps/movement/pad.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/steps/movement/random.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/steps/movement/scatter.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/steps/movement/sort.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/steps/movement/windows.cpp
   ${CMAKE_CURRENT_LIST_DIR}/steps/product.cpp
   ${CMAKE_CURRENT_LIST_DIR}/steps/scan.cpp
   ${CMAKE_CURRENT_LIST_DIR}/steps/window.cpp
@@ -40,8 +49,10 @@ configure_file(${CMAKE_CURRENT_LIST_DIR}/host/headers.h.in ${CMAKE_CURRENT_BINAR
 # So do the functions that printed kernels call, and the hand-written ones: kernels/numbers.metal is
 # kNumbersSource.
 set(FTRANS_METAL_KERNELS "")
-foreach(part Numbers Functions Complex Special Gamma Reductions Steps Argreduce Scan Window
-             Product Matmul Convolution)
+foreach(part
+    Numbers Functions Complex Special Gamma Reductions  # printed kernels
+    Steps Argreduce Scan Window Product Matmul Convolution
+    Blocks Copy Transpose Pad Gather Scatter Sort Random)  # steps/
   string(TOLOWER ${part} file)
   set(path ${CMAKE_CURRENT_LIST_DIR}/kernels/${file}.metal)
   file(READ ${path} text)
@@ -68,4 +79,9 @@ if(FTRANS_NATIVE_TESTS)
   add_test(NAME metal_arithmetic COMMAND sh -c "exec \"$0\" \"$(\"$1\" -c \"$2\")\""
                                          $<TARGET_FILE:ftrans_metal_arithmetic_tests> "${Python_EXECUTABLE}"
                                          "${print_blas_path}")
+  add_executable(ftrans_metal_movement_tests ${CMAKE_CURRENT_LIST_DIR}/../../tests/native/test_metal_movement.cpp)
+  target_link_libraries(ftrans_metal_movement_tests PRIVATE ftrans_core)
+  target_include_directories(ftrans_metal_movement_tests PRIVATE ${CMAKE_CURRENT_BINARY_DIR}/generated)
+  target_compile_options(ftrans_metal_movement_tests PRIVATE -Wall -Wextra -O0)
+  add_test(NAME metal_movement COMMAND ftrans_metal_movement_tests)
 endif()

@@ -25,5 +25,6 @@ NB_MODULE(_native, module) {
   bind_program(module);
   bind_host_function(module);
   bind_dispatch(module);
+  bind_metal(module);
   bind_source(module);
 }

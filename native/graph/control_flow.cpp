@@ -14,12 +14,12 @@ namespace {
 /// first.
 class Scan : public ControlFlow {
  public:
-  explicit Scan(const Program::Step& step)
+  Scan(const Program::Step& step, GpuQueue* queue)
       : const_count_(static_cast<int>(step.parameters[0])),
         carry_count_(static_cast<int>(step.parameters[1])),
         length_(step.parameters[2]),
         reverse_(step.parameters[3] != 0),
-        body_(step.inner->programs[0], const_count_, carry_count_) {}
+        body_(step.inner->programs[0], queue, const_count_, carry_count_) {}
 
   void execute(Run& outer, const Program::Step& step) override {
     for (int i = 0; i < const_count_; ++i) body_.bind_constant(i, outer.state(step.inputs[i]));
@@ -60,16 +60,17 @@ class Scan : public ControlFlow {
 /// Parameters: number of constants, size of the carry.
 class While : public ControlFlow {
  public:
-  explicit While(const Program::Step& step)
+  While(const Program::Step& step, GpuQueue* queue)
       : const_count_(static_cast<int>(step.parameters[0])),
         carry_count_(static_cast<int>(step.parameters[1])),
-        body_(step.inner->programs[0], const_count_, carry_count_) {}
+        body_(step.inner->programs[0], queue, const_count_, carry_count_) {}
 
   void execute(Run& outer, const Program::Step& step) override {
     for (int i = 0; i < const_count_; ++i) body_.bind_constant(i, outer.state(step.inputs[i]));
     for (int c = 0; c < carry_count_; ++c)
       body_.carry(c) = outer.hand_over(step, step.inputs[const_count_ + c]);
-    const bool predicate = *static_cast<const bool*>(outer.data(step.inputs[const_count_ + carry_count_]));
+    const bool predicate =
+        *static_cast<const bool*>(outer.visible_data(step, step.inputs[const_count_ + carry_count_]));
     if (predicate && !body_.run_as_scalars(0, true)) run_while(body_, true, [](int64_t) {}, [](int64_t) {});
     body_.finish(outer, step);
   }
@@ -82,13 +83,13 @@ class While : public ControlFlow {
 /// Operands: the number of a branch (int32; clamped), the operands of all branches. Results: the branch's.
 class Cond : public ControlFlow {
  public:
-  explicit Cond(const Program::Step& step) : branches_(step.inner->programs.size()) {}
+  Cond(const Program::Step& step, GpuQueue* queue) : queue_(queue), branches_(step.inner->programs.size()) {}
 
   void execute(Run& outer, const Program::Step& step) override {
-    const int64_t asked = *static_cast<const int32_t*>(outer.data(step.inputs[0]));
+    const int64_t asked = *static_cast<const int32_t*>(outer.visible_data(step, step.inputs[0]));
     const int64_t chosen = std::clamp<int64_t>(asked, 0, static_cast<int64_t>(branches_.size()) - 1);
     std::unique_ptr<InnerRun>& branch = branches_[chosen];
-    if (!branch) branch = std::make_unique<InnerRun>(step.inner->programs[chosen]);
+    if (!branch) branch = std::make_unique<InnerRun>(step.inner->programs[chosen], queue_);
     const int count = static_cast<int>(step.inputs.size()) - 1;
     for (int i = 0; i < count; ++i) branch->input(i) = outer.hand_over(step, step.inputs[i + 1]);
     branch->all();
@@ -102,17 +103,18 @@ class Cond : public ControlFlow {
   }
 
  private:
+  GpuQueue* const queue_;
   std::vector<std::unique_ptr<InnerRun>> branches_;
 };
 
 }  // namespace
 
-std::unique_ptr<ControlFlow> make_control_flow(const Program::Step& step) {
+std::unique_ptr<ControlFlow> make_control_flow(const Program::Step& step, GpuQueue* queue) {
   switch (step.opcode) {
-    case Opcode::Scan: return std::make_unique<Scan>(step);
-    case Opcode::While: return std::make_unique<While>(step);
-    case Opcode::WhileVjp: return make_while_vjp(step);
-    default: return std::make_unique<Cond>(step);
+    case Opcode::Scan: return std::make_unique<Scan>(step, queue);
+    case Opcode::While: return std::make_unique<While>(step, queue);
+    case Opcode::WhileVjp: return make_while_vjp(step, queue);
+    default: return std::make_unique<Cond>(step, queue);
   }
 }
 

@@ -7,9 +7,10 @@
 
 namespace ftrans {
 
-InnerRun::InnerRun(const SubProgram& inner)
-    : run_(*inner.program),
+InnerRun::InnerRun(const SubProgram& inner, GpuQueue* queue)
+    : run_(*inner.program, queue),
       program_(*inner.program),
+      queue_(queue),
       input_count_(static_cast<int>(program_.inputs.size() - inner.captured.size())) {
   for (size_t i = 0; i < inner.captured.size(); ++i) {
     Value& value = *inner.captured[i];
@@ -30,6 +31,15 @@ void InnerRun::write_output(int k, const Ref<Buffer>& buffer, int64_t offset) {
   const Program::Slot& type = output_type(k);
   const SlotState& state = output(k);
   if (state.buffer.get() == buffer.get() && state.offset == offset && state.contiguous) return;
+  if (queue_ && gpu()->has_dtype(type.dtype)) {
+    const GpuOperand from = run_.operand(program_.outputs[k]);
+    const Dims row_major = contiguous_strides(type.shape);
+    const GpuOperand to = {buffer.get(),    offset * itemsize(type.dtype), type.dtype, from.ndim, from.shape,
+                           row_major.data()};
+    queue_->record(*gpu()->step(Opcode::Copy, type.dtype), {&from, 1, &to, 1});
+    return;
+  }
+  settle();
   const TensorView from = run_.tensor(program_.outputs[k]);
   TensorView to = from;
   to.data = static_cast<char*>(buffer->data()) + offset * itemsize(type.dtype);
@@ -40,7 +50,7 @@ void InnerRun::write_output(int k, const Ref<Buffer>& buffer, int64_t offset) {
   const Dims row_major = contiguous_strides(type.shape);
   to.strides = row_major.data();
   cpu::StepArguments arguments{&from, 1, &to, 1, nullptr, 0};
-  backend(DeviceKind::Cpu).step(Opcode::Copy)(arguments);
+  backend().step(Opcode::Copy)(arguments);
 }
 
 std::unique_ptr<ScalarLoop> ScalarLoop::make(const Program& program, int carry_begin, int carry_count) {

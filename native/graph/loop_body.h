@@ -19,7 +19,7 @@ inline SlotState shared(SlotState state) {
 /// A program inside of a step, ready to be run again and again.
 class InnerRun {
  public:
-  explicit InnerRun(const SubProgram& inner);
+  InnerRun(const SubProgram& inner, GpuQueue* queue);
 
   void all() { run_.all(); }
   const Program::Slot& input_type(int i) const { return program_.slots[program_.inputs[i]]; }
@@ -29,7 +29,17 @@ class InnerRun {
   SlotState& output(int k) { return run_.state(program_.outputs[k]); }
   int input_count() const { return input_count_; }
   int output_count() const { return static_cast<int>(program_.outputs.size()); }
-  const void* output_data(int k) const { return run_.data(program_.outputs[k]); }
+
+  /// The k-th result, for the processor.
+  const void* output_data(int k) const {
+    settle();
+    return run_.data(program_.outputs[k]);
+  }
+
+  /// Waits for what a GPU has yet to do.
+  void settle() const {
+    if (queue_) ftrans::finish(*queue_);
+  }
 
   /// Where the k-th result is to be written, if a step makes it there.
   void place_output(int k, const Ref<Buffer>& buffer, int64_t offset) {
@@ -60,6 +70,7 @@ class InnerRun {
  private:
   Run run_;
   const Program& program_;
+  GpuQueue* const queue_;
   const int input_count_;     ///< without the arrays that the program closed over
   std::vector<char> stays_;   ///< per result: a constant, or an input that serves several runs
   std::vector<char> leaves_;  ///< per result: nothing else is in its slot
@@ -91,8 +102,8 @@ class ScalarLoop {
 /// The body of a loop: inputs are constants, the carry, and slices; results are the new carry, then others.
 class LoopBody {
  public:
-  LoopBody(const SubProgram& body, int const_count, int carry_count)
-      : inner_(body),
+  LoopBody(const SubProgram& body, GpuQueue* queue, int const_count, int carry_count)
+      : inner_(body, queue),
         scalar_(ScalarLoop::make(*body.program, const_count, carry_count)),
         const_count_(const_count),
         carry_(carry_count) {}
@@ -116,6 +127,7 @@ class LoopBody {
   bool run_as_scalars(int64_t count, bool is_while) {
     if (!scalar_ || !slices_.empty() || inner_.output_count() != carry_count() + (is_while ? 1 : 0))
       return false;
+    inner_.settle();
     scalar_->run(inner_, const_count_, carry_, count, is_while);
     return true;
   }

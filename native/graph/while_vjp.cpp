@@ -23,7 +23,8 @@ int64_t binomial(int64_t n, int64_t k, int64_t limit) {
 /// What the iterations of a loop leave behind: grows by doubling.
 class Record {
  public:
-  explicit Record(const Program::Slot& type) : type_(type), size_(element_count(type.shape)) {}
+  Record(const InnerRun& inner, const Program::Slot& type)
+      : inner_(inner), type_(type), size_(element_count(type.shape)) {}
 
   /// Makes place for so many entries, without any that there are.
   void reserve(int64_t count) {
@@ -36,6 +37,7 @@ class Record {
     if (index >= capacity_) {
       const Ref<Buffer> entries = buffer_;
       reserve(std::max<int64_t>(16, 2 * capacity_));
+      inner_.settle();
       if (index) std::memcpy(buffer_->data(), entries->data(), static_cast<size_t>(index * type_.nbytes));
     }
     return index * size_;
@@ -53,6 +55,7 @@ class Record {
   }
 
  private:
+  const InnerRun& inner_;
   const Program::Slot& type_;
   const int64_t size_;  ///< of an entry, in elements
   int64_t capacity_ = 0;
@@ -69,12 +72,13 @@ class Record {
 /// are at most about log₂ n snapshots and log₂ n records.
 class WhileVjp : public ControlFlow {
  public:
-  explicit WhileVjp(const Program::Step& step)
+  WhileVjp(const Program::Step& step, GpuQueue* queue)
       : const_count_(static_cast<int>(step.parameters[0])),
         carry_count_(static_cast<int>(step.parameters[1])),
-        forward_(step.inner->programs[0], const_count_, carry_count_),
+        forward_(step.inner->programs[0], queue, const_count_, carry_count_),
         backward_const_count_(static_cast<int>(step.parameters[2])),
-        backward_(step.inner->programs[1], backward_const_count_, static_cast<int>(step.outputs.size())),
+        backward_(step.inner->programs[1], queue, backward_const_count_,
+                  static_cast<int>(step.outputs.size())),
         checkpointed_(step.parameters[3] != 0) {}
 
   void execute(Run& outer, const Program::Step& step) override {
@@ -82,7 +86,7 @@ class WhileVjp : public ControlFlow {
     Snapshot start(carry_count_);
     for (int c = 0; c < carry_count_; ++c) start[c] = outer.state(step.inputs[const_count_ + c]);
     const int second = const_count_ + carry_count_ + 1;  // first operand of the pull-back
-    const bool predicate = *static_cast<const bool*>(outer.data(step.inputs[second - 1]));
+    const bool predicate = *static_cast<const bool*>(outer.visible_data(step, step.inputs[second - 1]));
     for (int i = 0; i < backward_const_count_; ++i)
       backward_.bind_constant(i, outer.state(step.inputs[second + i]));
     for (int c = 0; c < backward_.carry_count(); ++c)
@@ -173,7 +177,8 @@ class WhileVjp : public ControlFlow {
   void make_records() {
     // Behind the records there may be tokens of effects.
     const int count = backward_.inner().input_count() - backward_const_count_ - backward_.carry_count();
-    for (int r = 0; r < count; ++r) records_.emplace_back(forward_.inner().output_type(first_record() + r));
+    for (int r = 0; r < count; ++r)
+      records_.emplace_back(forward_.inner(), forward_.inner().output_type(first_record() + r));
   }
 
   void place_records(int64_t trip) {
@@ -209,8 +214,8 @@ int64_t units_before_snapshot(int64_t count, int snapshots) {
   return std::clamp<int64_t>(count - behind, 1, count - 1);
 }
 
-std::unique_ptr<ControlFlow> make_while_vjp(const Program::Step& step) {
-  return std::make_unique<WhileVjp>(step);
+std::unique_ptr<ControlFlow> make_while_vjp(const Program::Step& step, GpuQueue* queue) {
+  return std::make_unique<WhileVjp>(step, queue);
 }
 
 }  // namespace ftrans

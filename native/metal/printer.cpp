@@ -19,33 +19,6 @@ bool is_half(Dtype dtype) { return dtype == Dtype::Float16 || dtype == Dtype::BF
 
 std::string numbered(std::string prefix, int64_t number) { return prefix += std::to_string(number); }
 
-/// The type of a register.
-const char* register_type(Dtype dtype) {
-  switch (dtype) {
-    case Dtype::Bool: return "bool";
-    case Dtype::Int8: return "int8_t";
-    case Dtype::Int16: return "int16_t";
-    case Dtype::Int32: return "int32_t";
-    case Dtype::Int64: return "int64_t";
-    case Dtype::UInt8: return "uint8_t";
-    case Dtype::UInt16: return "uint16_t";
-    case Dtype::UInt32: return "uint32_t";
-    case Dtype::UInt64: return "uint64_t";
-    case Dtype::Complex64: return "float2";
-    default: return "float";
-  }
-}
-
-/// The type in memory.
-const char* storage_type(Dtype dtype) {
-  switch (dtype) {
-    case Dtype::Bool: return "uint8_t";
-    case Dtype::Float16: return "half";
-    case Dtype::BFloat16: return "bfloat";
-    default: return register_type(dtype);
-  }
-}
-
 std::string call(const std::string& function, const std::string& a) { return function + "(" + a + ")"; }
 
 /// The register's value as it is in memory, and back.
@@ -89,27 +62,6 @@ std::string literal(const void* bytes, Dtype dtype) {
     case 4: return call(register_type(dtype), hexadecimal(bits(uint32_t{}), "u"));
     default: return call(register_type(dtype), hexadecimal(bits(uint64_t{}), "ul"));
   }
-}
-
-/// Where a reduction begins.
-std::string identity(Opcode reduction, Dtype dtype) {
-  const Dtype held = register_dtype(dtype);
-  const int width = static_cast<int>(itemsize(dtype)) * 8;
-  const uint64_t top = uint64_t{1} << (width - 1);
-  const bool is_signed = kind(dtype) == 'i';
-  uint64_t bits = 0;
-  switch (reduction) {
-    case Opcode::ReduceProd:
-      bits = held == Dtype::Float32 || held == Dtype::Complex64 ? 0x3f800000 : 1;
-      break;
-    case Opcode::ReduceMax: bits = held == Dtype::Float32 ? 0xff800000 : is_signed ? top : 0; break;
-    case Opcode::ReduceMin:
-      bits = held == Dtype::Float32 ? 0x7f800000 : is_signed ? top - 1 : (top - 1) | top;
-      break;
-    case Opcode::ReduceAnd: bits = ~uint64_t{0}; break;
-    default: break;
-  }
-  return literal(&bits, held);
 }
 
 /// The operation that joins two accumulators.
@@ -160,9 +112,7 @@ class Printer {
     require_supported(kernel_);
     print_body();
     print_signature();
-    uint64_t hash = 0xcbf29ce484222325u;  // FNV-1a
-    for (const char c : text_) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
-    printed_.name = "fused_" + hexadecimal(hash, "").substr(2);
+    printed_.name = kernel_name("fused_", text_);
     printed_.text = "kernel void " + printed_.name + text_;
     printed_.uses_exchange = variant_.form == Form::Rows;
     note_functions();
@@ -439,6 +389,57 @@ class Printer {
 
 }  // namespace
 
+const char* register_type(Dtype dtype) {
+  switch (dtype) {
+    case Dtype::Bool: return "bool";
+    case Dtype::Int8: return "int8_t";
+    case Dtype::Int16: return "int16_t";
+    case Dtype::Int32: return "int32_t";
+    case Dtype::Int64: return "int64_t";
+    case Dtype::UInt8: return "uint8_t";
+    case Dtype::UInt16: return "uint16_t";
+    case Dtype::UInt32: return "uint32_t";
+    case Dtype::UInt64: return "uint64_t";
+    case Dtype::Complex64: return "float2";
+    default: return "float";
+  }
+}
+
+const char* storage_type(Dtype dtype) {
+  switch (dtype) {
+    case Dtype::Bool: return "uint8_t";
+    case Dtype::Float16: return "half";
+    case Dtype::BFloat16: return "bfloat";
+    default: return register_type(dtype);
+  }
+}
+
+std::string identity(Opcode reduction, Dtype dtype) {
+  const Dtype held = register_dtype(dtype);
+  const int width = static_cast<int>(itemsize(dtype)) * 8;
+  const uint64_t top = uint64_t{1} << (width - 1);
+  const bool is_signed = kind(dtype) == 'i';
+  uint64_t bits = 0;
+  switch (reduction) {
+    case Opcode::ReduceProd:
+      bits = held == Dtype::Float32 || held == Dtype::Complex64 ? 0x3f800000 : 1;
+      break;
+    case Opcode::ReduceMax: bits = held == Dtype::Float32 ? 0xff800000 : is_signed ? top : 0; break;
+    case Opcode::ReduceMin:
+      bits = held == Dtype::Float32 ? 0x7f800000 : is_signed ? top - 1 : (top - 1) | top;
+      break;
+    case Opcode::ReduceAnd: bits = ~uint64_t{0}; break;
+    default: break;
+  }
+  return literal(&bits, held);
+}
+
+std::string kernel_name(const std::string& prefix, const std::string& text) {
+  uint64_t hash = 0xcbf29ce484222325u;  // FNV-1a
+  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
+  return prefix + hexadecimal(hash, "").substr(2);
+}
+
 Dtype register_dtype(Dtype dtype) { return is_half(dtype) ? Dtype::Float32 : dtype; }
 
 PrintedKernel print(const FusedKernel& kernel, const std::vector<Source>& sources, const Variant& variant) {
@@ -456,6 +457,14 @@ std::string library_source(const std::vector<PrintedKernel>& kernels) {
   if (any(&PrintedKernel::uses_special)) text += kSpecialSource;
   if (any(&PrintedKernel::uses_gamma)) text += kGammaSource;
   if (any(&PrintedKernel::uses_exchange)) text += kReductionsSource;
+  std::vector<const char*> included;
+  for (const PrintedKernel& each : kernels) {
+    for (const char* source : each.sources) {
+      if (std::find(included.begin(), included.end(), source) != included.end()) continue;
+      included.push_back(source);
+      text += source;
+    }
+  }
   for (const PrintedKernel& each : kernels) text += "\n" + each.text;
   return text;
 }

@@ -14,6 +14,8 @@ struct PrintedKernel {
   /// Which library functions it calls.
   bool uses_functions = false, uses_special = false, uses_gamma = false, uses_complex = false,
        uses_exchange = false;
+  /// More sources that it calls (kernels.h), each after those that it needs itself.
+  std::vector<const char*> sources;
 };
 
 /// Threads of a threadgroup in which each thread has a result of its own.
@@ -24,6 +26,16 @@ inline constexpr uint32_t kThreadsPerGroup = 256;
 /// Throws std::invalid_argument, with the name of the operation, for what Metal cannot do: float64 and
 /// complex128, an operation that has no function for a dtype, more than 30 inputs and outputs.
 PrintedKernel print(const FusedKernel& kernel, const std::vector<Source>& sources, const Variant& variant);
+
+/// A name of its own for a kernel of this text.
+std::string kernel_name(const std::string& prefix, const std::string& text);
+
+/// The type of an element in a register, and in memory.
+const char* register_type(Dtype dtype);
+const char* storage_type(Dtype dtype);
+
+/// Where a reduction (ReduceSum, …) begins, as a literal.
+std::string identity(Opcode reduction, Dtype dtype);
 
 /// The source text of a library of kernels.
 std::string library_source(const std::vector<PrintedKernel>& kernels);

@@ -98,7 +98,8 @@ PrintedKernel KernelCall::printed(bool wide) const {
       "(grid.x) + " + index + "(group.x), number, threads.x, lane, simdgroup};\n  " + function + "<" + list +
       ">(" + arguments + "here);\n}\n";
   result.name = kernel_name(function + "_", text);
-  result.text = "kernel void " + result.name + text;
+  result.text = "[[max_total_threads_per_threadgroup(" + std::to_string(kThreadsPerGroup) + ")]] kernel void " +
+                result.name + text;
   result.uses_complex = text.find("float2") != std::string::npos;
   result.uses_functions = result.uses_complex;
   result.sources = {kStepsSource};

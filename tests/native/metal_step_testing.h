@@ -70,8 +70,8 @@ class RecordingDevice : public metal::Device {
     kernel.name = source.substr(name, source.find('(', name) - name);
     kernel.text = source.substr(source.rfind('\n', name) + 1);
     kernel.uses_complex = kernel.uses_functions = true;
-    kernel.sources = {metal::kStepsSource,   metal::kArgreduceSource, metal::kScanSource,
-                      metal::kWindowSource,  metal::kProductSource,   metal::kMatmulSource,
+    kernel.sources = {metal::kStepsSource,      metal::kArgreduceSource, metal::kScanSource,
+                      metal::kWindowSource,     metal::kProductSource,   metal::kMatmulSource,
                       metal::kConvolutionSource};
     kernels.push_back(kernel);
     return new NoLibrary;

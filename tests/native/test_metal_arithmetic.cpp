@@ -1,6 +1,5 @@
-// Hand-written kernels of scans, extremes, products, convolutions and windows on the host Metal device, against
-// the CPU's step kernels.
-// Usage: ftrans_metal_arithmetic_tests PATH_OF_LIBSCIPY_OPENBLAS
+// Hand-written kernels of scans, extremes, products, convolutions and windows on the host Metal device,
+// against the CPU's step kernels. Usage: ftrans_metal_arithmetic_tests PATH_OF_LIBSCIPY_OPENBLAS
 
 #include <sys/mman.h>
 
@@ -39,9 +38,8 @@ Case scan_case(Opcode opcode, const Array<T>& array, int64_t axis, bool reverse,
 template <typename T>
 Array<T> factors(const Dims& shape, Order order) {
   Array<T> array(shape, order);
-  for_each_coordinate(shape, [&](const Dims& at) {
-    array[at] = from_value<T>(Value(random_integer(0, 1) ? 1 : -1, 0));
-  });
+  for_each_coordinate(
+      shape, [&](const Dims& at) { array[at] = from_value<T>(Value(random_integer(0, 1) ? 1 : -1, 0)); });
   return array;
 }
 
@@ -54,10 +52,13 @@ void scans() {
         if (orders) return with_specials<T>(shape, order);
         return opcode == Opcode::Cumprod ? factors<T>(shape, order) : Array<T>(shape, order);
       };
+      // Both forms of float32, one of the others.
+      const int form = static_cast<int>(dtype_of<T>()) + static_cast<int>(opcode);
       for (const Order order : kOrders) {
-        const bool reverse = random_integer(0, 1);
-        cases.push_back(scan_case(opcode, make({3, 5, 4}, order), random_integer(0, 2), reverse));
-        cases.push_back(scan_case(opcode, make({2, 150}, order), 1, !reverse));
+        const bool reverse = random_integer(0, 1), all = std::is_same_v<T, float>;
+        if (all || form % 2 == 0)
+          cases.push_back(scan_case(opcode, make({3, 5, 4}, order), random_integer(0, 2), reverse));
+        if (all || form % 2 == 1) cases.push_back(scan_case(opcode, make({2, 150}, order), 1, !reverse));
       }
     }
   });
@@ -69,12 +70,16 @@ void searches() {
   for_each_metal_dtype([&]<typename T>(TypeTag<T>) {
     if constexpr (!cpu::steps::is_complex<T>) {
       for (const Opcode opcode : {Opcode::Argmax, Opcode::Argmin}) {
+        const int form = static_cast<int>(dtype_of<T>()) + static_cast<int>(opcode);
         for (const Order order : kOrders) {
           for (const int64_t axis : {0, 1, 2}) {
+            if ((axis == 2) != (form % 2 == 1) && !std::is_same_v<T, float>) continue;
             const Dims shape = axis == 2 ? Dims{2, 3, 70} : Dims{3, 5, 4};
             cases.push_back({opcode,
                              {Data(with_specials<T>(shape, order))},
-                             {Dtype::Int32, axis == 0 ? Dims{5, 4} : axis == 1 ? Dims{3, 4} : Dims{2, 3}},
+                             {Dtype::Int32, axis == 0   ? Dims{5, 4}
+                                            : axis == 1 ? Dims{3, 4}
+                                                        : Dims{2, 3}},
                              {axis}});
           }
         }
@@ -107,7 +112,8 @@ Case matmul(const Dims& batch, int64_t rows, int64_t depth, int64_t columns, Ord
           tolerance};
 }
 
-/// A product over several axes, in an order that no strides describe: lhs[i, a, j, b] · rhs[b, k, a] → [i, j, k].
+/// A product over several axes, in an order that no strides describe: lhs[i, a, j, b] · rhs[b, k, a] → [i, j,
+/// k].
 template <typename T>
 Case contraction(Order left, Order right) {
   return {Opcode::DotGeneral,
@@ -217,7 +223,10 @@ void windows() {
       const bool sums = opcode == Opcode::ReduceWindowSum || opcode == Opcode::ReduceWindowProd;
       if (cpu::steps::is_complex<T> && !sums) continue;
       const bool searches = opcode == Opcode::WindowArgmax || opcode == Opcode::WindowArgmin;
+      int number = static_cast<int>(dtype_of<T>()) + static_cast<int>(opcode);
       for (const Window& each : windows_of) {
+        // All kernels of float32, some of the others.
+        if (number++ % 5 != 0 && !std::is_same_v<T, float>) continue;
         const Order order = kOrders[random_integer(0, 4)];
         const Dtype result = searches ? random_integer(0, 1) ? Dtype::Int32 : Dtype::Int64 : dtype_of<T>();
         const Data input(sums ? Array<T>(each.shape, order) : with_specials<T>(each.shape, order));
@@ -239,8 +248,8 @@ void check_traffic(const Case& test, int64_t read, int64_t written) {
                    .c_str());
 }
 
-/// Scans and searches: all is read and written once. One long row or few long columns are divided, and scans then
-/// read them twice.
+/// Scans and searches: all is read and written once. One long row or few long columns are divided, and scans
+/// then read them twice.
 std::vector<std::pair<Case, Traffic>> long_axes() {
   std::vector<std::pair<Case, Traffic>> cases;
   const auto add = [&]<typename T>(TypeTag<T>, const Dims& shape, int64_t axis, bool divided) {
@@ -267,9 +276,9 @@ void traffic() {
   const auto product = [&](const Case& test, int64_t rows, int64_t depth, int64_t columns, int64_t side) {
     const auto tiles = [&](int64_t extent) { return (extent + side - 1) / side; };
     const int64_t bytes = itemsize(test.output.dtype);
-    cases.push_back({test,
-                     {(rows * depth * tiles(columns) + depth * columns * tiles(rows)) * bytes,
-                      rows * columns * bytes}});
+    cases.push_back(
+        {test,
+         {(rows * depth * tiles(columns) + depth * columns * tiles(rows)) * bytes, rows * columns * bytes}});
   };
   product(matmul<float>({}, 130, 40, 70, Order::Dense, Order::Transposed), 130, 40, 70, 64);
   product(matmul<Float16>({}, 70, 33, 65, Order::Transposed, Order::Dense), 70, 33, 65, 64);
@@ -285,14 +294,17 @@ void traffic() {
   vector(matmul<float>({}, 50, 3000, 1, Order::Dense, Order::Dense), 50, 3000, 50);
   vector(matmul<float>({}, 1, 3000, 64, Order::Dense, Order::Dense), 64, 3000, 64);
   vector(matmul<BFloat16>({}, 1, 5000, 1, Order::Dense, Order::Dense), 1, 5000, 1);
+  // A convolution is a product whose left side is read window by window.
+  const Convolution inside{{2, 8, 9, 4}, {5, 3, 2, 4}, {1, 1}, {0, 0}, {0, 0}, {1, 1}, {1, 1}};
+  const int64_t windows = 2 * 6 * 8, depth = 3 * 2 * 4;
+  cases.push_back({inside.make<float>(Order::Dense, Order::Dense),
+                   {(windows * depth + depth * 5 * (windows / 32)) * 4, windows * 5 * 4}});
   // Windows side by side, of which each element is in one.
   const Window pooling{{4, 12, 12, 3}, {1, 2, 3, 1}, {1, 2, 3, 1}, {0, 0, 0, 0}, {0, 0, 0, 0}, {1, 1, 1, 1}};
   const Array<float> image(pooling.shape);
-  cases.push_back({{Opcode::ReduceWindowMax,
-                    {Data(image)},
-                    {Dtype::Float32, pooling.positions()},
-                    pooling.parameters()},
-                   {image.size() * 4, element_count(pooling.positions()) * 4}});
+  cases.push_back(
+      {{Opcode::ReduceWindowMax, {Data(image)}, {Dtype::Float32, pooling.positions()}, pooling.parameters()},
+       {image.size() * 4, element_count(pooling.positions()) * 4}});
   std::vector<Case> all;
   for (const auto& [test, bytes] : cases) all.push_back(test);
   compile(all);
@@ -303,7 +315,8 @@ void traffic() {
 void wide_offsets() {
   constexpr int64_t kStride = int64_t{1} << 31, kRows = 3, kColumns = 8;
   constexpr size_t kSize = 2 * kStride + 4096;
-  void* memory = mmap(nullptr, kSize, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void* memory =
+      mmap(nullptr, kSize, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory == MAP_FAILED) return check(false, "no address space for a large array");
   const Ref<metal::Memory> wrapped = metal::device()->wrap(memory, kSize, nullptr, nullptr);
   auto* data = static_cast<int8_t*>(memory);
@@ -338,14 +351,15 @@ void wide_offsets() {
 /// Whatever order threads and threadgroups run in, results are the same bits.
 void thread_orders() {
   const Array<float> row({2, 20'000}, Order::Dense);
-  for (int64_t i = 0; i < 40'000; ++i) row.origin[i] = static_cast<float>(random_integer(-1000, 1000)) * 1e-3f;
+  for (int64_t i = 0; i < 40'000; ++i)
+    row.origin[i] = static_cast<float>(random_integer(-1000, 1000)) * 1e-3f;
   std::vector<Case> cases = {
       scan_case(Opcode::Cumsum, row, 1, true, 1e-3),
       {Opcode::Argmax, {Data(row)}, {Dtype::Int32, {2}}, {1}},
-      {Opcode::DotGeneral, {Data(row), Data(row)}, {Dtype::Float32, {2, 2}}, {1, 0, 1, 1}, 1e-3},
+      matmul<float>({}, 40, 600, 5, Order::Dense, Order::Dense),
       {Opcode::DotGeneral, {Data(row), Data(row)}, {Dtype::Float32, {2}}, {1, 1, 1, 1, 0, 0}, 1e-3},
-      Convolution{{2, 9, 7, 5}, {7, 3, 3, 5}, {1, 1}, {1, 1}, {1, 1}, {1, 1}, {1, 1}}.make<float>(Order::Dense,
-                                                                                                 Order::Dense),
+      Convolution{{2, 9, 7, 5}, {7, 3, 3, 5}, {1, 1}, {1, 1}, {1, 1}, {1, 1}, {1, 1}}.make<float>(
+          Order::Dense, Order::Dense),
   };
   compile(cases);
   for (const Case& test : cases) {

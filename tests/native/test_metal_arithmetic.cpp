@@ -311,9 +311,22 @@ void traffic() {
   for (const auto& [test, bytes] : cases) check_traffic(test, bytes.read, bytes.written);
 }
 
+/// SIMD-groups multiply no more than what fills the tiles.
+void work_of_products() {
+  const std::vector<Case> cases = {matmul<float>({}, 64, 24, 128, Order::Dense, Order::Dense),
+                                   matmul<Float16>({2}, 40, 16, 20, Order::Dense, Order::Transposed)};
+  constexpr uint64_t kProducts[] = {8 * 4 * 16, 2 * 8 * 2 * 4};  // a depth of 16 at a time
+  compile(cases);
+  for (size_t i = 0; i < cases.size(); ++i) {
+    metal::host::counters().matrix_products = 0;
+    run_case(cases[i]);
+    CHECK(metal::host::counters().matrix_products == kProducts[i]);
+  }
+}
+
 /// Strides that do not fit in 32 bits.
 void wide_offsets() {
-  constexpr int64_t kStride = int64_t{1} << 31, kRows = 3, kColumns = 8;
+  constexpr int64_t kStride = int64_t{1} << 31, kRows = 3, kColumns = 70;
   constexpr size_t kSize = 2 * kStride + 4096;
   void* memory =
       mmap(nullptr, kSize, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -328,10 +341,12 @@ void wide_offsets() {
   square.shape = {kColumns, kRows};
   square.strides = {1, kStride};
   std::vector<Case> cases = {
+      {Opcode::Cumsum, {input}, {Dtype::Int8, {kRows, kColumns}}, {1, 1}},
+      {Opcode::Argmin, {input}, {Dtype::Int32, {kRows}}, {1}},
       {Opcode::Cumsum, {input}, {Dtype::Int8, {kRows, kColumns}}, {0, 0}},
       {Opcode::Argmax, {input}, {Dtype::Int32, {kColumns}}, {0}},
       {Opcode::DotGeneral, {input, square}, {Dtype::Int8, {kRows, kRows}}, {1, 0, 1, 0}},
-      {Opcode::ReduceWindowSum, {input}, {Dtype::Int8, {2, 7}}, {2, 2, 1, 1, 0, 0, 1, 1}},
+      {Opcode::ReduceWindowSum, {input}, {Dtype::Int8, {2, kColumns - 1}}, {2, 2, 1, 1, 0, 0, 1, 1}},
       {Opcode::Conv, {input, input}, {Dtype::Int8, {kRows, kRows}}, {1, 1}},  // without spatial axes
   };
   compile(cases);
@@ -424,6 +439,7 @@ int main(int argc, char** argv) {
   convolutions();
   windows();
   traffic();
+  work_of_products();
   wide_offsets();
   thread_orders();
   small_shapes();

@@ -76,9 +76,6 @@ if(FTRANS_NATIVE_TESTS)
   target_link_libraries(ftrans_metal_arithmetic_tests PRIVATE ftrans_core)
   target_include_directories(ftrans_metal_arithmetic_tests PRIVATE ${CMAKE_CURRENT_BINARY_DIR}/generated)
   target_compile_options(ftrans_metal_arithmetic_tests PRIVATE -Wall -Wextra -O0)
-  add_test(NAME metal_arithmetic COMMAND sh -c "exec \"$0\" \"$(\"$1\" -c \"$2\")\""
-                                         $<TARGET_FILE:ftrans_metal_arithmetic_tests> "${Python_EXECUTABLE}"
-                                         "${print_blas_path}")
   add_executable(ftrans_metal_movement_tests ${CMAKE_CURRENT_LIST_DIR}/../../tests/native/test_metal_movement.cpp)
   target_link_libraries(ftrans_metal_movement_tests PRIVATE ftrans_core)
   target_include_directories(ftrans_metal_movement_tests PRIVATE ${CMAKE_CURRENT_BINARY_DIR}/generated)

@@ -64,13 +64,14 @@ class RecordingDevice : public metal::Device {
  public:
   metal::DeviceInfo info() const override { return {}; }
   Ref<metal::Library> compile(const std::string& source) override {
-    const size_t begin = source.rfind("\nkernel void ") + 1, name = begin + std::strlen("kernel void ");
+    const std::string before = "kernel void ";
+    const size_t name = source.rfind(before) + before.size();
     metal::PrintedKernel kernel;
     kernel.name = source.substr(name, source.find('(', name) - name);
-    kernel.text = source.substr(begin);
+    kernel.text = source.substr(source.rfind('\n', name) + 1);
     kernel.uses_complex = kernel.uses_functions = true;
-    kernel.sources = {metal::kStepsSource,   metal::kArgreduceSource, metal::kScanSource,
-                      metal::kWindowSource,  metal::kProductSource,   metal::kMatmulSource,
+    kernel.sources = {metal::kStepsSource,      metal::kArgreduceSource, metal::kScanSource,
+                      metal::kWindowSource,     metal::kProductSource,   metal::kMatmulSource,
                       metal::kConvolutionSource};
     kernels.push_back(kernel);
     return new NoLibrary;
@@ -155,13 +156,15 @@ struct Traffic {
   int64_t read = 0, written = 0;
 };
 
-/// Runs a case on the device; the result is in `bytes`.
-inline Traffic run_on_device(const Case& test, std::vector<char>& bytes) {
-  std::vector<Ref<metal::Memory>> memory;
-  for (const Data& input : test.inputs) {
-    memory.push_back(metal::device()->allocate(std::max<size_t>(input.bytes.size(), 1)));
-    if (!input.bytes.empty()) std::memcpy(memory.back()->data(), input.bytes.data(), input.bytes.size());
-  }
+inline Ref<metal::Memory> device_memory(const std::vector<char>& bytes) {
+  Ref<metal::Memory> memory = metal::device()->allocate(std::max<size_t>(bytes.size(), 1));
+  if (!bytes.empty()) std::memcpy(memory->data(), bytes.data(), bytes.size());
+  return memory;
+}
+
+/// Runs a case on the device, on the memory of its inputs; the result is in `bytes`.
+inline Traffic run_on_device(const Case& test, std::vector<Ref<metal::Memory>> memory,
+                             std::vector<char>& bytes) {
   memory.push_back(metal::device()->allocate(std::max<size_t>(test.output.bytes.size(), 1)));
   static auto* queue = new Ref<metal::Queue>(metal::device()->new_queue());
   const Ref<metal::CommandBuffer> buffer = (*queue)->command_buffer();
@@ -179,6 +182,11 @@ inline Traffic run_on_device(const Case& test, std::vector<char>& bytes) {
   return {static_cast<int64_t>(metal::host::counters().bytes_read),
           static_cast<int64_t>(metal::host::counters().bytes_written)};
 }
+inline Traffic run_on_device(const Case& test, std::vector<char>& bytes) {
+  std::vector<Ref<metal::Memory>> memory;
+  for (const Data& input : test.inputs) memory.push_back(device_memory(input.bytes));
+  return run_on_device(test, memory, bytes);
+}
 
 template <typename T>
 bool agree(T a, T b, double tolerance) {
@@ -190,12 +198,8 @@ bool agree(T a, T b, double tolerance) {
   return close(x.real(), y.real()) && close(x.imag(), y.imag());
 }
 
-/// Runs a case on both sides; returns the traffic of the device.
-inline Traffic run_case(Case test) {
-  std::vector<char> bytes;
-  const Traffic traffic = run_on_device(test, bytes);
-  std::vector<TensorView> inputs;
-  for (Data& input : test.inputs) inputs.push_back(input.view());
+/// Runs a case on the CPU, whose inputs lie there, and compares.
+inline void check_result(Case& test, const std::vector<TensorView>& inputs, const std::vector<char>& bytes) {
   run(test.opcode, inputs, {test.output.view()}, test.parameters);
   cpu::steps::dispatch(test.output.dtype, [&]<typename T>(TypeTag<T>) {
     const T* actual = reinterpret_cast<const T*>(bytes.data());
@@ -210,6 +214,15 @@ inline Traffic run_case(Case test) {
       return check(false, (description(test) + text).c_str());
     }
   });
+}
+
+/// Runs a case on both sides; returns the traffic of the device.
+inline Traffic run_case(Case test) {
+  std::vector<char> bytes;
+  const Traffic traffic = run_on_device(test, bytes);
+  std::vector<TensorView> inputs;
+  for (Data& input : test.inputs) inputs.push_back(input.view());
+  check_result(test, inputs, bytes);
   return traffic;
 }
 

@@ -192,6 +192,13 @@ void faults_are_errors() {
       "}\n");
   CHECK(contains(run(diverging_sums, {floats({0, 0, 0, 0})}, {1}, {4}), "diverged"));
 
+  const Ref<Function> beyond_after_barrier = compiled(
+      "kernel void f(device float* a [[buffer(0)]], uint i [[thread_position_in_grid]]) {\n"
+      "  threadgroup_barrier(mem_flags::mem_none);\n"
+      "  a[i + 1] = 1.0f;\n"
+      "}\n");
+  CHECK(contains(run(beyond_after_barrier, {floats({0, 0, 0, 0})}, {1}, {4}), "writes byte 16 of buffer 0"));
+
   const Ref<Function> large = compiled(
       "kernel void f(device float* a [[buffer(0)]]) {\n"
       "  threadgroup float tile[10000];\n"

@@ -335,6 +335,7 @@ std::string HostCommandBuffer::run(DispatchCommand& command, Deadline deadline, 
   counters().dispatches.fetch_add(1);
   for (const auto& bytes : traffic.read) counters().bytes_read.fetch_add(bytes.load());
   for (const auto& bytes : traffic.written) counters().bytes_written.fetch_add(bytes.load());
+  counters().matrix_products.fetch_add(traffic.matrix_products.load());
   return error;
 }
 

@@ -23,6 +23,7 @@ Options& options();
 struct Counters {
   std::atomic<uint64_t> compilations{0}, dispatches{0}, command_buffers{0};
   std::atomic<uint64_t> bytes_read{0}, bytes_written{0};  ///< by kernels, in buffers; if checked
+  std::atomic<uint64_t> matrix_products{0};               ///< of 8 × 8, by SIMD-groups
 };
 Counters& counters();
 

@@ -84,6 +84,9 @@ void ThreadgroupRunner::prepare(const Dispatch& dispatch, Size position) {
     c.access = [](ThreadContext* context, const void* address, unsigned long bytes, bool writes) {
       running->check_access(context, address, bytes, writes);
     };
+    c.matrix_product = [](ThreadContext*) {
+      running->dispatch_->traffic->matrix_products.fetch_add(1, std::memory_order_relaxed);
+    };
     c.look_at_clock = [](ThreadContext* context) {
       if (std::chrono::steady_clock::now() > running->dispatch_->deadline)
         running->fault(*context, "runs for too long (time-out)");

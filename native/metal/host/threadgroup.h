@@ -15,9 +15,10 @@
 
 namespace ftrans::metal::host {
 
-/// Bytes that a kernel read and wrote, by buffer index (in checked kernels).
+/// Bytes that a kernel read and wrote, by buffer index (in checked kernels), and products of 8 × 8 matrices.
 struct Traffic {
   std::array<std::atomic<uint64_t>, kMostBindings> read{}, written{};
+  std::atomic<uint64_t> matrix_products{0};
 };
 
 /// One kernel, loaded.

@@ -16,8 +16,8 @@ struct Extreme {
   int32_t place;
 
   void take(V other, int32_t at) {
-    const bool wins = place < 0 || Order::is_better(other, value) ||
-                      (at < place && !Order::is_better(value, other));
+    const bool wins =
+        place < 0 || Order::is_better(other, value) || (at < place && !Order::is_better(value, other));
     if (at < 0 || !wins) return;
     value = other;
     place = at;

@@ -1,5 +1,6 @@
-// Convolutions as products of matrices whose left side is not in memory: row r is a position of the windows of one
-// item, the depth runs over the window's places and the channels, and the right side has a row for each output.
+// Convolutions as products of matrices whose left side is not in memory: row r is a position of the windows
+// of one item, the depth runs over the window's places and the channels, and the right side has a row for
+// each output.
 
 template <class Index, int kSpatial>
 struct ConvolutionLayout {
@@ -114,8 +115,8 @@ inline void convolve_tiles(device const T* lhs, device const T* rhs, device R* o
   if (split >= layout.product.splits) return;
   const WindowSide<T, Index, kSpatial> left = {lhs + layout.lhs_first + group * layout.lhs_group, &layout};
   const WeightSide<T, Index, kSpatial> right = {rhs + layout.rhs_first + group * layout.rhs_group, &layout};
-  const PositionTarget<R, Index, kSpatial> target = {
-      out + split * layout.split_size + group * layout.outputs, &layout};
+  const PositionTarget<R, Index, kSpatial> target = {out + split * layout.split_size + group * layout.outputs,
+                                                     &layout};
   Tiles::template multiply<T, V, Index>(left, right, target, layout.product, split, row * Tiles::kTileRows,
                                         column * Tiles::kTileColumns, tiles, staging, here);
 }
@@ -125,7 +126,8 @@ template <class T, class V, class R, class Index, int kSpatial>
 inline void convolve_elements(device const T* lhs, device const T* rhs, device R* out,
                               constant ConvolutionLayout<Index, kSpatial>& layout, constant Axis<Index>*,
                               Position<Index> here) {
-  const Index column = here.in_grid() % layout.outputs, group = here.in_grid() / layout.outputs % layout.groups;
+  const Index column = here.in_grid() % layout.outputs,
+              group = here.in_grid() / layout.outputs % layout.groups;
   const Index rest = here.in_grid() / layout.outputs / layout.groups;
   const Index row = rest % layout.product.rows, split = rest / layout.product.rows;
   if (split >= layout.product.splits) return;

@@ -30,8 +30,8 @@ inline MatrixSide<T, Index> left_side(device const T* data, Index batch, constan
   return {data, layout.left_row, layout.left_depth};
 }
 template <class T, class Index>
-inline MatrixSide<T, Index> right_side(device const T* data, Index batch, constant MatrixLayout<Index>& layout,
-                                       constant Axis<Index>* axes) {
+inline MatrixSide<T, Index> right_side(device const T* data, Index batch,
+                                       constant MatrixLayout<Index>& layout, constant Axis<Index>* axes) {
   data += layout.right_first + second_offset(batch, layout.axes, axes);
   return {data, layout.right_row, layout.right_depth};
 }
@@ -59,10 +59,9 @@ inline void multiply_tiles(device const T* left, device const T* right, device R
               split = number / layout.batches;
   if (split >= layout.product.splits) return;
   const MatrixTarget<R, Index> target = {out + number * size_of(layout), layout.product.columns};
-  Tiles::template multiply<T, V, Index>(left_side(left, batch, layout, axes),
-                                        right_side(right, batch, layout, axes), target, layout.product, split,
-                                        row * Tiles::kTileRows, column * Tiles::kTileColumns, tiles, staging,
-                                        here);
+  Tiles::template multiply<T, V, Index>(
+      left_side(left, batch, layout, axes), right_side(right, batch, layout, axes), target, layout.product,
+      split, row * Tiles::kTileRows, column * Tiles::kTileColumns, tiles, staging, here);
 }
 
 /// A thread makes an element of the result.
@@ -73,9 +72,10 @@ inline void multiply_elements(device const T* left, device const T* right, devic
   const Index at = here.in_grid() % size_of(layout), number = here.in_grid() / size_of(layout);
   const Index batch = number % layout.batches, split = number / layout.batches;
   if (split >= layout.product.splits) return;
-  out[here.in_grid()] = R(multiply_row<V>(
-      left_side(left, batch, layout, axes), right_side(right, batch, layout, axes), at / layout.product.columns,
-      at % layout.product.columns, split_begin(layout.product, split), split_end(layout.product, split)));
+  out[here.in_grid()] =
+      R(multiply_row<V>(left_side(left, batch, layout, axes), right_side(right, batch, layout, axes),
+                        at / layout.product.columns, at % layout.product.columns,
+                        split_begin(layout.product, split), split_end(layout.product, split)));
 }
 
 /// Matrix times vector where a row's elements are neighbours: a SIMD-group makes an element of the result.
@@ -90,13 +90,16 @@ inline void multiply_vector_by_rows(device const T* left, device const T* right,
   MatrixSide<T, Index> matrix = left_side(left, batch, layout, axes),
                        vector = right_side(right, batch, layout, axes);
   V sum = V(0);
-  for (Index k = split_begin(layout.product, split) + Index(here.lane); k < split_end(layout.product, split); k += 32)
-    sum = op_add(sum, op_mul(V(matrix.at(matrix.row(row), matrix.column(k))), V(vector.at(0, vector.column(k)))));
+  for (Index k = split_begin(layout.product, split) + Index(here.lane); k < split_end(layout.product, split);
+       k += 32)
+    sum = op_add(sum,
+                 op_mul(V(matrix.at(matrix.row(row), matrix.column(k))), V(vector.at(0, vector.column(k)))));
   for (uint mask = 16; mask > 0; mask /= 2) sum = op_add(sum, from_lane(sum, here.lane ^ mask));
   if (here.lane == 0) out[here.simdgroup_in_grid()] = R(sum);
 }
 
-/// The same where neighbours are in a column: lanes take rows, the SIMD-groups of a threadgroup divide the depth.
+/// The same where neighbours are in a column: lanes take rows, the SIMD-groups of a threadgroup divide the
+/// depth.
 template <class T, class V, class R, class Index>
 inline void multiply_vector_by_columns(device const T* left, device const T* right, device R* out,
                                        constant MatrixLayout<Index>& layout, constant Axis<Index>* axes,
@@ -110,7 +113,8 @@ inline void multiply_vector_by_columns(device const T* left, device const T* rig
   const Index end = row < layout.product.rows ? split_end(layout.product, split) : 0;
   V sum = V(0);
   for (Index k = split_begin(layout.product, split) + Index(here.simdgroup); k < end; k += simdgroups)
-    sum = op_add(sum, op_mul(V(matrix.at(matrix.row(row), matrix.column(k))), V(vector.at(0, vector.column(k)))));
+    sum = op_add(sum,
+                 op_mul(V(matrix.at(matrix.row(row), matrix.column(k))), V(vector.at(0, vector.column(k)))));
   shared[here.number] = sum;
   threadgroup_barrier(mem_flags::mem_threadgroup);
   if (here.simdgroup != 0 || row >= layout.product.rows) return;

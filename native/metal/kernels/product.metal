@@ -1,7 +1,8 @@
-// Products of matrices, from sides to a target. A side is a matrix of rows by depth, wherever its elements lie: the
-// left matrix, or the right one transposed. It has types Row and Column, what is known of a row and of a place
-// along the depth, and functions row(r), column(k) and at(row, column). A target has put(row, column, value).
-// Several threadgroups may share the depth: their sums are added up later, always in the same order.
+// Products of matrices, from sides to a target. A side is a matrix of rows by depth, wherever its elements
+// lie: the left matrix, or the right one transposed. It has types Row and Column, what is known of a row and
+// of a place along the depth, and functions row(r), column(k) and at(row, column). A target has put(row,
+// column, value). Several threadgroups may share the depth: their sums are added up later, always in the same
+// order.
 
 /// How a product is divided: `split` of the depth for each of `splits` sums.
 template <class Index>
@@ -18,8 +19,8 @@ inline Index split_end(constant ProductLayout<Index>& layout, Index number) {
   return min(Index((number + 1) * layout.split), layout.depth);
 }
 
-/// A threadgroup's copy of kRows rows of a side, kDepth places deep, with zeros where the matrix has ended. Threads
-/// take neighbours along the depth (kAlongDepth) or along the rows.
+/// A threadgroup's copy of kRows rows of a side, kDepth places deep, with zeros where the matrix has ended.
+/// Threads take neighbours along the depth (kAlongDepth) or along the rows.
 template <class Side, class T, class Index, int kRows, int kDepth, int kThreads, bool kAlongDepth>
 struct TileLoader {
   enum {
@@ -53,8 +54,10 @@ struct TileLoader {
   }
 };
 
-/// Tiles of a product of floats in matrices of SIMD-groups, kDown by kAcross of which share a tile. Sums are float.
-template <int kRows, int kColumns, int kDepth, int kDown, int kAcross, bool kLeftAlongDepth, bool kRightAlongDepth>
+/// Tiles of a product of floats in matrices of SIMD-groups, kDown by kAcross of which share a tile. Sums are
+/// float.
+template <int kRows, int kColumns, int kDepth, int kDown, int kAcross, bool kLeftAlongDepth,
+          bool kRightAlongDepth>
 struct SimdTiles {
   enum {
     kTileRows = kRows,
@@ -65,9 +68,9 @@ struct SimdTiles {
   };
 
   template <class T, class V, class Index, class Left, class Right, class Target>
-  static void multiply(Left left, Right right, Target target, constant ProductLayout<Index>& layout, Index split,
-                       Index first_row, Index first_column, threadgroup T* tiles, threadgroup V* staging,
-                       Position<Index> here) {
+  static void multiply(Left left, Right right, Target target, constant ProductLayout<Index>& layout,
+                       Index split, Index first_row, Index first_column, threadgroup T* tiles,
+                       threadgroup V* staging, Position<Index> here) {
     TileLoader<Left, T, Index, kRows, kDepth, kThreads, kLeftAlongDepth> left_loader;
     TileLoader<Right, T, Index, kColumns, kDepth, kThreads, kRightAlongDepth> right_loader;
     left_loader.begin(left, first_row, layout.rows, here.number);
@@ -123,8 +126,8 @@ struct PlainTiles {
   };
 
   template <class T, class V, class Index, class Left, class Right, class Target>
-  static void multiply(Left left, Right right, Target target, constant ProductLayout<Index>& layout, Index split,
-                       Index first_row, Index first_column, threadgroup T* tiles, threadgroup V*,
+  static void multiply(Left left, Right right, Target target, constant ProductLayout<Index>& layout,
+                       Index split, Index first_row, Index first_column, threadgroup T* tiles, threadgroup V*,
                        Position<Index> here) {
     TileLoader<Left, T, Index, kRows, kDepth, kThreads, kLeftAlongDepth> left_loader;
     TileLoader<Right, T, Index, kColumns, kDepth, kThreads, kRightAlongDepth> right_loader;

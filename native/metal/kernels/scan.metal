@@ -1,6 +1,6 @@
 // Scans. Where there are too few rows to keep a device busy, each is divided into parts, and there are three
-// passes: the totals of all parts but the last, the scan of these totals, and the scan of each part after what
-// comes before it. The order of operations depends on shape and layout alone.
+// passes: the totals of all parts but the last, the scan of these totals, and the scan of each part after
+// what comes before it. The order of operations depends on shape and layout alone.
 
 template <class Index>
 struct ScanLayout {
@@ -20,8 +20,8 @@ inline V scan_lanes(V x, uint lane) {
   return x;
 }
 
-/// A threadgroup scans a part of a row, `kItems` neighbours a thread at a time. `carries` has, row by row, what
-/// comes before each part but the first. If `totals`, only its total is written, to `out`.
+/// A threadgroup scans a part of a row, `kItems` neighbours a thread at a time. `carries` has, row by row,
+/// what comes before each part but the first. If `totals`, only its total is written, to `out`.
 template <class Operation, class T, class V, class Index, int kItems, bool totals, class R>
 inline void scan_rows(device const T* in, device const V* carries, device R* out,
                       constant ScanLayout<Index>& layout, constant Axis<Index>* axes, threadgroup V* shared,

@@ -1,6 +1,6 @@
-// What the kernels of steps have in common. They are templates over T, the type of an element in memory; V, the
-// one in registers (float for half and bfloat, bool for a byte that is one); and Index, a signed type in which
-// offsets and extents are counted. Each is called by a kernel of a few lines that KernelCall prints.
+// What the kernels of steps have in common. They are templates over T, the type of an element in memory; V,
+// the one in registers (float for half and bfloat, bool for a byte that is one); and Index, a signed type in
+// which offsets and extents are counted. Each is called by a kernel of a few lines that KernelCall prints.
 
 /// Where a thread is.
 template <class Index>
@@ -55,8 +55,8 @@ inline uint64_t from_lane(uint64_t x, uint lane) {
 }
 inline int64_t from_lane(int64_t x, uint lane) { return int64_t(from_lane(uint64_t(x), lane)); }
 
-// Whether a number comes after another in the order of extremes: NaN after all others, complex numbers by their
-// real parts, then by their imaginary parts.
+// Whether a number comes after another in the order of extremes: NaN after all others, complex numbers by
+// their real parts, then by their imaginary parts.
 template <class V>
 inline bool is_greater(V a, V b) {
   return a > b || (op_is_nan(a) && !op_is_nan(b));

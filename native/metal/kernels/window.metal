@@ -1,6 +1,7 @@
 // Reductions of windows: a thread a window, whose elements it takes in row-major order.
 
-/// The axes of the operand: `inner` is how far apart elements are in memory, `flat` how far if it had no gaps.
+/// The axes of the operand: `inner` is how far apart elements are in memory, `flat` how far if it had no
+/// gaps.
 template <class Index, int kAxes>
 struct WindowLayout {
   Index count;  ///< of windows
@@ -19,7 +20,9 @@ inline void visit_window(Index number, constant WindowLayout<Index, kAxes>& layo
     const Index step = layout.dilation[i];
     number /= layout.positions[i];
     begin[i] = start < 0 ? (step - 1 - start) / step : 0;
-    end[i] = start < layout.extent[i] ? min(layout.window[i], Index((layout.extent[i] - start - 1) / step + 1)) : 0;
+    end[i] = start < layout.extent[i]
+                 ? min(layout.window[i], Index((layout.extent[i] - start - 1) / step + 1))
+                 : 0;
     if (begin[i] >= end[i]) return;
     at[i] = begin[i];
     offset += (start + begin[i] * step) * layout.inner[i];

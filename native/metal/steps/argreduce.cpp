@@ -1,4 +1,5 @@
-// Where the extremes along an axis are: rows, whose elements are neighbours, by threadgroups; columns by threads.
+// Where the extremes along an axis are: rows, whose elements are neighbours, by threadgroups; columns by
+// threads.
 
 #include <algorithm>
 

@@ -1,7 +1,7 @@
 #pragma once
 
-// The steps of the family `arithmetic`, one function an operation. All but those of conv and of the extremes take
-// every dtype that Metal has.
+// The steps of the family `arithmetic`, one function an operation. All but those of conv and of the extremes
+// take every dtype that Metal has.
 
 #include "metal/step_kernel.h"
 

@@ -1,5 +1,5 @@
-// Convolutions as products of matrices that are not in memory: tiles by threadgroups, or, where a group has few
-// outputs, an element by a thread.
+// Convolutions as products of matrices that are not in memory: tiles by threadgroups, or, where a group has
+// few outputs, an element by a thread.
 
 #include <algorithm>
 #include <iterator>
@@ -77,8 +77,8 @@ struct Convolution {
     return phases > 1;
   }
 
-  /// Leaves the positions `phase`, `phase` + dilation, … along an axis. Their windows meet elements of the lhs at
-  /// the same places of the rhs, and zeros between elements at the others.
+  /// Leaves the positions `phase`, `phase` + dilation, … along an axis. Their windows meet elements of the
+  /// lhs at the same places of the rhs, and zeros between elements at the others.
   void take_phase(size_t number, int64_t phase) {
     SpatialAxis& axis = axes[number];
     const int64_t dilation = axis.lhs_dilation;
@@ -111,10 +111,10 @@ struct Convolution {
   }
 
   std::vector<int64_t> layout(const Splits& splits) const {
-    std::vector<int64_t> numbers = {rows(),     outputs,   depth(),   splits.count, splits.length, groups,
-                                    outputs,    channels,  lhs.first, lhs_group,    lhs_batch,     lhs_channel,
-                                    rhs.first,  rhs_group, rhs_output, rhs_channel, out_first,     out_batch,
-                                    out_size};
+    std::vector<int64_t> numbers = {rows(),      outputs,     depth(),   splits.count, splits.length,
+                                    groups,      outputs,     channels,  lhs.first,    lhs_group,
+                                    lhs_batch,   lhs_channel, rhs.first, rhs_group,    rhs_output,
+                                    rhs_channel, out_first,   out_batch, out_size};
     for (int64_t SpatialAxis::* const member :
          {&SpatialAxis::extent, &SpatialAxis::window, &SpatialAxis::positions, &SpatialAxis::lhs_stride,
           &SpatialAxis::rhs_stride, &SpatialAxis::out_stride, &SpatialAxis::stride, &SpatialAxis::low,
@@ -142,12 +142,11 @@ void convolve(Encoder& encoder, const Convolution& convolution) {
   constexpr int64_t kFewOutputs = 4, kLeast = 256;
   const int64_t rows = convolution.rows(), depth = convolution.depth();
   const bool by_elements = convolution.outputs <= kFewOutputs || depth == 0;
-  const Tiling tiles =
-      tiling(convolution.dtype, rows, convolution.outputs, Along::Depth,
-             std::abs(convolution.rhs_channel) <= std::abs(convolution.rhs_output) ? Along::Depth : Along::Rows);
-  const int64_t items = by_elements
-                            ? rows * convolution.groups * convolution.outputs
-                            : tiles.count(rows, convolution.outputs) * convolution.groups;
+  const Tiling tiles = tiling(
+      convolution.dtype, rows, convolution.outputs, Along::Depth,
+      std::abs(convolution.rhs_channel) <= std::abs(convolution.rhs_output) ? Along::Depth : Along::Rows);
+  const int64_t items = by_elements ? rows * convolution.groups * convolution.outputs
+                                    : tiles.count(rows, convolution.outputs) * convolution.groups;
   const int64_t wanted = convolution.whole ? (by_elements ? 128 * 1024 : 128) : 1;
   const Splits splits(depth, items, wanted, kLeast);
   const ProductOutput output(encoder, convolution.dtype, convolution.out_size, splits.count, convolution.out);

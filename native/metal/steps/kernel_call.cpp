@@ -93,12 +93,14 @@ PrintedKernel KernelCall::printed(bool wide) const {
       "(\n    " + parameters +
       "uint3 group [[threadgroup_position_in_grid]],\n    uint3 grid [[threadgroups_per_grid]],\n"
       "    uint3 threads [[threads_per_threadgroup]],\n    uint number [[thread_index_in_threadgroup]],\n"
-      "    uint lane [[thread_index_in_simdgroup]],\n    uint simdgroup [[simdgroup_index_in_threadgroup]]) {\n" +
+      "    uint lane [[thread_index_in_simdgroup]],\n    uint simdgroup [[simdgroup_index_in_threadgroup]]) "
+      "{\n" +
       variables + "  const Position<" + index + "> here = {" + index + "(group.y) * " + index +
       "(grid.x) + " + index + "(group.x), number, threads.x, lane, simdgroup};\n  " + function + "<" + list +
       ">(" + arguments + "here);\n}\n";
   result.name = kernel_name(function + "_", text);
-  result.text = "kernel void " + result.name + text;
+  result.text = "[[max_total_threads_per_threadgroup(" + std::to_string(kThreadsPerGroup) +
+                ")]] kernel void " + result.name + text;
   result.uses_complex = text.find("float2") != std::string::npos;
   result.uses_functions = result.uses_complex;
   result.sources = {kStepsSource};

@@ -22,7 +22,8 @@ class Axes {
   std::vector<int64_t> numbers_;
 };
 
-/// An operand with elements, as kernels see it: from its lowest element on, so that offsets are never below 0.
+/// An operand with elements, as kernels see it: from its lowest element on, so that offsets are never below
+/// 0.
 struct Bound {
   Place place;
   int64_t first;  ///< offset of element (0, …, 0)
@@ -56,7 +57,7 @@ struct KernelCall {
   Axes axes{};
   std::vector<Shared> shared{};  ///< threadgroup memory
   std::string constant{};        ///< a literal, handed over before the position
-  int64_t largest = 0;           ///< the largest number that the kernel computes with, but for those of the grid
+  int64_t largest = 0;  ///< the largest number that the kernel computes with, but for those of the grid
 
   /// Whether the kernel counts in 64 bits, when this many threads run.
   bool is_wide(int64_t threads) const;

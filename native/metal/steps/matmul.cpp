@@ -26,8 +26,8 @@ struct SideAxes {
   }
 };
 
-/// Brings the pairs of contracted axes into the order of the left side's memory, in which they may amount to one
-/// axis.
+/// Brings the pairs of contracted axes into the order of the left side's memory, in which they may amount to
+/// one axis.
 void order_contraction(const Operand& lhs, Dims& lhs_axes, Dims& rhs_axes) {
   for (int i = 1; i < lhs_axes.size(); ++i) {
     for (int j = i; j > 0 && lhs.strides[lhs_axes[j - 1]] < lhs.strides[lhs_axes[j]]; --j) {
@@ -67,9 +67,9 @@ struct Side {
   int64_t row_stride, depth_stride;
   Dims batch_strides;
 
-  Along along() const {
-    return std::abs(depth_stride) <= std::abs(row_stride) ? Along::Depth : Along::Rows;
-  }
+  /// The largest offset that is computed, where a tile goes on beyond the depth.
+  int64_t reach() const { return span + 32 * std::abs(depth_stride); }
+  Along along() const { return std::abs(depth_stride) <= std::abs(row_stride) ? Along::Depth : Along::Rows; }
 };
 
 /// Copies the axes in this order into memory without gaps.
@@ -83,8 +83,7 @@ Side copied_side(Encoder& encoder, const Operand& operand, const SideAxes& axes)
   }
   const int64_t size = element_count(operand), depth = extent_of(operand, axes.contracting);
   const Place copy = encoder.scratch(static_cast<size_t>(size * itemsize(operand.dtype)));
-  const Instruction element{
-      Instruction::Kind::Input, Opcode::Add, operand.dtype, {-1, -1, -1}, 0, {}};
+  const Instruction element{Instruction::Kind::Input, Opcode::Add, operand.dtype, {-1, -1, -1}, 0, {}};
   const FusedKernel kernel{.ndim = static_cast<int>(shape.size()),
                            .inputs = {operand.dtype},
                            .body = {element},
@@ -143,7 +142,7 @@ void run(Encoder& encoder, const MatrixProduct& product, const char* function, c
                  right.row_stride, right.depth_stride},
       .axes = product.axes,
       .shared = std::move(shared),
-      .largest = std::max({left.span, right.span, product.size() * splits.count, product.depth}),
+      .largest = std::max({left.reach(), right.reach(), product.size() * splits.count, product.depth}),
   };
   if (!tiles.empty()) call.types.insert(call.types.begin(), tiles);
   if (threads == 0) {

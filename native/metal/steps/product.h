@@ -23,8 +23,8 @@ struct Tiling {
 /// Tiles for a product of this size: matrices of SIMD-groups for floats, plain ones for the other dtypes.
 Tiling tiling(Dtype dtype, int64_t rows, int64_t columns, Along left, Along right);
 
-/// How the depth is divided for want of other work: into parts of at least `least`, so that about `wanted` work
-/// items become of `items`.
+/// How the depth is divided for want of other work: into parts of at least `least`, so that about `wanted`
+/// work items become of `items`.
 struct Splits {
   int64_t count, length;
   Splits(int64_t depth, int64_t items, int64_t wanted, int64_t least);

@@ -9,7 +9,8 @@
 namespace ftrans::metal {
 namespace {
 
-constexpr int64_t kItems = 4, kChunk = kItems * kThreadsPerGroup;  // of a thread and of a threadgroup at a time
+constexpr int64_t kItems = 4,
+                  kChunk = kItems * kThreadsPerGroup;  // of a thread and of a threadgroup at a time
 constexpr int64_t kShortestRow = 64;  // below, threads beside each other take rows, as if they were columns
 
 struct Scan {

@@ -15,9 +15,7 @@ struct WindowAxis {
   int64_t extent, inner, flat;  ///< of the operand: its strides, in memory and as if it had no gaps
   int64_t positions, window, stride, low, dilation;
 
-  bool is_walked_through() const {
-    return window == 1 && stride == 1 && low == 0 && positions == extent;
-  }
+  bool is_walked_through() const { return window == 1 && stride == 1 && low == 0 && positions == extent; }
 };
 
 /// The axes, with neighbours joined along which the windows have one element each and leave none out.
@@ -29,8 +27,8 @@ std::vector<WindowAxis> window_axes(const StepArguments& arguments) {
   int64_t flat = element_count(operand);
   for (int i = 0; i < ndim; ++i) {
     flat /= std::max<int64_t>(operand.shape[i], 1);
-    const WindowAxis axis{operand.shape[i],     operand.strides[i],       flat,
-                          output.shape[i],      parameters[i],            parameters[ndim + i],
+    const WindowAxis axis{operand.shape[i],         operand.strides[i],      flat,
+                          output.shape[i],          parameters[i],           parameters[ndim + i],
                           parameters[2 * ndim + i], parameters[3 * ndim + i]};
     if (axis.is_walked_through() && axis.extent == 1) continue;
     if (axis.is_walked_through() && !axes.empty() && axes.back().is_walked_through() &&
@@ -65,8 +63,8 @@ KernelCall window_call(const StepArguments& arguments, const char* function, con
       .largest = std::max({in.span, element_count(operand), element_count(arguments.outputs[0])}),
   };
   for (int64_t WindowAxis::* const member :
-       {&WindowAxis::extent, &WindowAxis::inner, &WindowAxis::flat, &WindowAxis::positions, &WindowAxis::window,
-        &WindowAxis::stride, &WindowAxis::low, &WindowAxis::dilation}) {
+       {&WindowAxis::extent, &WindowAxis::inner, &WindowAxis::flat, &WindowAxis::positions,
+        &WindowAxis::window, &WindowAxis::stride, &WindowAxis::low, &WindowAxis::dilation}) {
     std::transform(axes.begin(), axes.end(), std::back_inserter(call.layout),
                    [member](const WindowAxis& axis) { return axis.*member; });
   }
@@ -83,7 +81,8 @@ void run(Encoder& encoder, const StepArguments& arguments, KernelCall call) {
   call.dispatch_threads(encoder, element_count(arguments.outputs[0]));
 }
 
-void reduce_window(Encoder& encoder, const StepArguments& arguments, const char* operation, Opcode reduction) {
+void reduce_window(Encoder& encoder, const StepArguments& arguments, const char* operation,
+                   Opcode reduction) {
   if (element_count(arguments.outputs[0]) == 0) return;
   KernelCall call = window_call(arguments, "reduce_windows", operation);
   call.constant = identity(reduction, arguments.inputs[0].dtype);

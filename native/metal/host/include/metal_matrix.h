@@ -69,9 +69,11 @@ void simdgroup_multiply_accumulate(simdgroup_matrix<R, 8, 8>& result, const simd
     vec<A, 2> a;
     vec<B, 2> b;
   };
+  ftrans::metal::host::ThreadContext* context = ftrans::metal::host::thread_context();
+  if (context->lane == 0) context->matrix_product(context);
   const Pairs mine{a.pair, b.pair};
   const ftrans::metal::host::Lanes<Pairs> lanes(mine, line);
-  const unsigned first = 2 * ftrans::metal::host::thread_context()->lane, row = first / 8, column = first % 8;
+  const unsigned first = 2 * context->lane, row = first / 8, column = first % 8;
   float sums[2] = {static_cast<float>(c.pair[0]), static_cast<float>(c.pair[1])};
   for (unsigned k = 0; k < 8; ++k) {
     const unsigned left = 8 * row + k, right = 8 * k + column;  // `column` is even: both are one lane's

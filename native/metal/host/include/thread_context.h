@@ -39,6 +39,8 @@ struct ThreadContext {
   void* (*threadgroup_variable)(ThreadContext*, unsigned number, unsigned long bytes);
   /// Called before each access to memory, in checked kernels.
   void (*access)(ThreadContext*, const void* address, unsigned long bytes, bool writes);
+  /// Called by one lane for each product of two matrices that a SIMD-group holds.
+  void (*matrix_product)(ThreadContext*);
   /// Called now and then, in checked kernels: stops one that runs for too long.
   void (*look_at_clock)(ThreadContext*);
 };

@@ -24,8 +24,8 @@ endif()
 
 # The headers that kernels on the host device are compiled with become strings.
 set(ftrans_metal_headers
-  metal_stdlib metal_types.h metal_math.h metal_threads.h metal_atomic.h metal_matrix.h thread_context.h
-  checked_access.h)
+  metal_stdlib metal_types.h vectors.h metal_math.h metal_threads.h metal_atomic.h atomics.h metal_matrix.h
+  thread_context.h checked_access.h)
 set(FTRANS_METAL_HEADERS "")
 foreach(header ${ftrans_metal_headers})
   set(path ${CMAKE_CURRENT_LIST_DIR}/host/include/${header})

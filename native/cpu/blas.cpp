@@ -17,10 +17,10 @@ constexpr int64_t kPartBytes = 1 << 17;  // of a matrix that is read once
 constexpr int64_t kAlignment = 16;       // of the parts of a result, so that kernels run on whole registers
 constexpr int64_t kPackingCost = 16;     // of an element, in multiply-adds
 
-int narrow(int64_t value) {
-  if (value > std::numeric_limits<int>::max())
+BlasInteger narrow(int64_t value) {
+  if (value > std::numeric_limits<BlasInteger>::max())
     throw std::runtime_error("dot_general: a dimension is too large for BLAS (more than 2^31 - 1)");
-  return static_cast<int>(value);
+  return static_cast<BlasInteger>(value);
 }
 
 template <typename T>
@@ -49,7 +49,7 @@ void call_gemv(const BlasLibrary& library, int64_t rows, int64_t columns, BlasMa
   const auto call = [&](auto function, auto alpha, auto beta) {
     function(kRowMajor, a.transposed ? kTranspose : kNoTranspose, narrow(a.transposed ? columns : rows),
              narrow(a.transposed ? rows : columns), alpha, a.data, narrow(a.leading_dimension), x,
-             narrow(x_stride), beta, result, 1);
+             narrow(x_stride), beta, result, BlasInteger{1});
   };
   const T one{1}, zero{0};
   if constexpr (std::is_same_v<T, float>) {

@@ -1,4 +1,3 @@
-#include <Accelerate/Accelerate.h>
 #include <dlfcn.h>
 
 #include <stdexcept>
@@ -7,32 +6,47 @@
 #include "cpu/blas_library.h"
 
 namespace ftrans::cpu {
+namespace {
+
+/// Of the interface that Accelerate has since macOS 13.3 (BLAS and LAPACK 3.9 and later), with integers of 64
+/// bits. Its header only renames the functions so (ACCELERATE_NEW_LAPACK, ACCELERATE_LAPACK_ILP64); asking
+/// for the names does without it.
+void* accelerate_function(const std::string& name) {
+  void* function = dlsym(RTLD_DEFAULT, (name + "$NEWLAPACK$ILP64").c_str());
+  if (function == nullptr)
+    throw std::runtime_error("Accelerate lacks the function " + name + "; ftrans needs macOS 14 or later");
+  return function;
+}
+
+template <typename Function>
+void resolve(const char* name, Function*& function) {
+  function = reinterpret_cast<Function*>(accelerate_function(name));
+}
+
+BlasLibrary load() {
+  BlasLibrary library{};
+  resolve("cblas_sgemm", library.sgemm);
+  resolve("cblas_dgemm", library.dgemm);
+  resolve("cblas_cgemm", library.cgemm);
+  resolve("cblas_zgemm", library.zgemm);
+  resolve("cblas_sgemv", library.sgemv);
+  resolve("cblas_dgemv", library.dgemv);
+  resolve("cblas_cgemv", library.cgemv);
+  resolve("cblas_zgemv", library.zgemv);
+  library.runs_own_threads = true;
+  library.description = "Accelerate";
+  return library;
+}
+
+}  // namespace
 
 void set_blas_path(std::string) {}  // Accelerate is part of the system
 
 const BlasLibrary& blas_library() {
-  // CBLAS enumerations have the representation of int.
-  static const BlasLibrary library{
-      .sgemm = reinterpret_cast<BlasLibrary::Gemm<float, float>>(&cblas_sgemm),
-      .dgemm = reinterpret_cast<BlasLibrary::Gemm<double, double>>(&cblas_dgemm),
-      .cgemm = reinterpret_cast<BlasLibrary::Gemm<const void*, void>>(&cblas_cgemm),
-      .zgemm = reinterpret_cast<BlasLibrary::Gemm<const void*, void>>(&cblas_zgemm),
-      .sgemv = reinterpret_cast<BlasLibrary::Gemv<float, float>>(&cblas_sgemv),
-      .dgemv = reinterpret_cast<BlasLibrary::Gemv<double, double>>(&cblas_dgemv),
-      .cgemv = reinterpret_cast<BlasLibrary::Gemv<const void*, void>>(&cblas_cgemv),
-      .zgemv = reinterpret_cast<BlasLibrary::Gemv<const void*, void>>(&cblas_zgemv),
-      .runs_own_threads = true,
-      .description = "Accelerate",
-  };
+  static const BlasLibrary library = load();
   return library;
 }
 
-void* lapack_function(const std::string& name) {
-  // The interface of LAPACK 3.9 and later carries a suffix; systems before macOS 13.3 have the old one only.
-  void* function = dlsym(RTLD_DEFAULT, (name + "$NEWLAPACK").c_str());
-  if (function == nullptr) function = dlsym(RTLD_DEFAULT, (name + "_").c_str());
-  if (function == nullptr) throw std::runtime_error("Accelerate lacks the function " + name);
-  return function;
-}
+void* lapack_function(const std::string& name) { return accelerate_function(name); }
 
 }  // namespace ftrans::cpu

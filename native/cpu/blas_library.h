@@ -1,19 +1,29 @@
 #pragma once
 
 #include <complex>
+#include <cstdint>
 #include <string>
 
 namespace ftrans::cpu {
 
+/// The integers of BLAS and LAPACK. Accelerate has an interface with 64 bits (ILP64), so that no dimension or
+/// workspace is too large there; the scipy-openblas32 wheel has 32 bits.
+#if defined(__APPLE__) || defined(FTRANS_BLAS_ILP64)
+using BlasInteger = int64_t;
+#else
+using BlasInteger = int;
+#endif
+
 /// The CBLAS functions in use. Enumerations are passed as their standard integer values.
 struct BlasLibrary {
   template <typename Scalar, typename Pointer>
-  using Gemm = void (*)(int order, int transpose_a, int transpose_b, int m, int n, int k, Scalar alpha,
-                        const Pointer* a, int lda, const Pointer* b, int ldb, Scalar beta, Pointer* c,
-                        int ldc);
+  using Gemm = void (*)(int order, int transpose_a, int transpose_b, BlasInteger m, BlasInteger n,
+                        BlasInteger k, Scalar alpha, const Pointer* a, BlasInteger lda, const Pointer* b,
+                        BlasInteger ldb, Scalar beta, Pointer* c, BlasInteger ldc);
   template <typename Scalar, typename Pointer>
-  using Gemv = void (*)(int order, int transpose, int m, int n, Scalar alpha, const Pointer* a, int lda,
-                        const Pointer* x, int incx, Scalar beta, Pointer* y, int incy);
+  using Gemv = void (*)(int order, int transpose, BlasInteger m, BlasInteger n, Scalar alpha,
+                        const Pointer* a, BlasInteger lda, const Pointer* x, BlasInteger incx, Scalar beta,
+                        Pointer* y, BlasInteger incy);
 
   Gemm<float, float> sgemm;
   Gemm<double, double> dgemm;

@@ -37,7 +37,7 @@ void call(void* function, Arguments... arguments) {
 }
 
 /// Fortran wants a positive leading dimension of empty matrices too.
-int leading(int rows) { return std::max(1, rows); }
+Integer leading(Integer rows) { return std::max<Integer>(1, rows); }
 
 /// A size that a routine has returned as a floating-point number, which single precision may have rounded.
 template <typename T>
@@ -46,19 +46,19 @@ int64_t size_of(T reported) {
   return std::max<int64_t>(1, static_cast<int64_t>(size * (1 + std::numeric_limits<Real<T>>::epsilon())));
 }
 
-constexpr int kQuery = -1;
+constexpr Integer kQuery = -1;
 
 }  // namespace
 
-int dimension(int64_t extent) {
-  if (extent > std::numeric_limits<int>::max())
+Integer dimension(int64_t extent) {
+  if (extent > std::numeric_limits<Integer>::max())
     throw std::runtime_error("linear algebra: a dimension is too large for LAPACK (more than 2^31 - 1)");
-  return static_cast<int>(extent);
+  return static_cast<Integer>(extent);
 }
 
 template <typename T>
-void trsm_right(bool upper, bool transposed, bool unit_diagonal, int rows, int n, const T* a,
-                int a_leading_dimension, T* x, int x_leading_dimension) {
+void trsm_right(bool upper, bool transposed, bool unit_diagonal, Integer rows, Integer n, const T* a,
+                Integer a_leading_dimension, T* x, Integer x_leading_dimension) {
   static void* const function = routine<T>("trsm");
   const T one{1};
   call(function, "R", upper ? "U" : "L", transposed ? "T" : "N", unit_diagonal ? "U" : "N", &rows, &n, &one,
@@ -66,66 +66,67 @@ void trsm_right(bool upper, bool transposed, bool unit_diagonal, int rows, int n
 }
 
 template <typename T>
-bool potrf_upper(int n, T* a) {
+bool potrf_upper(Integer n, T* a) {
   static void* const function = routine<T>("potrf");
-  const int lda = leading(n);
-  int info = 0;
+  const Integer lda = leading(n);
+  Integer info = 0;
   call(function, "U", &n, a, &lda, &info, kLength);
   return info == 0;
 }
 
 template <typename T>
-void getrf(int m, int n, T* a, int* pivots) {
+void getrf(Integer m, Integer n, T* a, Integer* pivots) {
   static void* const function = routine<T>("getrf");
-  const int lda = leading(m);
-  int info = 0;  // a zero on the diagonal is no failure
+  const Integer lda = leading(m);
+  Integer info = 0;  // a zero on the diagonal is no failure
   call(function, &m, &n, a, &lda, pivots, &info);
 }
 
 template <typename T>
-int64_t gelqf_workspace(int m, int n, int leading_dimension) {
+int64_t gelqf_workspace(Integer m, Integer n, Integer leading_dimension) {
   T size{};
   T* const none = nullptr;
   static void* const function = routine<T>("gelqf");
-  int info = 0;
+  Integer info = 0;
   call(function, &m, &n, none, &leading_dimension, none, &size, &kQuery, &info);
   return size_of(size);
 }
 
 template <typename T>
-void gelqf(int m, int n, T* a, int leading_dimension, T* factors, T* work, int64_t work_size) {
+void gelqf(Integer m, Integer n, T* a, Integer leading_dimension, T* factors, T* work, int64_t work_size) {
   static void* const function = routine<T>("gelqf");
-  const int lwork = dimension(work_size);
-  int info = 0;
+  const Integer lwork = dimension(work_size);
+  Integer info = 0;
   call(function, &m, &n, a, &leading_dimension, factors, work, &lwork, &info);
 }
 
 template <typename T>
-int64_t unglq_workspace(int m, int n, int k, int leading_dimension) {
+int64_t unglq_workspace(Integer m, Integer n, Integer k, Integer leading_dimension) {
   static void* const function = routine<T>("orglq", "unglq");
   T size{};
   T* const none = nullptr;
-  int info = 0;
+  Integer info = 0;
   call(function, &m, &n, &k, none, &leading_dimension, none, &size, &kQuery, &info);
   return size_of(size);
 }
 
 template <typename T>
-void unglq(int m, int n, int k, T* a, int leading_dimension, const T* factors, T* work, int64_t work_size) {
+void unglq(Integer m, Integer n, Integer k, T* a, Integer leading_dimension, const T* factors, T* work,
+           int64_t work_size) {
   static void* const function = routine<T>("orglq", "unglq");
-  const int lwork = dimension(work_size);
-  int info = 0;
+  const Integer lwork = dimension(work_size);
+  Integer info = 0;
   call(function, &m, &n, &k, a, &leading_dimension, factors, work, &lwork, &info);
 }
 
 namespace {
 
 template <typename T>
-int call_heevd(const char* job, int n, T* a, Real<T>* eigenvalues, T* work, int lwork, Real<T>* rwork,
-               int lrwork, int* iwork, int liwork) {
+Integer call_heevd(const char* job, Integer n, T* a, Real<T>* eigenvalues, T* work, Integer lwork,
+                   Real<T>* rwork, Integer lrwork, Integer* iwork, Integer liwork) {
   static void* const function = routine<T>("syevd", "heevd");
-  const int lda = leading(n);
-  int info = 0;
+  const Integer lda = leading(n);
+  Integer info = 0;
   if constexpr (is_complex<T>) {
     call(function, job, "L", &n, a, &lda, eigenvalues, work, &lwork, rwork, &lrwork, iwork, &liwork, &info,
          kLength, kLength);
@@ -136,12 +137,12 @@ int call_heevd(const char* job, int n, T* a, Real<T>* eigenvalues, T* work, int 
 }
 
 template <typename T>
-int call_gesdd(SingularVectors vectors, int m, int n, T* a, Real<T>* s, T* u, T* vt, T* work, int lwork,
-               Real<T>* rwork, int* iwork) {
+Integer call_gesdd(SingularVectors vectors, Integer m, Integer n, T* a, Real<T>* s, T* u, T* vt, T* work,
+                   Integer lwork, Real<T>* rwork, Integer* iwork) {
   static void* const function = routine<T>("gesdd");
   const char job = static_cast<char>(vectors);
-  const int lda = leading(m), ldvt = leading(vectors == SingularVectors::Full ? n : std::min(m, n));
-  int info = 0;
+  const Integer lda = leading(m), ldvt = leading(vectors == SingularVectors::Full ? n : std::min(m, n));
+  Integer info = 0;
   if constexpr (is_complex<T>) {
     call(function, &job, &m, &n, a, &lda, s, u, &lda, vt, &ldvt, work, &lwork, rwork, iwork, &info, kLength);
   } else {
@@ -152,12 +153,12 @@ int call_gesdd(SingularVectors vectors, int m, int n, T* a, Real<T>* s, T* u, T*
 
 /// The eigenvalues of a real matrix arrive as real and imaginary parts in `parts`.
 template <typename T>
-int call_geev(const char* job, int n, T* a, std::complex<Real<T>>* eigenvalues, Real<T>* parts, T* vectors,
-              T* work, int lwork, Real<T>* rwork) {
+Integer call_geev(const char* job, Integer n, T* a, std::complex<Real<T>>* eigenvalues, Real<T>* parts,
+                  T* vectors, T* work, Integer lwork, Real<T>* rwork) {
   static void* const function = routine<T>("geev");
-  const int ld = leading(n);
+  const Integer ld = leading(n);
   T* const none = nullptr;
-  int info = 0;
+  Integer info = 0;
   if constexpr (is_complex<T>) {
     call(function, "N", job, &n, a, &ld, eigenvalues, none, &ld, vectors, &ld, work, &lwork, rwork, &info,
          kLength, kLength);
@@ -173,26 +174,26 @@ const char* vector_job(bool vectors) { return vectors ? "V" : "N"; }
 }  // namespace
 
 template <typename T>
-WorkspaceSize heevd_workspace(bool vectors, int n) {
+WorkspaceSize heevd_workspace(bool vectors, Integer n) {
   T elements{};
   Real<T> reals{};
-  int integers = 0;
+  Integer integers = 0;
   call_heevd<T>(vector_job(vectors), n, nullptr, nullptr, &elements, kQuery, &reals, kQuery, &integers,
                 kQuery);
-  return {size_of(elements), is_complex<T> ? size_of(reals) : 0, std::max(1, integers)};
+  return {size_of(elements), is_complex<T> ? size_of(reals) : 0, std::max<int64_t>(1, integers)};
 }
 
 template <typename T>
-bool heevd(bool vectors, int n, T* a, Real<T>* eigenvalues, const Workspace<T>& w) {
+bool heevd(bool vectors, Integer n, T* a, Real<T>* eigenvalues, const Workspace<T>& w) {
   return call_heevd(vector_job(vectors), n, a, eigenvalues, w.elements, dimension(w.size.elements), w.reals,
                     dimension(w.size.reals), w.integers, dimension(w.size.integers)) == 0;
 }
 
 template <typename T>
-WorkspaceSize gesdd_workspace(SingularVectors vectors, int m, int n) {
+WorkspaceSize gesdd_workspace(SingularVectors vectors, Integer m, Integer n) {
   T elements{};
   Real<T> reals{};
-  int integers = 0;
+  Integer integers = 0;
   call_gesdd<T>(vectors, m, n, nullptr, nullptr, nullptr, nullptr, &elements, kQuery, &reals, &integers);
   const int64_t small = std::min(m, n), large = std::max(m, n);
   // Of the real workspace the documentation of cgesdd gives the sizes, which a query does not return.
@@ -205,13 +206,14 @@ WorkspaceSize gesdd_workspace(SingularVectors vectors, int m, int n) {
 }
 
 template <typename T>
-bool gesdd(SingularVectors vectors, int m, int n, T* a, Real<T>* s, T* u, T* vt, const Workspace<T>& w) {
+bool gesdd(SingularVectors vectors, Integer m, Integer n, T* a, Real<T>* s, T* u, T* vt,
+           const Workspace<T>& w) {
   return call_gesdd(vectors, m, n, a, s, u, vt, w.elements, dimension(w.size.elements), w.reals,
                     w.integers) == 0;
 }
 
 template <typename T>
-WorkspaceSize geev_workspace(bool vectors, int n) {
+WorkspaceSize geev_workspace(bool vectors, Integer n) {
   T elements{};
   Real<T> reals{};
   call_geev<T>(vector_job(vectors), n, nullptr, nullptr, &reals, nullptr, &elements, kQuery, &reals);
@@ -222,8 +224,8 @@ WorkspaceSize geev_workspace(bool vectors, int n) {
 }
 
 template <typename T>
-bool geev(bool vectors, int n, T* a, std::complex<Real<T>>* eigenvalues, std::complex<Real<T>>* eigenvectors,
-          const Workspace<T>& w) {
+bool geev(bool vectors, Integer n, T* a, std::complex<Real<T>>* eigenvalues,
+          std::complex<Real<T>>* eigenvectors, const Workspace<T>& w) {
   if constexpr (is_complex<T>) {
     return call_geev(vector_job(vectors), n, a, eigenvalues, w.reals, eigenvectors, w.elements,
                      dimension(w.size.elements), w.reals) == 0;
@@ -253,20 +255,21 @@ bool geev(bool vectors, int n, T* a, std::complex<Real<T>>* eigenvalues, std::co
   }
 }
 
-#define FTRANS_INSTANTIATE(T)                                                                   \
-  template void trsm_right<T>(bool, bool, bool, int, int, const T*, int, T*, int);              \
-  template bool potrf_upper<T>(int, T*);                                                        \
-  template void getrf<T>(int, int, T*, int*);                                                   \
-  template int64_t gelqf_workspace<T>(int, int, int);                                           \
-  template void gelqf<T>(int, int, T*, int, T*, T*, int64_t);                                   \
-  template int64_t unglq_workspace<T>(int, int, int, int);                                      \
-  template void unglq<T>(int, int, int, T*, int, const T*, T*, int64_t);                        \
-  template WorkspaceSize heevd_workspace<T>(bool, int);                                         \
-  template bool heevd<T>(bool, int, T*, Real<T>*, const Workspace<T>&);                         \
-  template WorkspaceSize gesdd_workspace<T>(SingularVectors, int, int);                         \
-  template bool gesdd<T>(SingularVectors, int, int, T*, Real<T>*, T*, T*, const Workspace<T>&); \
-  template WorkspaceSize geev_workspace<T>(bool, int);                                          \
-  template bool geev<T>(bool, int, T*, std::complex<Real<T>>*, std::complex<Real<T>>*, const Workspace<T>&);
+#define FTRANS_INSTANTIATE(T)                                                                           \
+  template void trsm_right<T>(bool, bool, bool, Integer, Integer, const T*, Integer, T*, Integer);      \
+  template bool potrf_upper<T>(Integer, T*);                                                            \
+  template void getrf<T>(Integer, Integer, T*, Integer*);                                               \
+  template int64_t gelqf_workspace<T>(Integer, Integer, Integer);                                       \
+  template void gelqf<T>(Integer, Integer, T*, Integer, T*, T*, int64_t);                               \
+  template int64_t unglq_workspace<T>(Integer, Integer, Integer, Integer);                              \
+  template void unglq<T>(Integer, Integer, Integer, T*, Integer, const T*, T*, int64_t);                \
+  template WorkspaceSize heevd_workspace<T>(bool, Integer);                                             \
+  template bool heevd<T>(bool, Integer, T*, Real<T>*, const Workspace<T>&);                             \
+  template WorkspaceSize gesdd_workspace<T>(SingularVectors, Integer, Integer);                         \
+  template bool gesdd<T>(SingularVectors, Integer, Integer, T*, Real<T>*, T*, T*, const Workspace<T>&); \
+  template WorkspaceSize geev_workspace<T>(bool, Integer);                                              \
+  template bool geev<T>(bool, Integer, T*, std::complex<Real<T>>*, std::complex<Real<T>>*,              \
+                        const Workspace<T>&);
 FTRANS_INSTANTIATE(float)
 FTRANS_INSTANTIATE(double)
 FTRANS_INSTANTIATE(std::complex<float>)

@@ -88,6 +88,7 @@ struct DeviceInfo {
   size_t memory_size;
   size_t most_threadgroup_memory;
   size_t longest_buffer;
+  size_t recommended_working_set;  ///< bytes of memory in use beyond which the device slows down
 };
 
 class Device {
@@ -99,10 +100,17 @@ class Device {
   /// Memory of at least `size` bytes; null if there is none.
   virtual Ref<Memory> allocate(size_t size) = 0;
   /// Page-aligned memory of a foreign owner, without a copy; `free_owner(owner)` is called when nobody uses
-  /// it.
+  /// it. Null if the device cannot use it; then nothing is called.
   virtual Ref<Memory> wrap(void* data, size_t size, void* owner, void (*free_owner)(void*)) = 0;
   virtual Ref<Queue> new_queue() = 0;
   virtual Ref<SharedEvent> new_event() = 0;
+
+  /// Records what command buffers do from now on into the file `path`, which must not exist yet: a GPU trace
+  /// for Xcode ("….gputrace"), or, from the host device, a text with a line a command. Throws
+  /// std::runtime_error if that is not possible now.
+  virtual void start_capture(const std::string& path) = 0;
+  /// Throws std::runtime_error if nothing is being captured.
+  virtual void stop_capture() = 0;
 };
 
 /// The device of this process; null if there is none. Made at the first call, never destroyed.

@@ -1,12 +1,14 @@
-# The Metal backend. Elsewhere than on macOS it runs on the host device, for the tests.
+# The Metal backend. Its device is Apple's on macOS; elsewhere it is the host device, for the tests.
 target_sources(ftrans_core PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/backend.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/disk_cache.cpp
   ${CMAKE_CURRENT_LIST_DIR}/fused_kernel.cpp
   ${CMAKE_CURRENT_LIST_DIR}/fused_layout.cpp
   ${CMAKE_CURRENT_LIST_DIR}/hazards.cpp
   ${CMAKE_CURRENT_LIST_DIR}/memory.cpp
   ${CMAKE_CURRENT_LIST_DIR}/printer.cpp
   ${CMAKE_CURRENT_LIST_DIR}/queue.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/source_text.cpp
   ${CMAKE_CURRENT_LIST_DIR}/step_kernel.cpp
   ${CMAKE_CURRENT_LIST_DIR}/steps/argreduce.cpp
   ${CMAKE_CURRENT_LIST_DIR}/steps/arithmetic.cpp
@@ -26,17 +28,24 @@ target_sources(ftrans_core PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/steps/product.cpp
   ${CMAKE_CURRENT_LIST_DIR}/steps/scan.cpp
   ${CMAKE_CURRENT_LIST_DIR}/steps/window.cpp
-  ${CMAKE_CURRENT_LIST_DIR}/supported.cpp
-  ${CMAKE_CURRENT_LIST_DIR}/host/compiler.cpp
-  ${CMAKE_CURRENT_LIST_DIR}/host/device.cpp
-  ${CMAKE_CURRENT_LIST_DIR}/host/fiber.cpp
-  ${CMAKE_CURRENT_LIST_DIR}/host/source.cpp
-  ${CMAKE_CURRENT_LIST_DIR}/host/threadgroup.cpp)
+  ${CMAKE_CURRENT_LIST_DIR}/supported.cpp)
+if(APPLE)
+  target_sources(ftrans_core PRIVATE ${CMAKE_CURRENT_LIST_DIR}/apple/device.mm)
+  set_source_files_properties(${CMAKE_CURRENT_LIST_DIR}/apple/device.mm PROPERTIES COMPILE_OPTIONS -fobjc-arc)
+  target_link_libraries(ftrans_core PUBLIC "-framework Foundation" "-framework Metal")
+else()
+  target_sources(ftrans_core PRIVATE
+    ${CMAKE_CURRENT_LIST_DIR}/host/compiler.cpp
+    ${CMAKE_CURRENT_LIST_DIR}/host/device.cpp
+    ${CMAKE_CURRENT_LIST_DIR}/host/fiber.cpp
+    ${CMAKE_CURRENT_LIST_DIR}/host/source.cpp
+    ${CMAKE_CURRENT_LIST_DIR}/host/threadgroup.cpp)
+endif()
 
 # The headers that kernels on the host device are compiled with become strings.
 set(ftrans_metal_headers
-  metal_stdlib metal_types.h metal_math.h metal_threads.h metal_atomic.h metal_matrix.h thread_context.h
-  checked_access.h)
+  metal_stdlib metal_types.h vectors.h metal_math.h metal_threads.h metal_atomic.h atomics.h metal_matrix.h
+  thread_context.h checked_access.h)
 set(FTRANS_METAL_HEADERS "")
 foreach(header ${ftrans_metal_headers})
   set(path ${CMAKE_CURRENT_LIST_DIR}/host/include/${header})
@@ -62,7 +71,7 @@ endforeach()
 configure_file(${CMAKE_CURRENT_LIST_DIR}/kernels.h.in ${CMAKE_CURRENT_BINARY_DIR}/generated/metal/kernels.h @ONLY)
 target_include_directories(ftrans_core PRIVATE ${CMAKE_CURRENT_BINARY_DIR}/generated)
 
-if(FTRANS_NATIVE_TESTS)
+if(FTRANS_NATIVE_TESTS AND NOT APPLE)
   add_executable(ftrans_metal_tests ${CMAKE_CURRENT_LIST_DIR}/../../tests/native/test_metal_host.cpp)
   target_link_libraries(ftrans_metal_tests PRIVATE ftrans_core)
   target_compile_options(ftrans_metal_tests PRIVATE -Wall -Wextra -O0)

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <numbers>
 
 #include "fused_opcode_testing.h"
 
@@ -9,6 +10,8 @@ namespace ftrans::testing {
 namespace {
 
 using L = long double;
+
+constexpr L kPi = std::numbers::pi_v<L>, kLn2 = std::numbers::ln2_v<L>;
 
 struct UnaryCase {
   Opcode opcode;
@@ -23,7 +26,7 @@ L digamma(L x) {
   L result = 0;
   if (x < 0) {
     if (x == std::rint(x)) return NAN;
-    result = -M_PIl / std::tan(M_PIl * (x - std::rint(x)));
+    result = -kPi / std::tan(kPi * (x - std::rint(x)));
     x = 1 - x;
   }
   for (; x < 40; x += 1) result -= 1 / x;
@@ -41,7 +44,7 @@ L erf_inv(L x) {
     const bool below = a > 0.5L ? std::erfc(middle) > 1 - a : std::erf(middle) < a;
     (below ? low : high) = middle;
   }
-  if (a < 1e-5L) return x * std::sqrt(M_PIl) / 2 * (1 + M_PIl * x * x / 12);
+  if (a < 1e-5L) return x * std::sqrt(kPi) / 2 * (1 + kPi * x * x / 12);
   return std::copysign((low + high) / 2, x);
 }
 
@@ -130,7 +133,7 @@ L python_floor_divide(L a, L b) {
 }
 
 L log_add_exp(L a, L b) {
-  if (a == b) return a + M_LN2l;
+  if (a == b) return a + kLn2;
   const L high = std::max(a, b), low = std::min(a, b);
   if (std::isnan(a) || std::isnan(b)) return NAN;
   return std::isinf(high) ? high : high + std::log1p(std::exp(low - high));
@@ -240,10 +243,10 @@ void test_complex(Dtype dtype, Dtype real) {
   unary(Opcode::Sqrt, [](W z) { return std::sqrt(z); });
   unary(Opcode::Rsqrt, [](W z) { return 1.0L / std::sqrt(z); });
   unary(Opcode::Exp, [](W z) { return std::exp(z); });
-  unary(Opcode::Exp2, [](W z) { return std::exp(z * M_LN2l); });
+  unary(Opcode::Exp2, [](W z) { return std::exp(z * kLn2); });
   unary(Opcode::Expm1, [](W z) { return std::exp(z) - 1.0L; });
   unary(Opcode::Log, [](W z) { return std::log(z); });
-  unary(Opcode::Log2, [](W z) { return std::log(z) / M_LN2l; });
+  unary(Opcode::Log2, [](W z) { return std::log(z) / kLn2; });
   unary(Opcode::Log10, [](W z) { return std::log10(z); });
   unary(Opcode::Log1p, [](W z) { return std::log(1.0L + z); });
   unary(Opcode::Sin, [](W z) { return std::sin(z); });

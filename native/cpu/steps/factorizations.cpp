@@ -42,18 +42,20 @@ void lu(const StepArguments& arguments) {
   dispatch_lapack(arguments.inputs[0].dtype, [&]<typename T>(TypeTag<T>) {
     for_each_matrix(input.count(), m * n * k, [&](int64_t begin, int64_t end) {
       const Scratch scratch(m * n * static_cast<int64_t>(sizeof(T)));
+      const Scratch exchanges(k * static_cast<int64_t>(sizeof(lapack::Integer)));
       T* a = scratch.as<T>();
+      const lapack::Integer* exchanged = exchanges.as<lapack::Integer>();
       for (int64_t index = begin; index < end; ++index) {
         int32_t* pivot = pivots.at<int32_t>(index);
         int32_t* permutation = permutations.at<int32_t>(index);
         if (k > 0) {
           load.run(input.at<const T>(index), a);
-          lapack::getrf(lapack::dimension(m), lapack::dimension(n), a, pivot);
+          lapack::getrf(lapack::dimension(m), lapack::dimension(n), a, exchanges.as<lapack::Integer>());
           store.run(a, factors.at<T>(index));
         }
         for (int64_t i = 0; i < m; ++i) permutation[i] = static_cast<int32_t>(i);
         for (int64_t i = 0; i < k; ++i) {
-          --pivot[i];
+          pivot[i] = static_cast<int32_t>(exchanged[i] - 1);
           std::swap(permutation[i], permutation[pivot[i]]);
         }
       }
@@ -66,7 +68,8 @@ void qr(const StepArguments& arguments) {
   const int64_t m = input.rows(), n = input.columns(), width = q.columns(), height = r.rows();
   if (m == 0) return;
   // aᵀ = l·qᵀ, in the memory of q.
-  const int rows = lapack::dimension(n), columns = lapack::dimension(m), ld = lapack::dimension(width);
+  const lapack::Integer rows = lapack::dimension(n), columns = lapack::dimension(m),
+                        ld = lapack::dimension(width);
   const BlockCopy load = input.copy_to(width, 1);
   dispatch_lapack(arguments.inputs[0].dtype, [&]<typename T>(TypeTag<T>) {
     const int64_t work_size = std::max(lapack::gelqf_workspace<T>(rows, columns, ld),

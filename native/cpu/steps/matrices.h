@@ -117,9 +117,9 @@ void solve_right(bool upper, bool transposed, bool unit_diagonal, int64_t rows, 
 /// x = a⁻¹ · x for a row-major x of shape [n, columns]. The row-major a of shape [n, n] is overwritten by its
 /// factors, and `pivots` has n elements.
 template <typename T>
-void solve_in_place(int64_t n, int64_t columns, T* a, int* pivots, T* x) {
+void solve_in_place(int64_t n, int64_t columns, T* a, lapack::Integer* pivots, T* x) {
   // In column-major terms a is given as aᵀ = p·l·u, and xᵀ is to become xᵀ·(p·l·u)⁻¹.
-  const int size = lapack::dimension(n);
+  const lapack::Integer size = lapack::dimension(n);
   lapack::getrf(size, size, a, pivots);
   solve_right(true, false, false, columns, n, a, n, x, columns);
   solve_right(false, false, true, columns, n, a, n, x, columns);

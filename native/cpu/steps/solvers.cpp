@@ -51,12 +51,12 @@ void solve(const StepArguments& arguments) {
   dispatch_lapack(arguments.inputs[0].dtype, [&]<typename T>(TypeTag<T>) {
     for_each_matrix(input.count(), n * n * (n / 3 + columns), [&](int64_t begin, int64_t end) {
       const Scratch scratch(n * n * static_cast<int64_t>(sizeof(T)));
-      const Scratch pivots(n * static_cast<int64_t>(sizeof(int)));
+      const Scratch pivots(n * static_cast<int64_t>(sizeof(lapack::Integer)));
       for (int64_t index = begin; index < end; ++index) {
         T* x = output.at<T>(index);
         load.run(input.at<const T>(index), scratch.data());
         load_rhs.run(rhs.at<const T>(index), x);
-        solve_in_place(n, columns, scratch.as<T>(), pivots.as<int>(), x);
+        solve_in_place(n, columns, scratch.as<T>(), pivots.as<lapack::Integer>(), x);
       }
     });
   });
@@ -110,7 +110,7 @@ class MatrixExponential {
       : n_(n),
         size_(n * n),
         memory_(kMatrices * size_ * static_cast<int64_t>(sizeof(T))),
-        pivots_(n * static_cast<int64_t>(sizeof(int))) {}
+        pivots_(n * static_cast<int64_t>(sizeof(lapack::Integer))) {}
 
   /// Where the matrix is to be put, row-major.
   T* input() const { return matrix(0); }
@@ -137,7 +137,7 @@ class MatrixExponential {
       work[i] = sum - odd[i];
       result[i] = sum + odd[i];
     }
-    solve_in_place(n_, n_, work, pivots_.as<int>(), result);
+    solve_in_place(n_, n_, work, pivots_.as<lapack::Integer>(), result);
     for (int i = 0; i < squarings; ++i) {
       std::copy(result, result + size_, work);
       multiply(work, work, result);

@@ -14,7 +14,7 @@ void eigh(const StepArguments& arguments) {
   const Matrices eigenvectors(arguments.outputs[vectors ? 1 : 0], vectors ? 2 : 1);
   const int64_t n = input.rows(), row = input.row_stride(), column = input.column_stride();
   if (n == 0) return;
-  const int size = lapack::dimension(n);
+  const lapack::Integer size = lapack::dimension(n);
   dispatch_lapack(arguments.inputs[0].dtype, [&]<typename T>(TypeTag<T>) {
     const WorkspaceSize need = lapack::heevd_workspace<T>(vectors, size);
     for_each_matrix(input.count(), 8 * n * n * n, [&](int64_t begin, int64_t end) {
@@ -53,7 +53,7 @@ void svd(const StepArguments& arguments) {
   const Matrices left(arguments.outputs[0], vectors ? 2 : 1);
   const Matrices right(arguments.outputs[vectors ? 2 : 0], vectors ? 2 : 1);
   const int64_t m = input.rows(), n = input.columns(), k = std::min(m, n);
-  const int rows = lapack::dimension(n), columns = lapack::dimension(m);
+  const lapack::Integer rows = lapack::dimension(n), columns = lapack::dimension(m);
   const auto job = !vectors ? lapack::SingularVectors::None
                    : full   ? lapack::SingularVectors::Full
                             : lapack::SingularVectors::Reduced;
@@ -112,7 +112,7 @@ void eig(const StepArguments& arguments) {
   const Matrices eigenvectors(arguments.outputs[vectors ? 1 : 0], vectors ? 2 : 1);
   const int64_t n = input.rows();
   if (n == 0) return;
-  const int size = lapack::dimension(n);
+  const lapack::Integer size = lapack::dimension(n);
   const BlockCopy load = input.copy_to(1, n);
   dispatch_lapack(arguments.inputs[0].dtype, [&]<typename T>(TypeTag<T>) {
     using Result = std::complex<Real<T>>;

@@ -148,7 +148,7 @@ struct ExtremumOperation {
       return less == maximum ? b : a;
     } else {
       const bool first = maximum ? a >= b : a <= b;
-      return first | is_nan(a) ? a : b;  // without a branch
+      return (first | is_nan(a)) ? a : b;  // without a branch
     }
   }
 };

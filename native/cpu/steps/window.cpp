@@ -146,7 +146,7 @@ FTRANS_MULTIVERSION void keep_best(int64_t count, const T* from, int64_t step, I
   for (int64_t j = 0; j < count; ++j) {
     const ComputeType<T> value = load(from[j * step]), current = best[j];
     const bool better = maximum ? value > current : value < current;
-    const bool wins = (where[j] < 0) | better | (is_nan(value) & !is_nan(current));
+    const bool wins = (where[j] < 0) | better | (is_nan(value) > is_nan(current));
     best[j] = wins ? value : current;
     where[j] = wins ? static_cast<Index>(flat + j * flat_step) : where[j];
   }

@@ -15,6 +15,7 @@
 #include <iterator>
 
 #include "metal/host/headers.h"
+#include "metal/source_text.h"
 
 extern char** environ;
 
@@ -26,12 +27,6 @@ namespace fs = std::filesystem;
 std::string read_file(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(file), {}};
-}
-
-/// FNV-1a, 64 bits.
-uint64_t hash(const std::string& text, uint64_t value = 0xcbf29ce484222325u) {
-  for (const char c : text) value = (value ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
-  return value;
 }
 
 /// A folder of this process for the headers and what is compiled, removed when the process ends.
@@ -93,58 +88,66 @@ const std::string& compiler() {
   return *found;
 }
 
-/// The shared library of a prepared source, compiled if the cache has none.
-fs::path build(const HostSource& source, const std::string& msl, bool checked,
-               const std::string& cache_folder) {
+/// Kernels themselves have no exceptions: those of the host device pass through them by their unwind tables.
+std::vector<std::string> compiler_options(bool checked) {
+  std::vector<std::string> options = {"-std=c++20",
+                                      "-O1",
+                                      "-fPIC",
+                                      "-w",
+                                      "-c",
+                                      "-fvisibility=hidden",
+                                      "-fno-math-errno",
+                                      "-ffp-contract=off",
+                                      "-fno-exceptions",
+                                      "-fasynchronous-unwind-tables"};
+  if (checked) options.insert(options.end(), {"-fsanitize=thread", "-fsanitize-coverage=trace-pc"});
+  return options;
+}
+
+/// Everything that the machine code of a kernel depends on.
+std::string cache_key(const std::string& text, const std::vector<std::string>& options) {
+  static const Hash* fixed = [] {
+    auto* hash = new Hash;
+    hash->add(compiler()).add(read_file(work_folder() / "compiler.txt"));
+    for (const Header& header : kHeaders) hash->add(header.text);
+    return hash;
+  }();
+  Hash hash = *fixed;
+  for (const std::string& option : options) hash.add(option);
+  return hash.add(text).digits();
+}
+
+/// Compiles C++ text into a shared library. Throws CompileError, which shows the MSL.
+fs::path build(const std::string& text, const std::vector<std::string>& options, const std::string& msl) {
   static std::atomic<int> counter{0};
-  std::string text =
-      "#line 1 \"kernel.metal\"\n" + source.text + "\n#include \"metal_threads.h\"\n" + source.entry_points();
-  if (checked) text = "#include \"checked_access.h\"\n" + text;
-  const fs::path base = work_folder() / ("kernel" + std::to_string(counter++));
-  fs::path cached;
-  if (!cache_folder.empty()) {
-    static const uint64_t fixed = [] {
-      uint64_t value = hash(compiler());
-      value = hash(read_file(work_folder() / "compiler.txt"), value);
-      for (const Header& header : kHeaders) value = hash(header.text, value);
-      return value;
-    }();
-    char name[32];
-    std::snprintf(name, sizeof name, "%016llx.so", static_cast<unsigned long long>(hash(text, fixed)));
-    cached = fs::path(cache_folder) / name;
-    if (fs::exists(cached)) return cached;
-  }
-  const std::string cpp = base.string() + ".cpp", object = base.string() + ".o", log = base.string() + ".log";
-  const std::string library = base.string() + ".so";
+  const std::string base = (work_folder() / ("kernel" + std::to_string(counter++))).string();
+  const std::string cpp = base + ".cpp", object = base + ".o", log = base + ".log", library = base + ".so";
   std::ofstream(cpp) << text;
-  const std::string include = "-I" + work_folder().string();
-  // Kernels themselves have no exceptions: those of the host device pass through them by their unwind tables.
-  std::vector<std::string> words = {compiler(),
-                                    "-std=c++20",
-                                    "-O1",
-                                    "-fPIC",
-                                    "-w",
-                                    "-c",
-                                    "-fvisibility=hidden",
-                                    "-fno-math-errno",
-                                    "-ffp-contract=off",
-                                    "-fno-exceptions",
-                                    "-fasynchronous-unwind-tables",
-                                    include,
-                                    cpp,
-                                    "-o",
-                                    object};
-  if (checked) words.insert(words.begin() + 1, {"-fsanitize=thread", "-fsanitize-coverage=trace-pc"});
+  std::vector<std::string> words = {compiler(), "-I" + work_folder().string(), cpp, "-o", object};
+  words.insert(words.end(), options.begin(), options.end());
   int status = run_program(words, log);
   if (status == 0) status = run_program({compiler(), "-shared", object, "-o", library, "-lm"}, log);
   if (status != 0) throw CompileError(read_file(log) + "\n" + with_line_numbers(msl));
   for (const std::string& used : {cpp, object, log}) fs::remove(used);
-  if (cached.empty()) return library;
-  std::error_code error;
-  fs::create_directories(cache_folder, error);
-  fs::copy_file(library, cached.string() + "." + std::to_string(getpid()), error);
-  if (!error) fs::rename(cached.string() + "." + std::to_string(getpid()), cached, error);
   return library;
+}
+
+/// Loads the shared library of a prepared source, from the cache if it is there.
+void* load(const HostSource& source, const std::string& msl, bool checked, const DiskCache& cache) {
+  std::string text =
+      "#line 1 \"kernel.metal\"\n" + source.text + "\n#include \"metal_threads.h\"\n" + source.entry_points();
+  if (checked) text = "#include \"checked_access.h\"\n" + text;
+  const std::vector<std::string> options = compiler_options(checked);
+  const std::string key = cache_key(text, options);
+  if (const auto cached = cache.find(key)) {
+    if (void* handle = dlopen(cached->c_str(), RTLD_NOW | RTLD_LOCAL)) return handle;
+  }
+  const fs::path library = build(text, options, msl);
+  cache.add(key, library);
+  void* handle = dlopen(library.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (!handle) throw CompileError(std::string("the compiled kernel cannot be loaded: ") + dlerror());
+  fs::remove(library);  // it is loaded
+  return handle;
 }
 
 /// The addresses between which a loaded library lies.
@@ -174,12 +177,10 @@ void find_image(void* handle, const char*& begin, const char*& end) {
 
 }  // namespace
 
-std::unique_ptr<Image> Image::compile(const std::string& msl, bool checked, const std::string& cache_folder) {
+std::unique_ptr<Image> Image::compile(const std::string& msl, bool checked, const DiskCache& cache) {
   const HostSource source = prepare(msl);
-  const fs::path library = build(source, msl, checked, cache_folder);
   std::unique_ptr<Image> image(new Image);
-  image->handle_ = dlopen(library.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (!image->handle_) throw CompileError(std::string("the compiled kernel cannot be loaded: ") + dlerror());
+  image->handle_ = load(source, msl, checked, cache);
   const char *begin = nullptr, *end = nullptr;
   find_image(image->handle_, begin, end);
   const auto set_thread =

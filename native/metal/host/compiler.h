@@ -3,7 +3,7 @@
 #include <memory>
 #include <string>
 
-#include "metal/api.h"
+#include "metal/disk_cache.h"
 #include "metal/host/threadgroup.h"
 
 namespace ftrans::metal::host {
@@ -16,10 +16,8 @@ class Image {
   Image& operator=(const Image&) = delete;
 
   /// Compiles MSL with the machine's C++ compiler (`CXX`, or the first of c++, g++ and clang++ that is
-  /// there). The result is kept in `cache_folder` under a hash of everything that it depends on, unless that
-  /// is empty. Throws CompileError.
-  static std::unique_ptr<Image> compile(const std::string& msl, bool checked,
-                                        const std::string& cache_folder);
+  /// there), unless the cache has the result. Throws CompileError.
+  static std::unique_ptr<Image> compile(const std::string& msl, bool checked, const DiskCache& cache);
 
   const LoadedKernel* kernel(const std::string& name) const;
 

@@ -8,12 +8,16 @@
 #include <cstdlib>
 #include <cstring>
 #include <deque>
+#include <filesystem>
+#include <fstream>
 #include <numeric>
 #include <thread>
 #include <variant>
 
 #include "core/thread_pool.h"
 #include "metal/counters.h"
+#include "metal/disk_cache.h"
+#include "metal/source_text.h"
 
 namespace ftrans::metal::host {
 namespace {
@@ -70,7 +74,42 @@ class WrappedMemory : public Memory {
   void (*free_owner_)(void*);
 };
 
-class HostLibrary;
+/// The text that shows what command buffers did while it was captured.
+class Capture {
+ public:
+  void start(const std::string& path) {
+    const std::lock_guard lock(mutex_);
+    if (file_.is_open()) throw std::runtime_error("start_capture: a capture is going on already");
+    if (std::filesystem::exists(path)) throw std::runtime_error("start_capture: " + path + " exists already");
+    file_.open(path);
+    if (!file_) {
+      file_.close();
+      throw std::runtime_error("start_capture: cannot write " + path);
+    }
+  }
+  void stop() {
+    const std::lock_guard lock(mutex_);
+    if (!file_.is_open()) throw std::runtime_error("stop_capture: nothing is being captured");
+    file_.close();
+  }
+  void note(const std::string& line) {
+    const std::lock_guard lock(mutex_);
+    if (file_.is_open()) file_ << line << '\n';
+  }
+
+ private:
+  std::mutex mutex_;
+  std::ofstream file_;
+};
+
+Capture& capture() {
+  static auto* capture = new Capture;
+  return *capture;
+}
+
+std::string text_of(Size size) {
+  return std::to_string(size.x) + "×" + std::to_string(size.y) + "×" + std::to_string(size.z);
+}
 
 class HostFunction : public Function {
  public:
@@ -332,6 +371,8 @@ std::string HostCommandBuffer::run(DispatchCommand& command, Deadline deadline, 
   } catch (const std::exception& fault) {
     error = fault.what();
   }
+  capture().note(dispatch.kernel->name + " " + text_of(dispatch.threadgroups) + " threadgroups of " +
+                 text_of(dispatch.threads) + (error.empty() ? "" : ": " + error));
   counters().dispatches.fetch_add(1);
   for (const auto& bytes : traffic.read) counters().bytes_read.fetch_add(bytes.load());
   for (const auto& bytes : traffic.written) counters().bytes_written.fetch_add(bytes.load());
@@ -350,10 +391,12 @@ std::string HostCommandBuffer::run() {
   uint64_t number = 0;
   for (auto& command : commands_) {
     if (auto* signal = std::get_if<SignalCommand>(&command)) {
+      capture().note("signal " + std::to_string(signal->value));
       signal->event->signal(signal->value);  // also after an error: nobody may wait for ever
     } else if (!error.empty()) {
       continue;
     } else if (auto* wait = std::get_if<WaitCommand>(&command)) {
+      capture().note("wait " + std::to_string(wait->value));
       if (!wait->event->wait_until(wait->value, deadline)) error = "waited too long for an event (time-out)";
     } else if (auto* dispatch = std::get_if<DispatchCommand>(&command)) {
       error = run(*dispatch, deadline, seed + ++number * 0xD1B54A32D192ED03u);
@@ -362,12 +405,6 @@ std::string HostCommandBuffer::run() {
   commands_.clear();
   next_ = {};
   return error;
-}
-
-/// Where compiled kernels are kept between processes; empty for nowhere.
-std::string cache_folder() {
-  if (const char* folder = std::getenv("FTRANS_CACHE_DIR")) return folder;
-  return "";
 }
 
 }  // namespace
@@ -383,16 +420,23 @@ Counters& counters() {
 }
 
 DeviceInfo HostDevice::info() const {
-  return {"host Metal device (this machine's processor, for tests)", "host",
-          static_cast<size_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<size_t>(sysconf(_SC_PAGE_SIZE)),
-          kMostThreadgroupMemory, size_t{1} << 40};
+  const size_t memory =
+      static_cast<size_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<size_t>(sysconf(_SC_PAGE_SIZE));
+  return {"host Metal device (this machine's processor, for tests)",
+          "host",
+          memory,
+          kMostThreadgroupMemory,
+          size_t{1} << 40,
+          memory / 4 * 3};
 }
 
 Ref<Library> HostDevice::compile(const std::string& source) {
+  dump_source(source);
   counters().compilations.fetch_add(1);
   if (injected(options().failing_compilations))
     throw CompileError("the compilation failed because a test asked for it\n" + with_line_numbers(source));
-  return new HostLibrary(Image::compile(source, options().checked.load(), cache_folder()));
+  static const DiskCache* cache = new DiskCache(DiskCache::default_folder());
+  return new HostLibrary(Image::compile(source, options().checked.load(), *cache));
 }
 
 Ref<Memory> HostDevice::allocate(size_t size) {
@@ -410,6 +454,10 @@ Ref<Memory> HostDevice::wrap(void* data, size_t size, void* owner, void (*free_o
 Ref<Queue> HostDevice::new_queue() { return new HostQueue; }
 
 Ref<SharedEvent> HostDevice::new_event() { return new HostEvent; }
+
+void HostDevice::start_capture(const std::string& path) { capture().start(path); }
+
+void HostDevice::stop_capture() { capture().stop(); }
 
 }  // namespace ftrans::metal::host
 

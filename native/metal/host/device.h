@@ -37,6 +37,8 @@ class HostDevice : public Device {
   Ref<Memory> wrap(void* data, size_t size, void* owner, void (*free_owner)(void*)) override;
   Ref<Queue> new_queue() override;
   Ref<SharedEvent> new_event() override;
+  void start_capture(const std::string& path) override;
+  void stop_capture() override;
 };
 
 }  // namespace ftrans::metal::host

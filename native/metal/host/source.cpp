@@ -5,6 +5,7 @@
 #include <regex>
 
 #include "metal/api.h"
+#include "metal/source_text.h"
 
 namespace ftrans::metal::host {
 namespace {
@@ -152,19 +153,6 @@ std::string share_threadgroup_variables(const std::string& text) {
 }
 
 }  // namespace
-
-std::string with_line_numbers(const std::string& text) {
-  std::string result;
-  int number = 0;
-  for (size_t begin = 0; begin < text.size();) {
-    const size_t end = std::min(text.find('\n', begin), text.size());
-    const std::string digits = std::to_string(++number);
-    result += std::string(digits.size() < 4 ? 4 - digits.size() : 0, ' ') + digits + "  " +
-              text.substr(begin, end - begin) + "\n";
-    begin = end + 1;
-  }
-  return result;
-}
 
 HostSource prepare(const std::string& msl) {
   HostSource source;

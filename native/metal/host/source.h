@@ -32,7 +32,4 @@ struct HostSource {
 /// Throws CompileError for what is no MSL, or more of it than the kernels here use.
 HostSource prepare(const std::string& msl);
 
-/// Each line with its number, for messages.
-std::string with_line_numbers(const std::string& text);
-
 }  // namespace ftrans::metal::host

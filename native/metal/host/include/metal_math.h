@@ -1,6 +1,6 @@
 #pragma once
 
-// Functions of numbers. half and bfloat compute in float.
+// Functions of numbers. half computes in float, and bfloat is converted to it.
 
 #include "metal_types.h"
 
@@ -9,22 +9,18 @@ namespace metal {
 #define FTRANS_UNARY(name, function)                                                      \
   inline float name(float x) { return function(x); }                                      \
   inline half name(half x) { return static_cast<half>(function(static_cast<float>(x))); } \
-  inline bfloat name(bfloat x) { return bfloat(function(static_cast<float>(x))); }        \
   template <class T, int size>                                                            \
   vec<T, size> name(const vec<T, size>& x) {                                              \
-    return vec<T, size>::generate([&](int i) { return name(x[i]); });                     \
+    return generate<vec<T, size>>([&](int i) { return name(x[i]); });                     \
   }
 #define FTRANS_BINARY(name, function)                                                 \
   inline float name(float x, float y) { return function(x, y); }                      \
   inline half name(half x, half y) {                                                  \
     return static_cast<half>(function(static_cast<float>(x), static_cast<float>(y))); \
   }                                                                                   \
-  inline bfloat name(bfloat x, bfloat y) {                                            \
-    return bfloat(function(static_cast<float>(x), static_cast<float>(y)));            \
-  }                                                                                   \
   template <class T, int size>                                                        \
   vec<T, size> name(const vec<T, size>& x, const vec<T, size>& y) {                   \
-    return vec<T, size>::generate([&](int i) { return name(x[i], y[i]); });           \
+    return generate<vec<T, size>>([&](int i) { return name(x[i], y[i]); });           \
   }
 
 #define FTRANS_FLOATING_FUNCTIONS              \
@@ -82,7 +78,7 @@ inline half fma(half a, half b, half c) {
 }
 template <class T, int size>
 vec<T, size> fma(const vec<T, size>& a, const vec<T, size>& b, const vec<T, size>& c) {
-  return vec<T, size>::generate([&](int i) { return fma(a[i], b[i], c[i]); });
+  return generate<vec<T, size>>([&](int i) { return fma(a[i], b[i], c[i]); });
 }
 inline float fract(float x) { return x - __builtin_floorf(x); }
 inline float sign(float x) { return x > 0 ? 1.0f : x < 0 ? -1.0f : x == x ? x : 0.0f; }
@@ -119,11 +115,11 @@ inline half min(half a, half b) {
 }
 template <class T, int size>
 vec<T, size> max(const vec<T, size>& a, const vec<T, size>& b) {
-  return vec<T, size>::generate([&](int i) { return max(a[i], b[i]); });
+  return generate<vec<T, size>>([&](int i) { return max(a[i], b[i]); });
 }
 template <class T, int size>
 vec<T, size> min(const vec<T, size>& a, const vec<T, size>& b) {
-  return vec<T, size>::generate([&](int i) { return min(a[i], b[i]); });
+  return generate<vec<T, size>>([&](int i) { return min(a[i], b[i]); });
 }
 
 inline float abs(float x) { return __builtin_fabsf(x); }
@@ -137,10 +133,10 @@ template <class T>
 T select(T if_false, T if_true, bool condition) {
   return condition ? if_true : if_false;
 }
-template <class T, int size>
+template <class T, class C, int size>
 vec<T, size> select(const vec<T, size>& if_false, const vec<T, size>& if_true,
-                    const vec<bool, size>& condition) {
-  return vec<T, size>::generate([&](int i) { return condition[i] ? if_true[i] : if_false[i]; });
+                    const vec<C, size>& condition) {
+  return generate<vec<T, size>>([&](int i) { return condition[i] ? if_true[i] : if_false[i]; });
 }
 template <class T, int size>
 T dot(const vec<T, size>& a, const vec<T, size>& b) {

@@ -35,30 +35,33 @@ inline ulong simdgroup_offset(uint row, uint column, ulong elements_per_row, vec
   return transpose ? (origin.y + column) * elements_per_row + origin.x + row
                    : (origin.y + row) * elements_per_row + origin.x + column;
 }
-template <class T>
-void simdgroup_load(simdgroup_matrix<T, 8, 8>& matrix, const T* source, ulong elements_per_row = 8,
-                    vec<ulong, 2> origin = vec<ulong, 2>(0), bool transpose = false,
-                    unsigned line = __builtin_LINE()) {
-  namespace host = ftrans::metal::host;
-  host::thread_context()->barrier(host::thread_context(), true, line);
-  const unsigned first = 2 * host::thread_context()->lane;
-  for (unsigned i = 0; i < 2; ++i) {
-    matrix.pair[i] =
-        source[simdgroup_offset((first + i) / 8, (first + i) % 8, elements_per_row, origin, transpose)];
+#define FTRANS_MATRIX_MEMORY(space)                                                                          \
+  template <class T>                                                                                         \
+  void simdgroup_load(simdgroup_matrix<T, 8, 8>& matrix, const space T* source, ulong elements_per_row = 8,  \
+                      vec<ulong, 2> origin = vec<ulong, 2>(0), bool transpose = false,                       \
+                      unsigned line = __builtin_LINE()) {                                                    \
+    namespace host = ftrans::metal::host;                                                                    \
+    host::thread_context()->barrier(host::thread_context(), true, line);                                     \
+    const unsigned first = 2 * host::thread_context()->lane;                                                 \
+    for (unsigned i = 0; i < 2; ++i) {                                                                       \
+      matrix.pair[i] =                                                                                       \
+          source[simdgroup_offset((first + i) / 8, (first + i) % 8, elements_per_row, origin, transpose)];   \
+    }                                                                                                        \
+  }                                                                                                          \
+  template <class T>                                                                                         \
+  void simdgroup_store(const simdgroup_matrix<T, 8, 8>& matrix, space T* destination,                        \
+                       ulong elements_per_row = 8, vec<ulong, 2> origin = vec<ulong, 2>(0),                  \
+                       bool transpose = false, unsigned line = __builtin_LINE()) {                           \
+    namespace host = ftrans::metal::host;                                                                    \
+    const unsigned first = 2 * host::thread_context()->lane;                                                 \
+    for (unsigned i = 0; i < 2; ++i) {                                                                       \
+      destination[simdgroup_offset((first + i) / 8, (first + i) % 8, elements_per_row, origin, transpose)] = \
+          matrix.pair[i];                                                                                    \
+    }                                                                                                        \
+    host::thread_context()->barrier(host::thread_context(), true, line);                                     \
   }
-}
-template <class T>
-void simdgroup_store(const simdgroup_matrix<T, 8, 8>& matrix, T* destination, ulong elements_per_row = 8,
-                     vec<ulong, 2> origin = vec<ulong, 2>(0), bool transpose = false,
-                     unsigned line = __builtin_LINE()) {
-  namespace host = ftrans::metal::host;
-  const unsigned first = 2 * host::thread_context()->lane;
-  for (unsigned i = 0; i < 2; ++i) {
-    destination[simdgroup_offset((first + i) / 8, (first + i) % 8, elements_per_row, origin, transpose)] =
-        matrix.pair[i];
-  }
-  host::thread_context()->barrier(host::thread_context(), true, line);
-}
+FTRANS_SHARED_SPACES(FTRANS_MATRIX_MEMORY)
+#undef FTRANS_MATRIX_MEMORY
 
 /// result = a · b + c.
 template <class R, class A, class B, class C>

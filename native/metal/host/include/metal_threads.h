@@ -46,6 +46,11 @@ T& threadgroup_variable(unsigned number) {
 template <class T>
 struct Lanes {
   static_assert(sizeof(T) <= kExchangeBytes, "a lane shows at most 16 bytes at a time");
+#ifdef FTRANS_METAL_CHECK
+  static_assert(!::metal::is_same_v<T, bool> && !::metal::is_same_v<T, bfloat> &&
+                    !::metal::is_same_v<T, long> && !::metal::is_same_v<T, ulong>,
+                "SIMD-groups exchange numbers of up to 32 bits, but not bfloat");
+#endif
 
   Lanes(const T& mine, unsigned line)
       : exchange(thread_context()->exchange(thread_context(), &mine, sizeof(T), line)) {}
@@ -141,10 +146,10 @@ FTRANS_SIMD_REDUCTION(simd_xor, a ^ b)
 #undef FTRANS_SIMD_REDUCTION
 
 inline bool simd_any(bool x, unsigned line = __builtin_LINE()) {
-  return ftrans::metal::host::Lanes<bool>(x, line).reduce([](bool a, bool b) { return a || b; });
+  return ftrans::metal::host::Lanes<uint>(x, line).reduce([](uint a, uint b) { return a | b; }) != 0;
 }
 inline bool simd_all(bool x, unsigned line = __builtin_LINE()) {
-  return ftrans::metal::host::Lanes<bool>(x, line).reduce([](bool a, bool b) { return a && b; });
+  return ftrans::metal::host::Lanes<uint>(x, line).reduce([](uint a, uint b) { return a & b; }) != 0;
 }
 
 /// Of the lanes before this one, and of this one if `inclusive`.

@@ -1,12 +1,31 @@
 #pragma once
 
 // Scalar and vector types, address spaces, and conversions between bit patterns.
+//
+// These headers have two modes. Kernels that run are compiled without address spaces, by any C++ compiler.
+// With FTRANS_METAL_CHECK they are only checked, by Clang: address spaces cannot be converted into each
+// other, and vectors and the half types are the compiler's own, since a class could not be assigned to
+// outside of `thread`.
 
+#ifdef FTRANS_METAL_CHECK
+#define kernel extern "C" __attribute__((annotate("kernel")))
+#define device __attribute__((address_space(1)))
+#define constant __attribute__((address_space(2)))
+#define threadgroup __attribute__((address_space(3)))
+#else
 #define kernel extern "C"
 #define device
 #define constant
 #define threadgroup
-#define thread
+#endif
+#define thread  // Clang's default address space
+
+/// Defines a function for memory that threads share.
+#ifdef FTRANS_METAL_CHECK
+#define FTRANS_SHARED_SPACES(DEFINITION) DEFINITION(device) DEFINITION(threadgroup)
+#else
+#define FTRANS_SHARED_SPACES(DEFINITION) DEFINITION(device)
+#endif
 
 using uchar = unsigned char;
 using ushort = unsigned short;
@@ -24,7 +43,14 @@ using int64_t = long;
 using uint64_t = unsigned long;
 using half = _Float16;
 
+#ifdef FTRANS_METAL_CHECK
+template <char...>
+constexpr half operator""h() {
+  return half();
+}
+#else
 constexpr half operator""h(long double value) { return static_cast<half>(value); }
+#endif
 
 #define INFINITY __builtin_inff()
 #define NAN __builtin_nanf("")
@@ -41,6 +67,9 @@ constexpr half operator""h(long double value) { return static_cast<half>(value);
 #define ULONG_MAX (__LONG_MAX__ * 2UL + 1UL)
 #define M_PI_F 3.14159265358979323846f
 
+#ifdef FTRANS_METAL_CHECK
+using bfloat = __bf16;
+#else
 /// A float whose lower half is cut off; sums and products are float32's, rounded to the nearest.
 struct bfloat {
   bfloat() = default;
@@ -57,6 +86,7 @@ struct bfloat {
  private:
   unsigned short bits_;
 };
+#endif
 
 namespace metal {
 
@@ -85,114 +115,41 @@ using conditional_t = typename conditional<condition, T, F>::type;
 template <class T>
 inline constexpr bool is_floating_point_v = is_same_v<T, float> || is_same_v<T, half> || is_same_v<T, bfloat>;
 
-/// Two to four elements. A vector of three takes the memory of four.
+/// A vector from a function of the place.
+template <class V, class F>
+V generate(F f);
+
+}  // namespace metal
+
+#ifdef FTRANS_METAL_CHECK
+#include "vectors_of_clang.h"
+#else
+#include "vectors.h"
+#endif
+
+namespace metal {
+
+template <class V>
+inline constexpr int element_count_v = 1;
 template <class T, int size>
-struct alignas(sizeof(T) * (size == 3 ? 4 : size)) vec;
+inline constexpr int element_count_v<vec<T, size>> = size;
 
-template <class T, int size, class V>
-struct vec_operations {
-  T& operator[](int i) { return static_cast<V*>(this)->elements()[i]; }
-  const T& operator[](int i) const { return static_cast<const V*>(this)->elements()[i]; }
+template <class V, class F>
+V generate(F f) {
+  V result;
+  for (int i = 0; i < element_count_v<V>; ++i) result[i] = f(i);
+  return result;
+}
 
-  template <class F>
-  static V generate(F f) {
-    V result;
-    for (int i = 0; i < size; ++i) result[i] = f(i);
-    return result;
-  }
-#define FTRANS_VECTOR_OPERATOR(op)                                        \
-  friend V operator op(const V& a, const V& b) {                          \
-    return generate([&](int i) { return static_cast<T>(a[i] op b[i]); }); \
-  }                                                                       \
-  friend V operator op(const V& a, T b) {                                 \
-    return generate([&](int i) { return static_cast<T>(a[i] op b); });    \
-  }                                                                       \
-  friend V operator op(T a, const V& b) {                                 \
-    return generate([&](int i) { return static_cast<T>(a op b[i]); });    \
-  }                                                                       \
-  friend V& operator op## = (V & a, const V& b) { return a = a op b; }    \
-  friend V& operator op## = (V & a, T b) { return a = a op b; }
-  FTRANS_VECTOR_OPERATOR(+)
-  FTRANS_VECTOR_OPERATOR(-)
-  FTRANS_VECTOR_OPERATOR(*)
-  FTRANS_VECTOR_OPERATOR(/)
-  FTRANS_VECTOR_OPERATOR(%)
-  FTRANS_VECTOR_OPERATOR(&)
-  FTRANS_VECTOR_OPERATOR(|)
-  FTRANS_VECTOR_OPERATOR(^)
-  FTRANS_VECTOR_OPERATOR(<<)
-  FTRANS_VECTOR_OPERATOR(>>)
-#undef FTRANS_VECTOR_OPERATOR
-#define FTRANS_VECTOR_COMPARISON(op)                           \
-  friend vec<bool, size> operator op(const V& a, const V& b) { \
-    vec<bool, size> result;                                    \
-    for (int i = 0; i < size; ++i) result[i] = a[i] op b[i];   \
-    return result;                                             \
-  }
-  FTRANS_VECTOR_COMPARISON(==)
-  FTRANS_VECTOR_COMPARISON(!=)
-  FTRANS_VECTOR_COMPARISON(<)
-  FTRANS_VECTOR_COMPARISON(<=)
-  FTRANS_VECTOR_COMPARISON(>)
-  FTRANS_VECTOR_COMPARISON(>=)
-#undef FTRANS_VECTOR_COMPARISON
-  friend V operator-(const V& a) {
-    return generate([&](int i) { return static_cast<T>(-a[i]); });
-  }
-  friend V operator~(const V& a) {
-    return generate([&](int i) { return static_cast<T>(~a[i]); });
-  }
-};
-
-template <class T>
-struct alignas(2 * sizeof(T)) vec<T, 2> : vec_operations<T, 2, vec<T, 2>> {
-  T x, y;
-  vec() = default;
-  vec(T all) : x(all), y(all) {}
-  vec(T a, T b) : x(a), y(b) {}
-  template <class U>
-  explicit vec(const vec<U, 2>& v) : x(static_cast<T>(v.x)), y(static_cast<T>(v.y)) {}
-  T* elements() { return &x; }
-  const T* elements() const { return &x; }
-};
-
-template <class T>
-struct alignas(4 * sizeof(T)) vec<T, 3> : vec_operations<T, 3, vec<T, 3>> {
-  T x, y, z;
-  vec() = default;
-  vec(T all) : x(all), y(all), z(all) {}
-  vec(T a, T b, T c) : x(a), y(b), z(c) {}
-  vec(const vec<T, 2>& v, T c) : x(v.x), y(v.y), z(c) {}
-  template <class U>
-  explicit vec(const vec<U, 3>& v) : x(static_cast<T>(v.x)), y(static_cast<T>(v.y)), z(static_cast<T>(v.z)) {}
-  T* elements() { return &x; }
-  const T* elements() const { return &x; }
-};
-
-template <class T>
-struct alignas(4 * sizeof(T)) vec<T, 4> : vec_operations<T, 4, vec<T, 4>> {
-  T x, y, z, w;
-  vec() = default;
-  vec(T all) : x(all), y(all), z(all), w(all) {}
-  vec(T a, T b, T c, T d) : x(a), y(b), z(c), w(d) {}
-  vec(const vec<T, 2>& v, const vec<T, 2>& u) : x(v.x), y(v.y), z(u.x), w(u.y) {}
-  vec(const vec<T, 3>& v, T d) : x(v.x), y(v.y), z(v.z), w(d) {}
-  template <class U>
-  explicit vec(const vec<U, 4>& v)
-      : x(static_cast<T>(v.x)), y(static_cast<T>(v.y)), z(static_cast<T>(v.z)), w(static_cast<T>(v.w)) {}
-  T* elements() { return &x; }
-  const T* elements() const { return &x; }
-};
-
-template <int size>
-bool any(const vec<bool, size>& v) {
+template <class T, int size>
+bool any(const vec<T, size>& v) {
   for (int i = 0; i < size; ++i) {
     if (v[i]) return true;
   }
   return false;
 }
-template <int size>
-bool all(const vec<bool, size>& v) {
+template <class T, int size>
+bool all(const vec<T, size>& v) {
   for (int i = 0; i < size; ++i) {
     if (!v[i]) return false;
   }
@@ -218,6 +175,10 @@ FTRANS_VECTORS(half)
 FTRANS_VECTORS(bfloat)
 FTRANS_VECTORS(float)
 #undef FTRANS_VECTORS
+
+#ifdef FTRANS_METAL_CHECK
+#include "vector_constructors.h"
+#endif
 
 template <class To, class From>
 To as_type(From value) {

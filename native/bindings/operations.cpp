@@ -13,7 +13,7 @@
 
 namespace ftrans::bindings {
 
-bool fast_paths = true;
+thread_local bool fast_paths = true;
 
 namespace {
 
@@ -426,7 +426,7 @@ void bind_operations(nb::module_& module) {
       "The rule (primitive name, dtype) → result dtype, or None where the fast path must not be taken.");
   module.def(
       "set_fast_paths", [](bool enabled) { fast_paths = enabled; }, nb::arg("enabled"),
-      "Whether operations and jitted functions of concrete arrays may go past Python.");
+      "Whether this thread's operations and jitted functions of concrete arrays may go past Python.");
   module.def("scalar", &make_scalar, nb::arg("value"), nb::arg("dtype"), nb::arg("weak_type") = false,
              "A constant of shape ().");
 }

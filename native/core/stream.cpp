@@ -24,6 +24,12 @@ void Event::wait() {
   if (error_) std::rethrow_exception(error_);
 }
 
+bool Event::wait_for(std::chrono::milliseconds longest) {
+  if (is_signalled()) return true;
+  std::unique_lock lock(mutex_);
+  return condition_.wait_for(lock, longest, [this] { return is_signalled(); });
+}
+
 void Stream::submit(std::function<void()> task) {
   {
     std::lock_guard lock(mutex_);
@@ -69,9 +75,9 @@ void Stream::finish_inline() {
   if (waiting) condition_.notify_all();
 }
 
-void Stream::synchronize() {
+bool Stream::synchronize_for(std::chrono::milliseconds longest) {
   std::unique_lock lock(mutex_);
-  condition_.wait(lock, [this] { return !busy_ && queue_.empty(); });
+  return condition_.wait_for(lock, longest, [this] { return !busy_ && queue_.empty(); });
 }
 
 StreamRegistry::StreamRegistry() { defaults_[0] = new_stream(Device{DeviceKind::Cpu, 0}); }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "core/interruption.h"
 #include "core/shape.h"
 #include "cpu/scalar_program.h"
 
@@ -137,7 +138,11 @@ class ScalarLoop {
     }
     const int predicate = is_while ? cell_of_[outputs_[carry.size()]] : -1;
     if (is_while) cells[predicate] = 1;
-    program_.loop(cells.data(), moves, count, predicate);
+    constexpr int64_t kBetweenPolls = int64_t{1} << 20;
+    for (int64_t left = count; is_while ? (cells[predicate] & 0xff) != 0 : left > 0; left -= kBetweenPolls) {
+      program_.loop(cells.data(), moves, is_while ? kBetweenPolls : std::min(left, kBetweenPolls), predicate);
+      Interruption::poll();
+    }
     for (size_t c = 0; c < carry.size(); ++c) {
       const int32_t slot = inputs_[carry_begin + c];
       SlotState& state = carry[c];
@@ -196,6 +201,7 @@ class LoopBody {
   }
 
   void iterate(int64_t index) {
+    Interruption::poll();
     for (int c = 0; c < carry_count(); ++c) inner_.input(const_count_ + c) = std::move(carry_[c]);
     for (const Slice& slice : slices_) inner_.input(slice.input).offset = slice.start + index * slice.stride;
     inner_.all();

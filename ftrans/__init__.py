@@ -51,6 +51,7 @@ from .core.avals import ShapedArray
 from .core.errors import ConcretizationError, LeakedTracerError
 from .core.jaxpr import ClosedJaxpr, Jaxpr
 from .core.pytree import register_dataclass, register_pytree_node, tree_map
+from .core.tracebacks import traceback_filtering
 from .core.tracing import eval_jaxpr
 from .debug import debug_infs, debug_nans
 from .ops import *  # noqa: F403  (all the array functions, which ops.__all__ lists)
@@ -229,6 +230,7 @@ __all__ = [
     "switch",
     "synchronize",
     "testing",
+    "traceback_filtering",
     "tree_map",
     "uint16",
     "uint32",

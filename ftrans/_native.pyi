@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import CodeType
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 from typing_extensions import Self
 
 from .core.avals import ShapedArray
 
+_Function = TypeVar("_Function", bound=Callable[..., Any])
 Operand: TypeAlias = Array | np.ndarray[Any, Any] | np.generic | complex
 Axes: TypeAlias = int | Sequence[int] | None
 
@@ -428,6 +429,9 @@ def thread_count() -> int: ...
 
 # Where in the user's program an operation comes from.
 def user_source() -> tuple[CodeType, int] | None: ...
+def user_function(function: _Function) -> _Function: ...
+def set_hides_frames(hides: int) -> int: ...
+def set_hides_frames_by_default(hides: bool) -> None: ...
 def set_source(source: tuple[CodeType, int] | None) -> tuple[CodeType, int] | None: ...
 def set_package_path(path: str) -> None: ...
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from optree import PyTreeSpec
 
-from ._native import Array, user_source
+from ._native import Array, user_function, user_source
 from .core.call import CallPrimitive
 from .core.jaxpr import Equation, Literal, Var
 from .core.primitive import Primitive, observe
@@ -49,6 +49,7 @@ class _DebugCallback:
         return f"debug.callback of {function_name(self.function)}"
 
 
+@user_function
 def callback(callback: Callable, *args: Any, ordered: bool = False, **kwargs: Any) -> None:
     """Call a Python function with the values that arrays have when the program comes by.
 
@@ -106,6 +107,7 @@ class _FieldCheck(string.Formatter):
             raise ValueError(f"the arguments {', '.join(unused)} are not used")
 
 
+@user_function
 def print(fmt: str, *args: Any, ordered: bool = False, **kwargs: Any) -> None:
     """Print the values that arrays have when the program comes by: `callback` of ``print(fmt.format(…))``.
 
@@ -138,6 +140,7 @@ def print(fmt: str, *args: Any, ordered: bool = False, **kwargs: Any) -> None:
     callback(show, *args, ordered=ordered, **kwargs)
 
 
+@user_function
 def breakpoint(*args: Any, ordered: bool = False, **kwargs: Any) -> None:
     """Stop in Python's debugger when the program comes by, with the values of arrays at hand.
 

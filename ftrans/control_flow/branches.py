@@ -9,7 +9,7 @@ import numpy as np
 from optree import PyTreeSpec
 
 from .. import _native
-from .._native import Array, int32
+from .._native import Array, int32, user_function
 from ..core.avals import ShapedArray, shaped_array
 from ..core.call import ControlFlowPrimitive
 from ..core.jaxpr import ClosedJaxpr, Jaxpr, Var
@@ -171,6 +171,7 @@ cond_p = ControlFlowPrimitive(
 )
 
 
+@user_function
 def cond(pred: Any, true_fun: Callable, false_fun: Callable, *operands: Any) -> Any:
     """One of two functions of the same operands: ``true_fun(*operands) if pred else false_fun(*operands)``.
 
@@ -203,6 +204,7 @@ def cond(pred: Any, true_fun: Callable, false_fun: Callable, *operands: Any) -> 
     return _choose("cond", ("false_fun", "true_fun"), index, (false_fun, true_fun), operands)
 
 
+@user_function
 def switch(index: Any, branches: Sequence[Callable], *operands: Any) -> Any:
     """One of several functions of the same operands: ``branches[index](*operands)``.
 

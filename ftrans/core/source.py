@@ -14,8 +14,15 @@ from .. import _native
 #: (code object, offset of the last instruction), or None.
 Source = tuple[CodeType, int] | None
 
+_PACKAGE_PATH = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+
 # `user_source()` gives the source of the innermost frame outside of this folder.
-_native.set_package_path(os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep)
+_native.set_package_path(_PACKAGE_PATH)
+
+
+def is_package_code(code: CodeType) -> bool:
+    """Whether code is the package's own, not the user's."""
+    return code.co_filename.startswith(_PACKAGE_PATH)
 
 
 def format_source(source: Source | ArgumentSource) -> str:

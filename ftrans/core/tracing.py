@@ -26,6 +26,7 @@ from .errors import ConcretizationError, LeakedTracerError
 from .jaxpr import Atom, ClosedJaxpr, Equation, Jaxpr, Literal, Var
 from .primitive import Primitive
 from .source import ArgumentSource, Source, format_source
+from .tracebacks import note_source
 
 _levels = count()
 
@@ -303,18 +304,24 @@ def trace_to_jaxpr(
 class Interpreting:
     """Around a run of a user's function, or a walk over equations that are made the source of what they do.
 
-    Inside, full garbage collections wait, and there is no source yet.
+    Inside, full garbage collections wait, and there is no source yet. Errors tell of the source of the
+    equation, and of the `transformation`, if one is given, that walks over the equations.
     """
 
-    __slots__ = ("_source",)
+    __slots__ = ("_source", "_transformation")
+
+    def __init__(self, transformation: str = ""):
+        self._transformation = transformation
 
     def __enter__(self) -> None:
         defer_full_collections()
         self._source = set_source(None)
 
-    def __exit__(self, *_: object) -> None:
-        set_source(self._source)
+    def __exit__(self, _: object, error: BaseException | None, traceback: object) -> None:
+        source = set_source(self._source)
         resume_full_collections()
+        if source is not None and isinstance(error, Exception):
+            note_source(error, source, self._transformation)
 
 
 def run_on(stream: Stream | None, function: Callable, *args: Any, **parameters: Any) -> Any:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import wraps
 from typing import Any, NamedTuple
 
-from .._native import Array
+from .._native import Array, user_function
 from ..core.avals import ShapedArray
 from ..core.call import CallPrimitive
 from ..core.jaxpr import Atom, ClosedJaxpr, Equation, Jaxpr
@@ -93,6 +93,7 @@ def _without_jit(closed: ClosedJaxpr) -> ClosedJaxpr:
     )
 
 
+@user_function
 def checkpoint(
     fun: Callable,
     *,
@@ -134,6 +135,7 @@ def checkpoint(
         check_callable("checkpoint: policy", policy)
     chosen = nothing_saveable if policy is None else policy
 
+    @user_function
     @wraps(fun)
     def checkpointed(*args: Any, **kwargs: Any) -> Any:
         leaves, structure, _, fill = static.split(args, kwargs)
@@ -150,6 +152,7 @@ def checkpoint(
 remat = checkpoint
 
 
+@user_function
 def checkpoint_name(x: Any, name: str) -> Any:
     """The same arrays, with a name by which a policy of `checkpoint` can choose them.
 
@@ -183,6 +186,7 @@ class Residual(NamedTuple):
     source: str
 
 
+@user_function
 def saved_residuals(fun: Callable, *args: Any, **kwargs: Any) -> list[Residual]:
     """The values that the backward pass of a function keeps from its forward pass.
 

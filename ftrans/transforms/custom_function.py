@@ -14,7 +14,7 @@ from typing import Any
 
 from optree import PyTreeSpec
 
-from .._native import Array
+from .._native import Array, user_function
 from ..core.avals import ShapedArray
 from ..core.call import CallPrimitive
 from ..core.jaxpr import ClosedJaxpr
@@ -95,6 +95,7 @@ class CustomFunction:
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         return self if instance is None else partial(self, instance)
 
+    @user_function
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Apply the function."""
         if self._rule is None:

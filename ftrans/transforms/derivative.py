@@ -23,9 +23,16 @@ class Recording:
     `invars[i]` and `outvars[i]` are None where there is nothing to differentiate (integers, constants).
     """
 
-    __slots__ = ("steps", "invars", "outvars")
+    __slots__ = ("transformation", "steps", "invars", "outvars")
 
-    def __init__(self, steps: list[Step], invars: list[Var | None], outvars: list[Var | None]):
+    def __init__(
+        self,
+        transformation: str,
+        steps: list[Step],
+        invars: list[Var | None],
+        outvars: list[Var | None],
+    ):
+        self.transformation = transformation
         self.steps = steps
         self.invars = invars
         self.outvars = outvars
@@ -33,7 +40,7 @@ class Recording:
     def push_forward(self, tangents: Sequence[Array | None]) -> list[Array | None]:
         """The tangents of the outputs for those of the inputs; None is a zero."""
         env = dict(_present(self.invars, tangents))
-        with Interpreting():
+        with Interpreting(self.transformation):
             for step in self.steps:
                 operands = [None if v is None else env.get(v) for v in step.inputs]
                 if all(t is None for t in operands):
@@ -52,7 +59,7 @@ class Recording:
         """
         env: dict[Var, Array] = {}
         _accumulate(env, self.outvars, cotangents)
-        with Interpreting():
+        with Interpreting(self.transformation):
             for step in _popped(self.steps) if consume else reversed(self.steps):
                 if step.multiple_results:
                     incoming: Any = [None if v is None else env.pop(v, None) for v in step.outputs]
@@ -111,7 +118,7 @@ def record(
         with Interpreting():
             outs, aux = fun(*inputs)
         outvars = [x._variable if x._trace is trace else None for x in outs]
-        recording = Recording(trace.steps, invars, outvars)
+        recording = Recording(transformation, trace.steps, invars, outvars)
         return [lowered(x) for x in outs], None if aux is None else tree_map(lowered, aux), recording
     finally:
         trace.end()

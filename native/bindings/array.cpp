@@ -7,6 +7,7 @@
 
 #include "bindings/error.h"
 #include "bindings/host_error.h"
+#include "bindings/tracebacks.h"
 #include "core/half.h"
 #include "core/shape.h"
 #include "graph/execute.h"
@@ -210,7 +211,7 @@ nb::object single_element(PyObject* self, const char* what) {
 PyObject* call_fallback(const char* name, PyObject* const* arguments, size_t count) {
   PyObject* function = operator_fallbacks ? PyDict_GetItemString(operator_fallbacks, name) : nullptr;
   if (!function) return Py_NewRef(Py_NotImplemented);
-  return PyObject_Vectorcall(function, arguments, count, nullptr);
+  return for_user(PyObject_Vectorcall(function, arguments, count, nullptr));
 }
 
 /// A binary operator: the fast path in C++, else the method in Python, reflected where the left operand is

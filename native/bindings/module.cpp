@@ -24,4 +24,5 @@ NB_MODULE(_native, module) {
   bind_host_function(module);
   bind_dispatch(module);
   bind_source(module);
+  bind_tracebacks(module);
 }

@@ -8,6 +8,7 @@
 #include "bindings/array.h"
 #include "bindings/error.h"
 #include "bindings/program_object.h"
+#include "bindings/tracebacks.h"
 #include "core/shape.h"
 #include "graph/program.h"
 
@@ -272,7 +273,7 @@ PyObject* elementwise_call(PyObject* self, PyObject* const* arguments, size_t fl
     });
     if (result || PyErr_Occurred()) return result;
   }
-  return PyObject_Vectorcall(function.fallback, arguments, flags, keywords);
+  return for_user(PyObject_Vectorcall(function.fallback, arguments, flags, keywords));
 }
 
 PyObject* elementwise_attribute(PyObject* self, PyObject* name) {

@@ -31,7 +31,7 @@ LONG = [_endless, _endless_number, _long_count, _long_scan]
 
 @pytest.fixture
 def interrupt_soon():
-    """A function that sends SIGINT to this process a little later; what it does now raises KeyboardInterrupt."""
+    """A function that sends SIGINT to this process a little later."""
     timers = []
 
     def later():

@@ -24,6 +24,7 @@ from .avals import ShapedArray
 from .collection import defer_full_collections, resume_full_collections
 from .errors import ConcretizationError, LeakedTracerError
 from .jaxpr import Atom, ClosedJaxpr, Equation, Jaxpr, Literal, Var
+from .leaks import check_leaks
 from .primitive import Primitive
 from .source import ArgumentSource, Source, format_source
 from .tracebacks import note_source
@@ -291,14 +292,25 @@ def trace_to_jaxpr(
     trace = AbstractTrace(transformation, decide)
     _this_thread.abstract_traces.append(trace)
     try:
-        inputs = [trace.input(aval, source) for aval, source in zip(in_avals, sources, strict=False)]
-        variables = [x._snapshot() for x in inputs]  # `fun` may assign to the items of its arguments
-        with Interpreting():
-            outputs = fun(*inputs)
-        return trace.close(variables, outputs)
+        closed = _closed(trace, fun, in_avals, sources)
     finally:
         _this_thread.abstract_traces.pop()
         trace.end()
+    check_leaks(trace)
+    return closed
+
+
+def _closed(
+    trace: AbstractTrace,
+    fun: Callable[..., Sequence[Array]],
+    in_avals: Sequence[ShapedArray],
+    sources: Iterable[ArgumentSource | None],
+) -> ClosedJaxpr:
+    inputs = [trace.input(aval, source) for aval, source in zip(in_avals, sources, strict=False)]
+    variables = [x._snapshot() for x in inputs]  # `fun` may assign to the items of its arguments
+    with Interpreting():
+        outputs = fun(*inputs)
+    return trace.close(variables, outputs)
 
 
 class Interpreting:

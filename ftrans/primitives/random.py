@@ -5,11 +5,12 @@ J. K. Salmon, M. A. Moraes, R. O. Dror, D. E. Shaw: Parallel random numbers: as 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from .._native import uint32
+from .._native import Array, uint32
 from ..core.avals import shaped_array
 from ..core.primitive import Primitive, Sample, zero_derivative
 from ._helpers import size_of
@@ -53,6 +54,31 @@ def _random_bits_impl(key, *, shape):
 def _random_bits_batch(args, dims, size, *, shape):
     return random_bits_p.bind(move_axis(args[0], dims[0], 0), shape=shape), 0
 
+
+class _UseKey(Primitive):
+    """The key that it is given; there is no native operation behind it.
+
+    It marks where a function draws from a key, or splits it.
+    """
+
+    __slots__ = ()
+
+    def execute(self, operands: Sequence[Array], parameters: dict[str, Any]) -> Array:
+        return operands[0]._snapshot()
+
+
+use_key_p = _UseKey(
+    "use_key",
+    abstract_eval=lambda key, *, by: key,
+    impl=lambda key, *, by: key,
+    jvp=zero_derivative,
+    vjp=zero_derivative,
+    batch=lambda args, dims, size, *, by: (
+        use_key_p.bind(move_axis(args[0], dims[0], 0), by=by),
+        0,
+    ),
+    samples=[Sample((lambda: np.array([0, 42], np.uint32),), {"by": "normal"})],
+)
 
 random_bits_p = Primitive(
     "random_bits",

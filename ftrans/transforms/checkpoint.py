@@ -15,6 +15,7 @@ from ..core.primitive import Primitive
 from ..core.pytree import as_array, flatten, unflatten
 from ..core.source import format_source
 from ..core.tracing import eval_jaxpr, trace_to_jaxpr
+from ..primitives.random import use_key_p
 from ..primitives.rematerialization import checkpoint_name_p
 from .arguments import argument_arrays, check_callable
 from .batching import Dim, batch_jaxpr
@@ -42,6 +43,8 @@ class _Rematerialization:
             return self.policy(equation.primitive, *avals, **equation.parameters)
 
         def recompute(equation: Equation) -> bool:
+            if equation.primitive is use_key_p:
+                return False  # to keep it costs nothing, and it is used once
             if not saves(equation):
                 return True
             # A value that may not be kept under its name may not be kept without it either.

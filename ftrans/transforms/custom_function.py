@@ -154,7 +154,8 @@ class Call:
         self.transformation = transformation
         self.fun = fun
         self.name = function_name(fun)
-        self.args = args
+        #: None in the places of those that are differentiated, which come as leaves.
+        self.args = tuple([x if i in nondiff else None for i, x in enumerate(args)])
         self.nondiff = nondiff
         self.structure = structure
         self._out: tuple[PyTreeSpec, list[ShapedArray]] | None = None

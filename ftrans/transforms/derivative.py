@@ -9,8 +9,9 @@ from typing import Any
 from .._native import Array, set_source
 from ..core.avals import ShapedArray
 from ..core.jaxpr import ClosedJaxpr, Var
+from ..core.leaks import check_leaks
 from ..core.pytree import tree_map
-from ..core.source import ArgumentSource
+from ..core.source import ArgumentSource, backward
 from ..core.tracing import Interpreting, LinkedTrace, Step, eval_jaxpr, run_on
 from ..primitives.elementwise import add_p
 from ..primitives.layout import zeros_like
@@ -69,7 +70,7 @@ class Recording:
                     incoming = env.pop(step.outputs[0], None)  # type: ignore[arg-type]
                     if incoming is None:
                         continue
-                set_source(step.source)
+                set_source(backward(step.source))
                 if step.stream is None:
                     result = step.rule(incoming, step.primals, step.outs, step.needed, **step.parameters)
                 else:
@@ -100,7 +101,21 @@ def record(
     Inputs that are not `needed`, or not of an inexact dtype, are constants.
     """
     trace = LinkedTrace(transformation, mode)
+    try:
+        result = _recorded(trace, fun, primals, sources, needed)
+    finally:
+        trace.end()
+    check_leaks(trace)
+    return result
 
+
+def _recorded(
+    trace: LinkedTrace,
+    fun: Callable[..., tuple[Sequence[Array], Any]],
+    primals: Sequence[Array],
+    sources: Iterable[ArgumentSource | None],
+    needed: Iterable[bool],
+) -> tuple[list[Array], Any, Recording]:
     def lowered(x: Any) -> Any:
         """What `fun` returned, one level down; a new handle, out of reach of assignments to items."""
         if not isinstance(x, Array):
@@ -109,19 +124,16 @@ def record(
         assert below is not None  # the array of a linked trace has one
         return below._snapshot()
 
-    try:
-        inputs = [
-            trace.input(x._snapshot(), source) if need and x.aval.is_inexact else x._snapshot()
-            for x, source, need in zip(primals, sources, needed, strict=False)
-        ]
-        invars = [x._variable if x._trace is trace else None for x in inputs]
-        with Interpreting():
-            outs, aux = fun(*inputs)
-        outvars = [x._variable if x._trace is trace else None for x in outs]
-        recording = Recording(transformation, trace.steps, invars, outvars)
-        return [lowered(x) for x in outs], None if aux is None else tree_map(lowered, aux), recording
-    finally:
-        trace.end()
+    inputs = [
+        trace.input(x._snapshot(), source) if need and x.aval.is_inexact else x._snapshot()
+        for x, source, need in zip(primals, sources, needed, strict=False)
+    ]
+    invars = [x._variable if x._trace is trace else None for x in inputs]
+    with Interpreting():
+        outs, aux = fun(*inputs)
+    outvars = [x._variable if x._trace is trace else None for x in outs]
+    recording = Recording(trace.transformation, trace.steps, invars, outvars)
+    return [lowered(x) for x in outs], None if aux is None else tree_map(lowered, aux), recording
 
 
 def record_jaxpr(

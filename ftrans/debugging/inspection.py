@@ -32,7 +32,7 @@ class Inspector(ABC):
     ) -> None:
         """Look at one operation, after it."""
 
-    def must_see_inside(self, jaxpr: ClosedJaxpr) -> bool:
+    def must_see_inside(self, primitive: Primitive, parameters: dict[str, Any]) -> bool:
         """Whether the results of a program would not tell whether there is anything to find in it."""
         return False
 
@@ -83,13 +83,12 @@ def _apply_program(
     primitive: CallPrimitive | ControlFlowPrimitive, operands: Sequence[Array], parameters: dict[str, Any]
 ) -> list[Array]:
     """Run a program as a whole if its results tell whether a look inside is needed; else step by step."""
-    jaxprs = list(inner_jaxprs(parameters))
-    is_effectful = any(map(has_effects, jaxprs))
+    is_effectful = any(map(has_effects, inner_jaxprs(parameters)))
     if is_effectful and innermost_abstract_trace() is not None:
         return primitive.execute(operands, parameters)
     inspectors = list(_this_thread.inspectors)
     is_inline = isinstance(primitive, CallPrimitive) and primitive is not jit_p
-    if is_inline or is_effectful or any(i.must_see_inside(j) for i in inspectors for j in jaxprs):
+    if is_inline or is_effectful or any(i.must_see_inside(primitive, parameters) for i in inspectors):
         return _step_through(primitive, operands, parameters)
     if primitive is jit_p:
         *outs, suspicion = compiled(_with_suspicion(parameters["jaxpr"], inspectors))(operands)

@@ -40,20 +40,24 @@ class _KeyUses(Inspector):
                 )
             self._uses[words] = function, source
 
-    def must_see_inside(self, jaxpr: ClosedJaxpr) -> bool:
+    def must_see_inside(self, primitive: Primitive, parameters: dict[str, Any]) -> bool:
         """Whether a program uses keys."""
-        return _uses_keys(jaxpr)
+        return _uses_keys(primitive, parameters)
 
 
-def _uses_keys(closed: ClosedJaxpr) -> bool:
-    def find() -> bool:
-        return any(
-            e.primitive is use_key_p
-            or (e.primitive.name != "while_vjp" and any(map(_uses_keys, inner_jaxprs(e.parameters))))
-            for e in closed.jaxpr.equations
-        )
+def _uses_keys(primitive: Primitive, parameters: dict[str, Any]) -> bool:
+    if primitive is use_key_p:
+        return True
+    if primitive.name == "while_vjp":  # the loop that it runs again has used them
+        return False
+    return any(map(_jaxpr_uses_keys, inner_jaxprs(parameters)))
 
-    return closed.derive(("uses keys",), find)
+
+def _jaxpr_uses_keys(closed: ClosedJaxpr) -> bool:
+    equations = closed.jaxpr.equations
+    return closed.derive(
+        ("uses keys",), lambda: any(_uses_keys(e.primitive, e.parameters) for e in equations)
+    )
 
 
 def debug_key_reuse() -> AbstractContextManager[None]:
@@ -65,6 +69,8 @@ def debug_key_reuse() -> AbstractContextManager[None]:
     key from outside of the loop is used again in each iteration. Keys are compared by their values: making
     the key of one seed twice, or indexing an array of keys twice, does not give a new one. A key that all
     items of a `vmap` share counts once. What `checkpoint` computes again is no second use.
+
+    Uses of keys that a function closes over are not seen if it was compiled before.
 
     Compiled functions that use keys run operation by operation inside of the context, which is slow.
 

@@ -12,7 +12,8 @@ import numpy as np
 
 from .._native import Array, uint32
 from ..core.avals import shaped_array
-from ..core.primitive import Primitive, Sample, zero_derivative
+from ..core.primitive import Primitive, Sample, is_observed, zero_derivative
+from ..core.tracing import innermost_abstract_trace
 from ._helpers import size_of
 from .layout import move_axis
 
@@ -62,6 +63,15 @@ class _UseKey(Primitive):
     """
 
     __slots__ = ()
+
+    def bind(self, *operands: Array, **parameters: Any) -> Any:
+        """Apply to a key. Whoever looks for uses sees those of each iteration and call, none while tracing."""
+        trace = innermost_abstract_trace() if is_observed() else None
+        if trace is not None:
+            outer = operands[0]._trace
+            if outer is None or outer.level < trace.level:
+                return trace.record(self, operands, parameters)
+        return super().bind(*operands, **parameters)
 
     def execute(self, operands: Sequence[Array], parameters: dict[str, Any]) -> Array:
         return operands[0]._snapshot()

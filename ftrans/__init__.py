@@ -59,11 +59,12 @@ from .control_flow import (
     while_loop,
 )
 from .core.avals import ShapedArray
-from .core.errors import ConcretizationError, LeakedTracerError
+from .core.errors import ConcretizationError, KeyReuseError, LeakedTracerError
 from .core.jaxpr import ClosedJaxpr, Jaxpr
+from .core.leaks import checking_leaks
 from .core.pytree import register_dataclass, register_pytree_node, tree_map
+from .core.tracebacks import traceback_filtering
 from .core.tracing import eval_jaxpr
-from .debug import debug_infs, debug_nans
 from .ops import *  # noqa: F403  (all the array functions, which ops.__all__ lists)
 from .runtime import async_eval, device_info, eval, is_available, stream
 from .shapes import ShapeDtypeStruct, eval_shape
@@ -100,6 +101,7 @@ from .transforms.vmap import vmap
 if TYPE_CHECKING:
     from . import fast, fft, linalg, nn, random, special, testing
     from .checking import check
+    from .debugging import debug_infs, debug_key_reuse, debug_nans
     from .exporting import Exported, export
     from .transforms.jet import jet
 
@@ -109,6 +111,9 @@ compile = jit
 #: What few programs use is loaded when it is first needed, with the modules of Python that it needs.
 _LOADED_LATER = {
     "check": ".checking",
+    "debug_infs": ".debugging",
+    "debug_key_reuse": ".debugging",
+    "debug_nans": ".debugging",
     "Exported": ".exporting",
     "export": ".exporting",
     "jet": ".transforms.jet",
@@ -139,6 +144,7 @@ __all__ = [
     "Dtype",
     "Exported",
     "Jaxpr",
+    "KeyReuseError",
     "LeakedTracerError",
     "Lowered",
     "ShapedArray",
@@ -155,6 +161,7 @@ __all__ = [
     "bfloat16",
     "bool_",
     "check",
+    "checking_leaks",
     "checkpoint",
     "checkpoint_name",
     "checkpoint_policies",
@@ -173,6 +180,7 @@ __all__ = [
     "custom_vmap",
     "debug",
     "debug_infs",
+    "debug_key_reuse",
     "debug_nans",
     "default_device",
     "default_stream",
@@ -243,6 +251,7 @@ __all__ = [
     "switch",
     "synchronize",
     "testing",
+    "traceback_filtering",
     "tree_map",
     "uint16",
     "uint32",

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from optree import PyTreeSpec
 
+from ._native import user_function
 from .core.avals import ShapedArray
 from .core.host import CallbackPrimitive
 from .core.pytree import flatten, leaf_names, unflatten
@@ -67,6 +68,7 @@ def _call(
     )
 
 
+@user_function
 def pure_callback(
     callback: Callable, result_shape_dtypes: Any, *args: Any, vmap_method: str | None = None, **kwargs: Any
 ) -> Any:
@@ -111,6 +113,7 @@ def pure_callback(
     )
 
 
+@user_function
 def io_callback(
     callback: Callable, result_shape_dtypes: Any, *args: Any, ordered: bool = False, **kwargs: Any
 ) -> Any:

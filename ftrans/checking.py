@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from . import ops
-from ._native import Array
+from ._native import Array, user_function
 from .core.pytree import flatten
 from .core.source import function_name
 from .differences import Directions, difference_quotient, inner, precision_of, wide
@@ -53,6 +53,7 @@ class Report:
         return "\n".join(lines)
 
 
+@user_function
 def check(fun: Callable, *, seed: int = 0) -> Callable:
     """A function that tests another one on the arguments that it is called with, and reports what differs.
 
@@ -84,6 +85,7 @@ def check(fun: Callable, *, seed: int = 0) -> Callable:
     """
     check_callable("check", fun)
 
+    @user_function
     @wraps(fun)
     def checked(*args: Any, **kwargs: Any) -> Report:
         return _Check(fun, args, kwargs, Directions(seed)).report()

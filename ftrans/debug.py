@@ -4,29 +4,19 @@ from __future__ import annotations
 
 import builtins
 import string
-import sys
-import threading
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from types import FrameType
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from optree import PyTreeSpec
 
-from ._native import Array, user_source
-from .core.call import CallPrimitive
-from .core.jaxpr import Equation, Literal, Var
-from .core.primitive import Primitive, observe
+from ._native import Array, user_function
 from .core.pytree import flatten, unflatten
-from .core.source import format_source, function_name
-from .core.tracing import eval_jaxpr
+from .core.source import function_name
 from .primitives.callback import debug_callback_p
 from .transforms.arguments import check_callable
-from .transforms.derivative import Recording
 
-__all__ = ["breakpoint", "callback", "debug_infs", "debug_nans", "print"]
+__all__ = ["breakpoint", "callback", "print"]
 
 
 class _DebugCallback:
@@ -49,6 +39,7 @@ class _DebugCallback:
         return f"debug.callback of {function_name(self.function)}"
 
 
+@user_function
 def callback(callback: Callable, *args: Any, ordered: bool = False, **kwargs: Any) -> None:
     """Call a Python function with the values that arrays have when the program comes by.
 
@@ -106,6 +97,7 @@ class _FieldCheck(string.Formatter):
             raise ValueError(f"the arguments {', '.join(unused)} are not used")
 
 
+@user_function
 def print(fmt: str, *args: Any, ordered: bool = False, **kwargs: Any) -> None:
     """Print the values that arrays have when the program comes by: `callback` of ``print(fmt.format(…))``.
 
@@ -138,6 +130,7 @@ def print(fmt: str, *args: Any, ordered: bool = False, **kwargs: Any) -> None:
     callback(show, *args, ordered=ordered, **kwargs)
 
 
+@user_function
 def breakpoint(*args: Any, ordered: bool = False, **kwargs: Any) -> None:
     """Stop in Python's debugger when the program comes by, with the values of arrays at hand.
 
@@ -160,123 +153,3 @@ def breakpoint(*args: Any, ordered: bool = False, **kwargs: Any) -> None:
         builtins.breakpoint()
 
     callback(stop, *args, ordered=ordered, **kwargs)
-
-
-#: What is looked for, by its name in messages, as NumPy's test of it.
-_NON_FINITE: dict[str, Callable[[np.ndarray], np.ndarray]] = {"NaN": np.isnan, "inf": np.isinf}
-
-_watched: Counter[str] = Counter()
-_lock = threading.Lock()
-
-
-def _apply_watched(primitive: Primitive, operands: Sequence[Array], parameters: dict[str, Any]) -> Any:
-    """Apply a primitive, the equations of its jaxpr one by one if it has one, and look at what it gives."""
-    if isinstance(primitive, CallPrimitive):
-        closed = parameters["jaxpr"]
-        return eval_jaxpr(closed.jaxpr, closed.consts, *operands)
-    results = primitive.execute(operands, parameters)
-    for result in results if primitive.multiple_results else [results]:
-        if result._trace is None and result.aval.is_inexact:
-            _check(primitive, operands, parameters, result)
-    return results
-
-
-def _check(
-    primitive: Primitive, operands: Sequence[Array], parameters: dict[str, Any], result: Array
-) -> None:
-    values = np.asarray(result)
-    for what, test in _NON_FINITE.items():
-        if not _watched[what]:
-            continue
-        found = test(values)
-        if not found.any():
-            continue
-        where = f" in {found.sum()} of {values.size} elements" if values.ndim else ""
-        inputs = [Var(x.aval) if x._immediate is None else Literal(x, x.aval) for x in operands]
-        equation = Equation(primitive, inputs, [Var(result.aval)], parameters)
-        names = iter(string.ascii_lowercase)
-        ranges = [
-            f"{name} is {_range(x)}"
-            for x, name in zip([x for x in operands if x._immediate is None], names, strict=False)
-        ]
-        raise FloatingPointError(
-            f"{primitive.name} gave {what}{where}, at {format_source(user_source())}{_backward_pass()}:\n"
-            f"    {equation}" + (f"\nwhere {', '.join(ranges)}" if ranges else "")
-        )
-
-
-def _backward_pass() -> str:
-    """What to say of the pass: read off the stack, so that nobody has to keep account of it."""
-    frame: FrameType | None = sys._getframe()
-    while frame is not None and frame.f_code is not Recording.pull_back.__code__:
-        frame = frame.f_back
-    return "" if frame is None else ", in the backward pass"
-
-
-def _range(x: Array) -> str:
-    """What values there are, as ``from 0 to 2 with 1 NaN``; of complex numbers the magnitudes."""
-    values = np.asarray(x)
-    if x.dtype.kind == "c":
-        values = np.abs(values)
-    values = values.astype(np.float64).reshape(-1)
-    parts = []
-    finite = values[np.isfinite(values)]
-    if finite.size:
-        low, high = finite.min(), finite.max()
-        parts.append(f"{low:g}" if low == high else f"from {low:g} to {high:g}")
-    parts += [f"{test(values).sum()} {what}" for what, test in _NON_FINITE.items() if test(values).any()]
-    return ("of magnitude " if x.dtype.kind == "c" else "") + (" with ".join(parts) or "empty")
-
-
-@contextmanager
-def _watching(what: str) -> Iterator[None]:
-    """Inside, what the primitives give is looked at, for as long as any context asks for it."""
-    with _lock:
-        _watched[what] += 1
-        observe(_apply_watched)
-    try:
-        yield
-    finally:
-        with _lock:
-            _watched[what] -= 1
-            if not +_watched:
-                observe(None)
-
-
-def debug_nans() -> Any:
-    """A context in which an operation that gives NaN raises an error that says where, and from what.
-
-    Each operation of all threads is evaluated by itself, those of jitted functions too, and its results are
-    looked at: in the forward pass as in the backward one. That is slow, and costs nothing outside of the
-    context. A NaN that `where` would have thrown away is found too.
-
-    Raises:
-        FloatingPointError: inside of the context: with the user's line, the equation, and the ranges of its
-            operands.
-
-    >>> with ft.debug_nans():
-    ...     ft.grad(lambda x: ft.sqrt(x) ** 2 - ft.log(-x))(1.0)
-    Traceback (most recent call last):
-        ...
-    FloatingPointError: log gave NaN, at ... (<lambda>):
-        b:f32[] = log a
-    where a is -1
-    """
-    return _watching("NaN")
-
-
-def debug_infs() -> Any:
-    """A context in which an operation that gives an infinity raises an error. See `debug_nans`.
-
-    Raises:
-        FloatingPointError: inside of the context.
-
-    >>> with ft.debug_infs():
-    ...     ft.jit(lambda x: 1 / x)(ft.array([2.0, 0.0]))
-    Traceback (most recent call last):
-        ...
-    FloatingPointError: div gave inf in 1 of 2 elements, at ... (<lambda>):
-        b:f32[2] = div 1.0:f32[] a
-    where a is from 0 to 2
-    """
-    return _watching("inf")

@@ -12,12 +12,13 @@ from contextlib import contextmanager
 from typing import Any
 
 from . import _native
-from ._native import Array, Device, Stream
+from ._native import Array, Device, Stream, user_function
 from .core.pytree import flatten
 
 __all__ = ["async_eval", "device_info", "eval", "is_available", "stream"]
 
 
+@user_function
 def eval(*trees: Any) -> None:
     """Run the pending operations that the given arrays depend on, and wait for them.
 
@@ -38,6 +39,7 @@ def eval(*trees: Any) -> None:
     _native.eval(_arrays(trees))
 
 
+@user_function
 def async_eval(*trees: Any) -> None:
     """Start running the pending operations that the given arrays depend on, without waiting.
 

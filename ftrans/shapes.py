@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ._native import Array, Dtype
+from ._native import Array, Dtype, user_function
 from .core.avals import ShapedArray, shaped_array
 from .core.pytree import as_array, flatten, unflatten
 from .core.source import ArgumentSource
@@ -72,6 +72,7 @@ def described_aval(x: Any, name: str) -> ShapedArray:
     return ShapeDtypeStruct(tuple(x.shape), x.dtype).aval
 
 
+@user_function
 def eval_shape(fun: Callable, *args: Any, **kwargs: Any) -> Any:
     """The shapes and dtypes of what a function returns, without computing it.
 

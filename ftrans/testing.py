@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ._native import user_function
 from .core.pytree import flatten, leaf_names, tree_map, unflatten
 from .core.source import function_name
 from .differences import (
@@ -39,6 +40,7 @@ __all__ = [
 ]
 
 
+@user_function
 def assert_allclose(
     actual: Any, desired: Any, rtol: float | None = None, atol: float | None = None, err_msg: str = ""
 ) -> None:
@@ -104,6 +106,7 @@ def _difference(name: str, actual: Any, desired: Any, rtol: float | None, atol: 
     )
 
 
+@user_function
 def check_jvp(
     f: Callable,
     f_jvp: Callable,
@@ -151,6 +154,7 @@ def _assert_near(
     assert_allclose(actual, desired, 0.0, atol + rtol * scale, err_msg)
 
 
+@user_function
 def check_vjp(
     f: Callable,
     f_vjp: Callable,
@@ -200,6 +204,7 @@ def check_vjp(
         )
 
 
+@user_function
 def check_grads(
     f: Callable,
     args: tuple,
@@ -257,6 +262,7 @@ def _check_grads(
             _check_grads(reverse, args, order - 1, modes, tolerances, f"{path}reverse mode, then ")
 
 
+@user_function
 def check_vmap(
     f: Callable, args: tuple, in_axes: Any = 0, rtol: float | None = None, atol: float | None = None
 ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .._native import Array
+from .._native import Array, user_function
 from ..core.pytree import flatten, leaf_names, unflatten
 from ..core.source import function_name
 from ..primitives.layout import reshape
@@ -13,6 +13,7 @@ from ..primitives.shape import concatenate_p, rev_p, slice_axis
 from ..transforms.arguments import argument_arrays, check_callable, output_arrays
 
 
+@user_function
 def associative_scan(fn: Callable, elems: Any, reverse: bool = False, axis: int = 0) -> Any:
     """All prefixes of an associative operation: ``e0, fn(e0, e1), fn(fn(e0, e1), e2), …``.
 

@@ -9,13 +9,13 @@ import numpy as np
 from optree import PyTreeSpec
 
 from .. import _native
-from .._native import Array, int32
+from .._native import Array, int32, user_function
 from ..core.avals import ShapedArray, shaped_array
-from ..core.call import ControlFlowPrimitive
+from ..core.call import ControlFlowPrimitive, Evaluate
 from ..core.jaxpr import ClosedJaxpr, Jaxpr, Var
 from ..core.pytree import as_array, flatten, leaf_names, unflatten
 from ..core.source import function_name
-from ..core.tracing import eval_jaxpr, eval_reference, trace_to_jaxpr
+from ..core.tracing import eval_jaxpr, trace_to_jaxpr
 from ..lowering import sub_program
 from ..primitives.elementwise import clamp_p, convert, eq, ne_p
 from ..primitives.layout import reshape
@@ -50,8 +50,8 @@ def _abstract(*avals: ShapedArray, branches: Branches) -> list[ShapedArray]:
     return branches[0].out_avals
 
 
-def _impl(index: np.ndarray, *operands: np.ndarray, branches: Branches) -> list[np.ndarray]:
-    return eval_reference(branches[int(np.clip(index, 0, len(branches) - 1))], *operands)
+def _run(evaluate: Evaluate, operands: Sequence[np.ndarray], *, branches: Branches) -> list[np.ndarray]:
+    return evaluate(branches[int(np.clip(operands[0], 0, len(branches) - 1))], *operands[1:])
 
 
 def _make_operation(operands: Sequence[Array], *, branches: Branches) -> tuple[Sequence[Array], Callable]:
@@ -220,13 +220,14 @@ def _chunk_body(branch: ClosedJaxpr, batched: Mask, size: int) -> ClosedJaxpr:
 cond_p = ControlFlowPrimitive(
     "cond",
     abstract_eval=_abstract,
-    impl=_impl,
+    run=_run,
     make_operation=_make_operation,
     linked_forward=_linked_forward,
     batch=_batch,
 )
 
 
+@user_function
 def cond(pred: Any, true_fun: Callable, false_fun: Callable, *operands: Any) -> Any:
     """One of two functions of the same operands: ``true_fun(*operands) if pred else false_fun(*operands)``.
 
@@ -260,6 +261,7 @@ def cond(pred: Any, true_fun: Callable, false_fun: Callable, *operands: Any) -> 
     return _choose("cond", ("false_fun", "true_fun"), index, (false_fun, true_fun), operands)
 
 
+@user_function
 def switch(index: Any, branches: Sequence[Callable], *operands: Any) -> Any:
     """One of several functions of the same operands: ``branches[index](*operands)``.
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import ops
-from .._native import Array
+from .._native import Array, user_function
 from ..core.errors import ConcretizationError
 from ..core.pytree import flatten, leaf_names, unflatten
 from ..core.source import function_name
@@ -21,6 +21,7 @@ from ..transforms.implicit_primitives import Function
 from .loops import while_loop
 
 
+@user_function
 def fixed_point(fun: Callable, init: Any, *, tol: float | None = None, max_iterations: int = 1000) -> Any:
     """The fixed point ``x = fun(x)`` of a contraction, by iteration, with the derivatives of the solution.
 

@@ -8,7 +8,7 @@ from typing import Any
 from optree import PyTreeSpec
 
 from .. import _native
-from .._native import Array
+from .._native import Array, user_function
 from ..core.avals import shaped_array
 from ..core.jaxpr import ClosedJaxpr
 from ..core.pytree import flatten, leaf_names, tree_map, unflatten
@@ -27,6 +27,7 @@ from .scan_loop import scan_p
 from .while_loop import while_p
 
 
+@user_function
 def scan(
     f: Callable,
     init: Any,
@@ -189,6 +190,7 @@ def _concatenated(parts: Sequence[Array]) -> Array:
     return parts[0] if len(parts) == 1 else concatenate_p.bind(*parts, axis=0)
 
 
+@user_function
 def while_loop(cond_fun: Callable, body_fun: Callable, init_val: Any) -> Any:
     """A loop that goes on while a condition holds: ``while cond_fun(val): val = body_fun(val)``.
 
@@ -243,6 +245,7 @@ def _while_loop(name: str, cond_fun: Callable, body_fun: Callable, init_val: Any
     return unflatten(structure, results)
 
 
+@user_function
 def fori_loop(lower: Any, upper: Any, body_fun: Callable, init_val: Any) -> Any:
     """A loop over integers: ``for i in range(lower, upper): val = body_fun(i, val)``.
 
@@ -302,6 +305,7 @@ def _bounds(lower: Any, upper: Any) -> tuple[Array, Array]:
     return start, stop
 
 
+@user_function
 def map(f: Callable, xs: Any, batch_size: int | None = None) -> Any:
     """Apply a function to each slice of arrays, one after another, and stack the results.
 

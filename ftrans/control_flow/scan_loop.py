@@ -9,9 +9,9 @@ import numpy as np
 
 from .._native import Array
 from ..core.avals import ShapedArray, shaped_array
-from ..core.call import ControlFlowPrimitive
+from ..core.call import ControlFlowPrimitive, Evaluate
 from ..core.jaxpr import ClosedJaxpr
-from ..core.tracing import eval_jaxpr, eval_reference
+from ..core.tracing import eval_jaxpr
 from ..lowering import evaluate_inline, sub_program
 from ..primitives.layout import move_axis
 from ..transforms.batching import Dim
@@ -54,14 +54,21 @@ def _results(jaxpr: ClosedJaxpr, num_carry: int, length: int) -> list[ShapedArra
     return [*outs[:num_carry], *(_stacked(a, length) for a in outs[num_carry:])]
 
 
-def _impl(
-    *operands: np.ndarray, jaxpr: ClosedJaxpr, num_consts: int, num_carry: int, length: int, reverse: bool
+def _run(
+    evaluate: Evaluate,
+    operands: Sequence[np.ndarray],
+    *,
+    jaxpr: ClosedJaxpr,
+    num_consts: int,
+    num_carry: int,
+    length: int,
+    reverse: bool,
 ) -> list[np.ndarray]:
     first = num_consts + num_carry
     consts, carry, xs = operands[:num_consts], list(operands[num_consts:first]), operands[first:]
     rows: list[list[np.ndarray]] = []
     for i in reversed(range(length)) if reverse else range(length):
-        outs = eval_reference(jaxpr, *consts, *carry, *(x[i] for x in xs))
+        outs = evaluate(jaxpr, *consts, *carry, *(x[i] for x in xs))
         carry = outs[:num_carry]
         rows.append(outs[num_carry:])
     if reverse:
@@ -214,7 +221,7 @@ def _batch(
 scan_p = ControlFlowPrimitive(
     "scan",
     abstract_eval=_abstract,
-    impl=_impl,
+    run=_run,
     make_operation=_make_operation,
     linked_forward=_linked_forward,
     batch=_batch,

@@ -15,9 +15,9 @@ import numpy as np
 
 from .._native import Array, bool_
 from ..core.avals import ShapedArray, shaped_array
-from ..core.call import ControlFlowPrimitive
+from ..core.call import ControlFlowPrimitive, Evaluate
 from ..core.jaxpr import ClosedJaxpr, Jaxpr, Var, has_effects
-from ..core.tracing import eval_jaxpr, eval_reference, trace_to_jaxpr
+from ..core.tracing import eval_jaxpr, trace_to_jaxpr
 from ..lowering import evaluate_inline, sub_program
 from ..transforms.batching import Dim
 from ..transforms.derivative import instantiate, record
@@ -57,17 +57,21 @@ def _abstract(*avals: ShapedArray, **parameters: Any) -> list[ShapedArray]:
     return loop.body_jaxpr.out_avals
 
 
-def _carries(loop: Loop, operands: Sequence[np.ndarray]) -> list[list[np.ndarray]]:
+def _carries(evaluate: Evaluate, loop: Loop, operands: Sequence[np.ndarray]) -> list[list[np.ndarray]]:
     """The carry before each step, and the last one."""
     cond_consts, body_consts, carry = loop.split(operands)
     carries = [carry]
-    while eval_reference(loop.cond_jaxpr, *cond_consts, *carries[-1])[0]:
-        carries.append(eval_reference(loop.body_jaxpr, *body_consts, *carries[-1]))
+    while evaluate(loop.cond_jaxpr, *cond_consts, *carries[-1])[0]:
+        carries.append(evaluate(loop.body_jaxpr, *body_consts, *carries[-1]))
     return carries
 
 
-def _impl(*operands: np.ndarray, **parameters: Any) -> list[np.ndarray]:
-    return _carries(Loop(**parameters), operands)[-1]
+def _run(evaluate: Evaluate, operands: Sequence[np.ndarray], **parameters: Any) -> list[np.ndarray]:
+    loop = Loop(**parameters)
+    cond_consts, body_consts, carry = loop.split(operands)
+    while evaluate(loop.cond_jaxpr, *cond_consts, *carry)[0]:
+        carry = evaluate(loop.body_jaxpr, *body_consts, *carry)
+    return carry
 
 
 def _condition(loop: Loop, consts: list[Array], carry: list[Array]) -> tuple[ClosedJaxpr, list[Array], Array]:
@@ -181,7 +185,7 @@ def _batch(args: list[Array], dims: list[Dim], size: int, **parameters: Any) -> 
 while_p = ControlFlowPrimitive(
     "while",
     abstract_eval=_abstract,
-    impl=_impl,
+    run=_run,
     make_operation=_make_operation,
     linked_forward=_linked_forward,
     batch=_batch,
@@ -237,15 +241,15 @@ def _vjp_abstract(*avals: ShapedArray, **parameters: Any) -> list[ShapedArray]:
     return [a.strong() for a in chosen(pull_back.loop.body_jaxpr.in_avals, pull_back.mask)]
 
 
-def _vjp_impl(*operands: np.ndarray, **parameters: Any) -> list[np.ndarray]:
+def _vjp_run(evaluate: Evaluate, operands: Sequence[np.ndarray], **parameters: Any) -> list[np.ndarray]:
     pull_back = _pull_back(**parameters)
     loop = pull_back.loop
     joint = joint_jaxpr("vjp", loop.body_jaxpr, pull_back.mask, pull_back.carry_mask)
     _, body_consts, _ = loop.split(operands)
     cotangents = pull_back.cotangents(operands)
     sums = [np.zeros_like(x) for x in chosen(body_consts, pull_back.const_mask)]
-    for carry in reversed(_carries(loop, operands)[:-1]):
-        gradients = eval_reference(joint, *body_consts, *carry, *cotangents)[loop.num_carry :]
+    for carry in reversed(_carries(evaluate, loop, operands)[:-1]):
+        gradients = evaluate(joint, *body_consts, *carry, *cotangents)[loop.num_carry :]
         sums = [np.asarray(s + g, s.dtype) for s, g in zip(sums, gradients, strict=False)]
         cotangents = gradients[len(sums) :]
     return [*sums, *cotangents]
@@ -392,7 +396,7 @@ def _vjp_batch(
 while_vjp_p = ControlFlowPrimitive(
     "while_vjp",
     abstract_eval=_vjp_abstract,
-    impl=_vjp_impl,
+    run=_vjp_run,
     make_operation=_vjp_operation,
     linked_forward=_vjp_linked_forward,
     batch=_vjp_batch,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from .. import _native
 from .._native import Array
 from .avals import ShapedArray
@@ -44,17 +46,28 @@ class CallPrimitive(Primitive):
         return eval_jaxpr(closed.jaxpr, closed.consts, *operands)
 
 
+#: From a jaxpr and its arguments to its results, as NumPy arrays.
+Evaluate = Callable[..., list[np.ndarray]]
+
+
 class ControlFlowPrimitive(Primitive):
     """A primitive whose parameters hold jaxprs that run any number of times, or not at all.
 
     `make_operation`: (operands, parameters) → the operands of the native operation, and that operation.
+    `run`: (how to evaluate a jaxpr, operands, parameters) → results, all of NumPy arrays; what it means.
     """
 
-    __slots__ = ("make_operation",)
+    __slots__ = ("make_operation", "run")
 
-    def __init__(self, name: str, *, make_operation: Callable, **rules: Any):
-        super().__init__(name, multiple_results=True, **rules)
+    def __init__(self, name: str, *, make_operation: Callable, run: Callable, **rules: Any):
+        super().__init__(
+            name,
+            multiple_results=True,
+            impl=lambda *operands, **parameters: run(eval_reference, operands, **parameters),
+            **rules,
+        )
         self.make_operation = make_operation
+        self.run = run
 
     def abstract(self, avals: tuple[ShapedArray, ...], parameters: dict[str, Any]) -> list[ShapedArray]:
         """The avals of the results. Not memoised: a memo would keep every jaxpr alive."""

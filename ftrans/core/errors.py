@@ -14,5 +14,9 @@ class Unavailable:
         self.error = error
 
 
+class KeyReuseError(RuntimeError):
+    """A random key was used twice, inside of `debug_key_reuse`."""
+
+
 class LeakedTracerError(RuntimeError):
     """A traced array was used after the transformation that made it had ended."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,23 +28,37 @@ class Sample:
     differentiable: tuple[int, ...] = ()
 
 
-#: What applies primitives to concrete arrays in place of `Primitive.execute`; see `observe`.
-_observer: Callable[[Primitive, Sequence[Array], dict[str, Any]], Any] | None = None
+#: What applies primitives to concrete arrays in place of `Primitive.execute`.
+Observer = Callable[["Primitive", Sequence[Array], dict[str, Any]], Any]
 
 
-def observe(observer: Callable[[Primitive, Sequence[Array], dict[str, Any]], Any] | None) -> None:
-    """Let `observer` apply every primitive to concrete arrays, in all threads; None ends that.
+class _ThisThread(threading.local):
+    observer: Observer | None = None
 
-    No fast path in native code goes past it meanwhile, and no compiled program.
+
+_this_thread = _ThisThread()
+_lock = threading.Lock()
+#: How many threads have an observer. What there is none of costs `bind` one look at a number.
+_num_observers = 0
+
+
+def observe(observer: Observer | None) -> Observer | None:
+    """Let `observer` apply every primitive to concrete arrays on this thread; None ends that.
+
+    No fast path in native code goes past it meanwhile. Returns the observer that there was.
     """
-    global _observer
-    _observer = observer
+    global _num_observers
+    previous = _this_thread.observer
+    with _lock:
+        _num_observers += (observer is not None) - (previous is not None)
+    _this_thread.observer = observer
     _native.set_fast_paths(observer is None)
+    return previous
 
 
 def is_observed() -> bool:
-    """Whether `observe` is in effect."""
-    return _observer is not None
+    """Whether `observe` is in effect on this thread."""
+    return _this_thread.observer is not None
 
 
 class NoDerivative:
@@ -150,9 +165,10 @@ class Primitive:
             if candidate is not None and (trace is None or candidate.level > trace.level):
                 trace = candidate
         if trace is None:
-            observer = _observer
-            if observer is not None:
-                return observer(self, operands, parameters)
+            if _num_observers:
+                observer = _this_thread.observer
+                if observer is not None:
+                    return observer(self, operands, parameters)
             return self.execute(operands, parameters)
         return trace.record(self, operands, parameters)
 

@@ -5,17 +5,36 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Callable
-from types import CodeType
+from types import CodeType, MethodType
+from typing import Any
 
 from optree import PyTreeSpec
 
 from .. import _native
 
-#: (code object, offset of the last instruction), or None.
-Source = tuple[CodeType, int] | None
+#: (code object, offset of the last instruction), or None. Longer where a derivative of that line is meant.
+Source = tuple[CodeType, int] | tuple[CodeType, int, bool] | None
+
+
+def backward(source: Source) -> Source:
+    """The source of what the backward pass does for an operation from there."""
+    return source and (source[0], source[1], True)
+
+
+def is_backward(source: Source) -> bool:
+    """Whether it is the source of something that the backward pass does."""
+    return source is not None and len(source) > 2
+
+
+_PACKAGE_PATH = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
 # `user_source()` gives the source of the innermost frame outside of this folder.
-_native.set_package_path(os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep)
+_native.set_package_path(_PACKAGE_PATH)
+
+
+def is_package_code(code: CodeType) -> bool:
+    """Whether code is the package's own, not the user's."""
+    return code.co_filename.startswith(_PACKAGE_PATH)
 
 
 def format_source(source: Source | ArgumentSource) -> str:
@@ -24,7 +43,7 @@ def format_source(source: Source | ArgumentSource) -> str:
         return "an unknown line"
     if isinstance(source, ArgumentSource):
         return str(source)
-    code, offset = source
+    code, offset = source[:2]
     line = code.co_firstlineno
     for start, end, number in code.co_lines():
         if start <= offset < end and number is not None:
@@ -40,9 +59,10 @@ class ArgumentSource:
     """
 
     __slots__ = ("function", "structure", "index")
+    function: Any
 
     def __init__(self, function: Callable, structure: PyTreeSpec, index: int):
-        self.function = function
+        self.function = _Outline(function) if getattr(function, "__closure__", None) else function
         self.structure = structure
         self.index = index
 
@@ -60,6 +80,18 @@ class ArgumentSource:
         return f"argument {self.name} of {function_name(self.function)}"
 
 
+class _Outline:
+    """Name and parameters of a function, without what it closes over, which may be traced arrays."""
+
+    __slots__ = ("__name__", "parameters")
+
+    def __init__(self, function: Callable):
+        self.__name__ = function_name(function)
+        code = getattr(inspect.unwrap(function), "__code__", None)
+        first = int(isinstance(function, MethodType))
+        self.parameters = [] if code is None else list(code.co_varnames[first : code.co_argcount])
+
+
 def function_name(function: Callable) -> str:
     """A function's name; of its class, if it is a callable object."""
     return getattr(function, "__name__", None) or type(function).__name__
@@ -67,6 +99,8 @@ def function_name(function: Callable) -> str:
 
 def parameter_names(function: Callable) -> list[str]:
     """The names of the parameters that can be given by position; empty if unknown."""
+    if isinstance(function, _Outline):
+        return function.parameters
     try:
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):

@@ -24,8 +24,10 @@ from .avals import ShapedArray
 from .collection import defer_full_collections, resume_full_collections
 from .errors import ConcretizationError, LeakedTracerError
 from .jaxpr import Atom, ClosedJaxpr, Equation, Jaxpr, Literal, Var
+from .leaks import check_leaks
 from .primitive import Primitive
 from .source import ArgumentSource, Source, format_source
+from .tracebacks import note_source
 
 _levels = count()
 
@@ -290,31 +292,48 @@ def trace_to_jaxpr(
     trace = AbstractTrace(transformation, decide)
     _this_thread.abstract_traces.append(trace)
     try:
-        inputs = [trace.input(aval, source) for aval, source in zip(in_avals, sources, strict=False)]
-        variables = [x._snapshot() for x in inputs]  # `fun` may assign to the items of its arguments
-        with Interpreting():
-            outputs = fun(*inputs)
-        return trace.close(variables, outputs)
+        closed = _closed(trace, fun, in_avals, sources)
     finally:
         _this_thread.abstract_traces.pop()
         trace.end()
+    check_leaks(trace)
+    return closed
+
+
+def _closed(
+    trace: AbstractTrace,
+    fun: Callable[..., Sequence[Array]],
+    in_avals: Sequence[ShapedArray],
+    sources: Iterable[ArgumentSource | None],
+) -> ClosedJaxpr:
+    inputs = [trace.input(aval, source) for aval, source in zip(in_avals, sources, strict=False)]
+    variables = [x._snapshot() for x in inputs]  # `fun` may assign to the items of its arguments
+    with Interpreting():
+        outputs = fun(*inputs)
+    return trace.close(variables, outputs)
 
 
 class Interpreting:
     """Around a run of a user's function, or a walk over equations that are made the source of what they do.
 
-    Inside, full garbage collections wait, and there is no source yet.
+    Inside, full garbage collections wait, and there is no source yet. Errors tell of the source of the
+    equation, and of the `transformation`, if one is given, that walks over the equations.
     """
 
-    __slots__ = ("_source",)
+    __slots__ = ("_source", "_transformation")
+
+    def __init__(self, transformation: str = ""):
+        self._transformation = transformation
 
     def __enter__(self) -> None:
         defer_full_collections()
         self._source = set_source(None)
 
-    def __exit__(self, *_: object) -> None:
-        set_source(self._source)
+    def __exit__(self, _: object, error: BaseException | None, traceback: object) -> None:
+        source = set_source(self._source)
         resume_full_collections()
+        if source is not None and isinstance(error, Exception):
+            note_source(error, source, self._transformation)
 
 
 def run_on(stream: Stream | None, function: Callable, *args: Any, **parameters: Any) -> Any:

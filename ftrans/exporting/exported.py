@@ -8,6 +8,7 @@ from typing import Any
 
 from optree import PyTreeSpec
 
+from .._native import user_function
 from ..core.avals import ShapedArray
 from ..core.jaxpr import ClosedJaxpr
 from ..core.pytree import flatten, unflatten
@@ -54,6 +55,7 @@ class Exported:
         """The tree of the results' avals."""
         return unflatten(self._out_structure, self.jaxpr.out_avals)
 
+    @user_function
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the function.
 

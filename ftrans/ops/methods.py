@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -224,4 +225,6 @@ METHODS: dict[str, Any] = {
 def install() -> None:
     """Give `Array` its operators, methods and properties."""
     _native.install_operators(OPERATORS)
-    _native.install_methods(METHODS)
+    _native.install_methods(
+        {name: _native.user_function(x) if isinstance(x, FunctionType) else x for name, x in METHODS.items()}
+    )

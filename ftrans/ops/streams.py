@@ -60,7 +60,7 @@ def attributed(function: Function) -> Function:
             _attribute(error, function.__name__)
             raise
 
-    return wrapper  # type: ignore[return-value]
+    return _native.user_function(wrapper)  # type: ignore[return-value]
 
 
 def streamed(function: Function) -> Function:
@@ -83,4 +83,4 @@ def streamed(function: Function) -> Function:
             _attribute(error, function.__name__)
             raise
 
-    return wrapper  # type: ignore[return-value]
+    return _native.user_function(wrapper)  # type: ignore[return-value]

@@ -85,7 +85,7 @@ from .fft import fft_p
 from .indexing import gather_p, scatter_p
 from .layout import broadcast_in_dim_p, reduce_sum_p, reshape_p, transpose_p
 from .matmul import dot_general_p
-from .random import random_bits_p
+from .random import random_bits_p, use_key_p
 from .reduction import (
     argmax_p,
     argmin_p,
@@ -239,6 +239,7 @@ __all__ = [
     "qr_p",
     "pure_callback_p",
     "random_bits_p",
+    "use_key_p",
     "real_p",
     "reduce_and_p",
     "reduce_max_p",

@@ -5,13 +5,15 @@ J. K. Salmon, M. A. Moraes, R. O. Dror, D. E. Shaw: Parallel random numbers: as 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from .._native import uint32
+from .._native import Array, uint32
 from ..core.avals import shaped_array
-from ..core.primitive import Primitive, Sample, zero_derivative
+from ..core.primitive import Primitive, Sample, is_observed, zero_derivative
+from ..core.tracing import innermost_abstract_trace
 from ._helpers import size_of
 from .layout import move_axis
 
@@ -53,6 +55,40 @@ def _random_bits_impl(key, *, shape):
 def _random_bits_batch(args, dims, size, *, shape):
     return random_bits_p.bind(move_axis(args[0], dims[0], 0), shape=shape), 0
 
+
+class _UseKey(Primitive):
+    """The key that it is given; there is no native operation behind it.
+
+    It marks where a function draws from a key, or splits it.
+    """
+
+    __slots__ = ()
+
+    def bind(self, *operands: Array, **parameters: Any) -> Any:
+        """Apply to a key. Whoever looks for uses sees those of each iteration and call, none while tracing."""
+        trace = innermost_abstract_trace() if is_observed() else None
+        if trace is not None:
+            outer = operands[0]._trace
+            if outer is None or outer.level < trace.level:
+                return trace.record(self, operands, parameters)
+        return super().bind(*operands, **parameters)
+
+    def execute(self, operands: Sequence[Array], parameters: dict[str, Any]) -> Array:
+        return operands[0]._snapshot()
+
+
+use_key_p = _UseKey(
+    "use_key",
+    abstract_eval=lambda key, *, by: key,
+    impl=lambda key, *, by: key,
+    jvp=zero_derivative,
+    vjp=zero_derivative,
+    batch=lambda args, dims, size, *, by: (
+        use_key_p.bind(move_axis(args[0], dims[0], 0), by=by),
+        0,
+    ),
+    samples=[Sample((lambda: np.array([0, 42], np.uint32),), {"by": "normal"})],
+)
 
 random_bits_p = Primitive(
     "random_bits",

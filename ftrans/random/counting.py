@@ -24,7 +24,7 @@ from ..ops.streams import streamed
 from ..special import xlog1py, xlogy
 from ..transforms.jit import jit
 from .continuous import standard_exponential
-from .keys import key_for, split
+from .keys import key_for, subkeys
 from .rejection import first_accepted
 from .uniform_numbers import shape_for, unit_uniform
 
@@ -108,7 +108,7 @@ def _transformed_rejection(
     """
 
     def propose(key: Array) -> tuple[Array, Array]:
-        keys = split(key)
+        keys = subkeys(key)
         u = unit_uniform(keys[0], a.shape, a.dtype) - 0.5
         log_v = -standard_exponential(keys[1], a.shape, a.dtype)
         edge = 0.5 - elementwise.abs(u)
@@ -123,7 +123,7 @@ def _transformed_rejection(
 @jit
 def _poisson(key: Array, rate: Array) -> Array:
     """Counts as floats for each rate; NaN where it is not a finite number >= 0."""
-    keys = split(key)
+    keys = subkeys(key)
     is_valid, is_small = (rate >= 0) & (rate < math.inf), rate < _SMALL_MEAN
     small = pointwise.where(is_valid & is_small, rate, 0)
     u = unit_uniform(keys[0], rate.shape, rate.dtype)
@@ -146,7 +146,7 @@ def _poisson(key: Array, rate: Array) -> Array:
 @jit
 def _binomial(key: Array, n: Array, probability: Array) -> Array:
     """Counts as floats; NaN where n is not a finite whole number >= 0 or the probability not in [0, 1]."""
-    keys = split(key)
+    keys = subkeys(key)
     is_valid = (
         (n >= 0) & (n < math.inf) & (n == elementwise.floor(n)) & (probability >= 0) & (probability <= 1)
     )

@@ -24,7 +24,7 @@ from ..ops.promotion import DEFAULT_INT, as_dtype, integer_bounds
 from ..ops.searching import argmax
 from ..ops.streams import streamed
 from .continuous import standard_gumbel
-from .keys import key_for, split
+from .keys import key_for, subkeys
 from .uniform_numbers import UNSIGNED, draw_bits, shape_for, unit_uniform
 
 
@@ -50,7 +50,7 @@ def randint(
     shape = shape_for("randint", shape, low, high)
     width = dtype.itemsize
     unsigned = UNSIGNED[width]
-    keys = split(key_for("randint", key))
+    keys = subkeys(key_for("randint", key))
     upper, lower = draw_bits(keys[0], shape, width), draw_bits(keys[1], shape, width)
     one = asarray(1, dtype=unsigned)
     distance = convert(elementwise.subtract(high, low), unsigned)

@@ -22,7 +22,7 @@ from ..transforms.custom_jvp import custom_jvp
 from ..transforms.jit import jit
 from .continuous import standard_exponential
 from .gaussian import standard_normal
-from .keys import key_for, split
+from .keys import key_for, subkeys
 from .rejection import first_accepted
 from .uniform_numbers import batch_shape, float_dtype, parameters
 
@@ -47,7 +47,7 @@ def _marsaglia_tsang(key: Array, a: Array) -> Array:
     c = 1 / (3 * elementwise.sqrt(d))
 
     def propose(key: Array) -> tuple[Array, Array]:
-        keys = split(key)
+        keys = subkeys(key)
         y = c * standard_normal(keys[0], a.shape, a.dtype)
         threshold = -standard_exponential(keys[1], a.shape, a.dtype)  # the logarithm of a uniform number
         return d * (1 + y) ** 3, (y > -1) & (threshold < 3 * d * _acceptance(y))
@@ -87,7 +87,7 @@ def _gamma_pair(key: Array, a: Array) -> tuple[Array, Array]:
     For a < 1 they are variates for a + 1 times u**(1 / a) (Marsaglia and Tsang, section 6), which
     underflows where its logarithm does not.
     """
-    keys = split(key)
+    keys = subkeys(key)
     fixed = stop_gradient(pointwise.where(a > 0, a, math.nan))
     is_small = fixed < 1
     boosted = _marsaglia_tsang(keys[0], pointwise.where(is_small, fixed + 1, fixed))
@@ -183,7 +183,7 @@ def beta(
     (3,)
     """
     shape, (a, b) = parameters("beta", shape, dtype, a=a, b=b)
-    keys = split(key_for("beta", key))
+    keys = subkeys(key_for("beta", key))
     log_x, log_y = (gamma_pair(keys[i], parameter, shape)[1] for i, parameter in enumerate((a, b)))
     return elementwise.sigmoid(log_x - log_y)  # x / (x + y), which may be 0 / 0
 
@@ -240,7 +240,7 @@ def f(
     (3,)
     """
     shape, (dfnum, dfden) = parameters("f", shape, dtype, dfnum=dfnum, dfden=dfden)
-    keys = split(key_for("f", key))
+    keys = subkeys(key_for("f", key))
     above, below = (gamma_pair(keys[i], df / 2, shape)[1] for i, df in enumerate((dfnum, dfden)))
     return elementwise.exp(above - below) * (dfden / dfnum)
 
@@ -268,7 +268,7 @@ def t(df: Any, shape: Any = None, dtype: Any = None, key: Any = None, *, stream:
     (3,)
     """
     shape, (df,) = parameters("t", shape, dtype, df=df)
-    keys = split(key_for("t", key))
+    keys = subkeys(key_for("t", key))
     spread = gamma_pair(keys[0], df / 2, shape)[0] / (df / 2)
     return standard_normal(keys[1], shape, df.dtype) / elementwise.sqrt(spread)
 

@@ -86,10 +86,12 @@ def seed(seed: int) -> None:
     _global_key.set(key(seed))
 
 
-def key_for(function: str, given: Any) -> Array:
-    """The key that the user gave to `function`, checked, or the next one of the global key."""
-    if given is None:
-        return _global_key.next(function)
+def checked_key(function: str, given: Any) -> Array:
+    """The key that the user gave to `function`.
+
+    Raises:
+        ValueError: it is none.
+    """
     given = as_array(given, function, "key")
     if given.dtype is not uint32 or given.shape != (2,):
         raise ValueError(
@@ -97,6 +99,13 @@ def key_for(function: str, given: Any) -> Array:
             f"got dtype {given.dtype}, shape {given.shape}"
         )
     return given
+
+
+def key_for(function: str, given: Any) -> Array:
+    """The key that the user gave to `function`, which uses it, or the next one of the global key."""
+    if given is None:
+        return _global_key.next(function)
+    return p.use_key_p.bind(checked_key(function, given), by=function)
 
 
 @lru_cache
@@ -112,7 +121,7 @@ def threefry(shape: tuple[int, ...]) -> Callable[[Array], tuple[Array, Array]]:
 
 @jit
 def _next_keys(key: Array) -> tuple[Array, Array]:
-    pair = split(key)
+    pair = subkeys(key, (2,))
     return pair[0], pair[1]
 
 
@@ -133,8 +142,11 @@ def split(key: Any, num: int | tuple[int, ...] = 2, *, stream: Any = None) -> Ar
     >>> ft.random.split(ft.random.key(0)).shape
     (2, 2)
     """
-    key = key_for("split", key)
-    shape = normalize_shape("split", num)
+    return subkeys(key_for("split", key), normalize_shape("split", num))
+
+
+def subkeys(key: Array, shape: tuple[int, ...] = (2,)) -> Array:
+    """Independent keys that a function makes of one that it uses."""
     return joining.stack(threefry(shape)(key), axis=-1)
 
 
@@ -145,7 +157,7 @@ def fold_in(key: Any, data: Any, *, stream: Any = None) -> Array:
     >>> ft.random.fold_in(ft.random.key(0), 1).shape
     (2,)
     """
-    key = key_for("fold_in", key)
+    key = _global_key.next("fold_in") if key is None else checked_key("fold_in", key)
     data = as_array(data, "fold_in", "data")
     if data.dtype.kind not in "iu" or data.ndim:
         raise TypeError(f"fold_in: data must be an integer, got dtype {data.dtype}, shape {data.shape}")

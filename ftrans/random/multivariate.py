@@ -15,7 +15,7 @@ from .continuous import standard_exponential
 from .discrete import rademacher
 from .gamma_family import gamma_pair
 from .gaussian import standard_normal
-from .keys import key_for, split
+from .keys import key_for, subkeys
 from .uniform_numbers import batch_shape, float_dtype, parameters
 
 _METHODS = ("cholesky", "eigh")
@@ -155,7 +155,7 @@ def generalized_normal(
 
 
 def _generalized_normal(key: Array, p: Array, shape: tuple[int, ...]) -> Array:
-    keys = split(key)
+    keys = subkeys(key)
     log_power = gamma_pair(keys[0], 1 / p, shape)[1]
     return elementwise.exp(log_power / p) * rademacher(shape, p.dtype, keys[1])
 
@@ -190,7 +190,7 @@ def ball(
     """
     d = as_integer(d, "ball", "d", least=1)
     shape, (p,) = parameters("ball", shape, dtype, p=p)
-    keys = split(key_for("ball", key))
+    keys = subkeys(key_for("ball", key))
     exponent = p[..., None] if p.ndim else p
     vectors = _generalized_normal(keys[0], exponent, (*shape, d))
     powers = summed(elementwise.abs(vectors) ** exponent, axis=-1)

@@ -16,7 +16,7 @@ from ..ops.streams import streamed
 from ..ops.taking import take
 from .continuous import standard_gumbel
 from .discrete import randint
-from .keys import key_for, split
+from .keys import key_for, subkeys
 from .uniform_numbers import unit_uniform
 
 
@@ -37,7 +37,7 @@ def permutation(x: Any, axis: int = 0, key: Any = None, *, stream: Any = None) -
 
 def shuffled_indices(key: Array, n: int) -> Array:
     """The first n integers sorted by 64 random bits each."""
-    keys = split(key)
+    keys = subkeys(key)
     first, second = (p.random_bits_p.bind(keys[i], shape=(n,)) for i in range(2))
     return p.sort_p.bind(first, second, creation.iota(n), axis=0, num_keys=2)[2]
 

@@ -12,6 +12,7 @@ from .._native import Array
 from ..core.avals import ShapedArray
 from ..core.pytree import as_array, flatten, leaf_names
 from ..core.source import ArgumentSource, function_name, parameter_names
+from ..core.tracebacks import note_transformation
 
 Argnums = int | str | Sequence[int | str]
 
@@ -63,8 +64,16 @@ class FlatFunction:
 
     def __call__(self, *leaves: Array) -> list[Array]:
         """The leaves of the output."""
+        return self.outputs(self.run(leaves))
+
+    def run(self, leaves: Sequence[Array]) -> Any:
+        """What the function returns for these leaves; its errors tell of the transformation."""
         args, kwargs = self.fill(leaves)
-        return self.outputs(self.fun(*args, **kwargs))
+        try:
+            return self.fun(*args, **kwargs)
+        except Exception as error:
+            note_transformation(error, self.transformation, self.fun)
+            raise
 
     def outputs(self, result: Any) -> list[Array]:
         """The leaves of an output, whose structure is remembered."""

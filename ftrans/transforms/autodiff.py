@@ -7,7 +7,7 @@ from functools import wraps
 from typing import Any
 
 from .. import _native
-from .._native import Array
+from .._native import Array, user_function
 from ..core.pytree import as_array, flatten, unflatten
 from ..core.source import ArgumentSource, function_name
 from ..primitives.stop_gradient import stop_gradient_p
@@ -34,13 +34,13 @@ class DifferentiatedFunction(FlatFunction):
 
     def __call__(self, *leaves: Array) -> tuple[list[Array], Any]:  # type: ignore[override]
         """The leaves of the output, and the auxiliary tree."""
-        args, kwargs = self.fill(leaves)
-        result, aux = self.fun(*args, **kwargs), None
+        result, aux = self.run(leaves), None
         if self.has_aux:
             result, aux = split_aux(self.transformation, self.fun, result)
         return self.outputs(result), aux
 
 
+@user_function
 def jvp(fun: Callable, primals: Any, tangents: Any, has_aux: bool = False) -> tuple:
     """The value of a function and its directional derivative (Jacobian times vector), in one forward pass.
 
@@ -66,6 +66,7 @@ def jvp(fun: Callable, primals: Any, tangents: Any, has_aux: bool = False) -> tu
     return (outs, tangent, aux) if has_aux else (outs, tangent)
 
 
+@user_function
 def linearize(fun: Callable, *primals: Any, has_aux: bool = False) -> tuple:
     """The value of a function, and its derivative there as a linear function that reuses the forward pass.
 
@@ -87,6 +88,7 @@ def linearize(fun: Callable, *primals: Any, has_aux: bool = False) -> tuple:
     """
     outs, aux, push = _linearized("linearize", fun, primals, has_aux)
 
+    @user_function
     def f_jvp(*tangents: Any) -> Any:
         return push(tangents)
 
@@ -129,6 +131,7 @@ def _tangent(transformation: str, tangent: Any, primal: Array, source: ArgumentS
     return tangent
 
 
+@user_function
 def vjp(fun: Callable, *primals: Any, has_aux: bool = False) -> tuple:
     """The value of a function, and its pull-back (vector times Jacobian).
 
@@ -159,6 +162,7 @@ def vjp(fun: Callable, *primals: Any, has_aux: bool = False) -> tuple:
     out_avals = [x.aval for x in outs]
     in_avals = [x.aval for x in arrays]
 
+    @user_function
     def pullback(cotangent: Any) -> tuple:
         leaves = cotangent_leaves("vjp", fun, cotangent, function.structure)
         checked = [_cotangent(c, aval, name) for (c, name), aval in zip(leaves, out_avals, strict=True)]
@@ -176,6 +180,7 @@ def _cotangent(cotangent: Any, aval: Any, name: str) -> Array | None:
     return cotangent
 
 
+@user_function
 def value_and_grad(
     fun: Callable,
     argnums: Argnums = 0,
@@ -207,6 +212,7 @@ def value_and_grad(
     return _value_and_grad("value_and_grad", fun, argnums, has_aux, holomorphic, allow_int)
 
 
+@user_function
 def grad(
     fun: Callable,
     argnums: Argnums = 0,
@@ -226,6 +232,7 @@ def grad(
     """
     with_value = _value_and_grad("grad", fun, argnums, has_aux, holomorphic, allow_int)
 
+    @user_function
     @wraps(fun)
     def gradient_of(*args: Any, **kwargs: Any) -> Any:
         value, gradient = with_value(*args, **kwargs)
@@ -239,6 +246,7 @@ def _value_and_grad(
 ) -> Callable:
     selection = Selection(transformation, fun, argnums)
 
+    @user_function
     @wraps(fun)
     def value_and_gradient_of(*args: Any, **kwargs: Any) -> Any:
         chosen = selection.select(args, kwargs)
@@ -294,6 +302,7 @@ def check_differentiable_output(transformation: str, x: Array, fun: Callable, ho
         )
 
 
+@user_function
 def stop_gradient(x: Any) -> Any:
     """The same arrays, as constants for differentiation.
 

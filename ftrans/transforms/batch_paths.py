@@ -28,6 +28,7 @@ from ..ops.operands import constant_like, convert
 from ..ops.promotion import check_integer_fits, promote_dtypes
 from ..primitives.elementwise import ne_p
 from ..primitives.layout import batch_first
+from ..primitives.random import use_key_p
 from ..primitives.shape import concatenate_p
 from .arguments import FlatFunction
 from .batching import Dim, batch_equation, eval_batched
@@ -235,6 +236,10 @@ class _Path:
         """How many lanes there are."""
         return self.batch.size if self.lanes is None else len(self.lanes)
 
+    @property
+    def _is_first(self) -> bool:
+        return self.lanes is None or self.lanes[0] == 0
+
     def describe_output(self, i: int) -> str:
         """Type and origin of an output."""
         v = self.outvars[i]
@@ -318,6 +323,9 @@ class _Path:
                 equation = equations[i]
                 operands = [self._read(v) for v in equation.inputs]
                 set_source(equation.source)
+                if equation.primitive is use_key_p and not self._is_first and operands[0][1] is None:
+                    self._environment[equation.outputs[0]] = *operands[0], None
+                    continue  # a key that all lanes share is used once, whichever paths they take
                 xs, dims = batch_equation(
                     equation, [x for x, _ in operands], [d for _, d in operands], self.size
                 )

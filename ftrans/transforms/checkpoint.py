@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import wraps
 from typing import Any, NamedTuple
 
-from .._native import Array
+from .._native import Array, user_function
 from ..core.avals import ShapedArray
 from ..core.call import CallPrimitive
 from ..core.jaxpr import Atom, ClosedJaxpr, Equation, Jaxpr
@@ -15,6 +15,7 @@ from ..core.primitive import Primitive
 from ..core.pytree import as_array, flatten, unflatten
 from ..core.source import format_source
 from ..core.tracing import eval_jaxpr, trace_to_jaxpr
+from ..primitives.random import use_key_p
 from ..primitives.rematerialization import checkpoint_name_p
 from .arguments import argument_arrays, check_callable
 from .batching import Dim, batch_jaxpr
@@ -42,6 +43,8 @@ class _Rematerialization:
             return self.policy(equation.primitive, *avals, **equation.parameters)
 
         def recompute(equation: Equation) -> bool:
+            if equation.primitive is use_key_p:
+                return False  # to keep it costs nothing, and it is used once
             if not saves(equation):
                 return True
             # A value that may not be kept under its name may not be kept without it either.
@@ -102,6 +105,7 @@ def _prepared(closed: ClosedJaxpr, policy: Policy) -> ClosedJaxpr:
     )
 
 
+@user_function
 def checkpoint(
     fun: Callable,
     *,
@@ -144,6 +148,7 @@ def checkpoint(
         check_callable("checkpoint: policy", policy)
     chosen = nothing_saveable if policy is None else policy
 
+    @user_function
     @wraps(fun)
     def checkpointed(*args: Any, **kwargs: Any) -> Any:
         leaves, structure, _, fill = static.split(args, kwargs)
@@ -160,6 +165,7 @@ def checkpoint(
 remat = checkpoint
 
 
+@user_function
 def checkpoint_name(x: Any, name: str) -> Any:
     """The same arrays, with a name by which a policy of `checkpoint` can choose them.
 
@@ -193,6 +199,7 @@ class Residual(NamedTuple):
     source: str
 
 
+@user_function
 def saved_residuals(fun: Callable, *args: Any, **kwargs: Any) -> list[Residual]:
     """The values that the backward pass of a function keeps from its forward pass.
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 from .. import _native
-from .._native import Array
+from .._native import Array, user_function
 from ..core.named_axes import NamedAxis, find_axis
 from ..core.primitive import Primitive
 from ..core.pytree import as_array, tree_map
@@ -43,6 +43,7 @@ def _reduced(primitive: Primitive, x: Any, axis_name: Any) -> Any:
     return _map_arrays(primitive.name, reduce, x)
 
 
+@user_function
 def psum(x: Any, axis_name: Hashable | Sequence[Hashable]) -> Any:
     """The sum over all items along a named axis.
 
@@ -69,6 +70,7 @@ def psum(x: Any, axis_name: Hashable | Sequence[Hashable]) -> Any:
     return _reduced(psum_p, x, axis_name)
 
 
+@user_function
 def pmean(x: Any, axis_name: Hashable | Sequence[Hashable]) -> Any:
     """The mean over all items along a named axis.
 
@@ -87,6 +89,7 @@ def pmean(x: Any, axis_name: Hashable | Sequence[Hashable]) -> Any:
     )
 
 
+@user_function
 def pmax(x: Any, axis_name: Hashable | Sequence[Hashable]) -> Any:
     """The largest over all items along a named axis; NaN if one is NaN.
 
@@ -100,6 +103,7 @@ def pmax(x: Any, axis_name: Hashable | Sequence[Hashable]) -> Any:
     return _reduced(pmax_p, x, axis_name)
 
 
+@user_function
 def pmin(x: Any, axis_name: Hashable | Sequence[Hashable]) -> Any:
     """The smallest over all items along a named axis; NaN if one is NaN.
 
@@ -111,6 +115,7 @@ def pmin(x: Any, axis_name: Hashable | Sequence[Hashable]) -> Any:
     return _reduced(pmin_p, x, axis_name)
 
 
+@user_function
 def axis_index(axis_name: Hashable | Sequence[Hashable]) -> Array:
     """The position of the item along a named axis, an int32 scalar.
 
@@ -130,6 +135,7 @@ def axis_index(axis_name: Hashable | Sequence[Hashable]) -> Array:
     return index._snapshot()
 
 
+@user_function
 def axis_size(axis_name: Hashable | Sequence[Hashable]) -> int:
     """The number of items along a named axis; along several, their product.
 
@@ -157,6 +163,7 @@ def _merged(x: Array, axis: int) -> Array:
     return reshape(x, (*x.shape[:axis], x.shape[axis] * x.shape[axis + 1], *x.shape[axis + 2 :]))
 
 
+@user_function
 def all_gather(x: Any, axis_name: Hashable, *, axis: int = 0, tiled: bool = False) -> Any:
     """All items along a named axis, as one array.
 
@@ -188,6 +195,7 @@ def all_gather(x: Any, axis_name: Hashable, *, axis: int = 0, tiled: bool = Fals
     return _map_arrays("all_gather", gather, x)
 
 
+@user_function
 def all_to_all(x: Any, axis_name: Hashable, split_axis: int, concat_axis: int, *, tiled: bool = False) -> Any:
     """Slice i along `split_axis` goes to item i, where what comes from all items is put side by side.
 
@@ -239,6 +247,7 @@ def all_to_all(x: Any, axis_name: Hashable, split_axis: int, concat_axis: int, *
     return _map_arrays("all_to_all", exchange, x)
 
 
+@user_function
 def ppermute(x: Any, axis_name: Hashable, perm: Sequence[tuple[int, int]]) -> Any:
     """Send each item's value to another item.
 

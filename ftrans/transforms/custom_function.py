@@ -14,7 +14,7 @@ from typing import Any
 
 from optree import PyTreeSpec
 
-from .._native import Array
+from .._native import Array, user_function
 from ..core.avals import ShapedArray
 from ..core.call import CallPrimitive
 from ..core.jaxpr import ClosedJaxpr
@@ -95,6 +95,7 @@ class CustomFunction:
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         return self if instance is None else partial(self, instance)
 
+    @user_function
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Apply the function."""
         if self._rule is None:
@@ -153,7 +154,8 @@ class Call:
         self.transformation = transformation
         self.fun = fun
         self.name = function_name(fun)
-        self.args = args
+        #: None in the places of those that are differentiated, which come as leaves.
+        self.args = tuple([x if i in nondiff else None for i, x in enumerate(args)])
         self.nondiff = nondiff
         self.structure = structure
         self._out: tuple[PyTreeSpec, list[ShapedArray]] | None = None

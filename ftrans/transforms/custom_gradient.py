@@ -8,7 +8,7 @@ from typing import Any
 
 from optree import PyTreeSpec
 
-from .._native import Array
+from .._native import Array, user_function
 from ..core.jaxpr import Jaxpr
 from ..core.pytree import flatten, register_pytree_node, unflatten
 from ..core.source import function_name
@@ -19,6 +19,7 @@ from .custom_vjp import custom_vjp
 from .traced_function import hoist_tracers
 
 
+@user_function
 def closure_convert(fun: Callable, *example_args: Any) -> tuple[Callable, list[Array]]:
     """A function without closed-over traced arrays, and these arrays, which it takes as further arguments.
 
@@ -51,6 +52,7 @@ def closure_convert(fun: Callable, *example_args: Any) -> tuple[Callable, list[A
     closed, consts = hoist_tracers(traced)
     count = len(example_args)
 
+    @user_function
     @wraps(fun)
     def converted(*args_and_consts: Any) -> Any:
         args, hoisted = args_and_consts[:count], args_and_consts[count:]
@@ -86,6 +88,7 @@ register_pytree_node(
 )
 
 
+@user_function
 def custom_gradient(fun: Callable) -> Callable:
     """A function that returns its own gradient function along with its value. A decorator.
 
@@ -117,6 +120,7 @@ def custom_gradient(fun: Callable) -> Callable:
         check_callable(f"custom_gradient: the gradient that {name} returns", result[1])
         return result
 
+    @user_function
     @wraps(fun)
     def primal(*args: Any) -> Any:
         return call(args)[0]

@@ -9,8 +9,9 @@ from typing import Any
 from .._native import Array, set_source
 from ..core.avals import ShapedArray
 from ..core.jaxpr import ClosedJaxpr, Var
+from ..core.leaks import check_leaks
 from ..core.pytree import tree_map
-from ..core.source import ArgumentSource
+from ..core.source import ArgumentSource, backward
 from ..core.tracing import Interpreting, LinkedTrace, Step, eval_jaxpr, run_on
 from ..primitives.elementwise import add_p
 from ..primitives.layout import zeros_like
@@ -23,9 +24,16 @@ class Recording:
     `invars[i]` and `outvars[i]` are None where there is nothing to differentiate (integers, constants).
     """
 
-    __slots__ = ("steps", "invars", "outvars")
+    __slots__ = ("transformation", "steps", "invars", "outvars")
 
-    def __init__(self, steps: list[Step], invars: list[Var | None], outvars: list[Var | None]):
+    def __init__(
+        self,
+        transformation: str,
+        steps: list[Step],
+        invars: list[Var | None],
+        outvars: list[Var | None],
+    ):
+        self.transformation = transformation
         self.steps = steps
         self.invars = invars
         self.outvars = outvars
@@ -33,7 +41,7 @@ class Recording:
     def push_forward(self, tangents: Sequence[Array | None]) -> list[Array | None]:
         """The tangents of the outputs for those of the inputs; None is a zero."""
         env = dict(_present(self.invars, tangents))
-        with Interpreting():
+        with Interpreting(self.transformation):
             for step in self.steps:
                 operands = [None if v is None else env.get(v) for v in step.inputs]
                 if all(t is None for t in operands):
@@ -52,7 +60,7 @@ class Recording:
         """
         env: dict[Var, Array] = {}
         _accumulate(env, self.outvars, cotangents)
-        with Interpreting():
+        with Interpreting(self.transformation):
             for step in _popped(self.steps) if consume else reversed(self.steps):
                 if step.multiple_results:
                     incoming: Any = [None if v is None else env.pop(v, None) for v in step.outputs]
@@ -62,7 +70,7 @@ class Recording:
                     incoming = env.pop(step.outputs[0], None)  # type: ignore[arg-type]
                     if incoming is None:
                         continue
-                set_source(step.source)
+                set_source(backward(step.source))
                 if step.stream is None:
                     result = step.rule(incoming, step.primals, step.outs, step.needed, **step.parameters)
                 else:
@@ -93,7 +101,21 @@ def record(
     Inputs that are not `needed`, or not of an inexact dtype, are constants.
     """
     trace = LinkedTrace(transformation, mode)
+    try:
+        result = _recorded(trace, fun, primals, sources, needed)
+    finally:
+        trace.end()
+    check_leaks(trace)
+    return result
 
+
+def _recorded(
+    trace: LinkedTrace,
+    fun: Callable[..., tuple[Sequence[Array], Any]],
+    primals: Sequence[Array],
+    sources: Iterable[ArgumentSource | None],
+    needed: Iterable[bool],
+) -> tuple[list[Array], Any, Recording]:
     def lowered(x: Any) -> Any:
         """What `fun` returned, one level down; a new handle, out of reach of assignments to items."""
         if not isinstance(x, Array):
@@ -102,19 +124,16 @@ def record(
         assert below is not None  # the array of a linked trace has one
         return below._snapshot()
 
-    try:
-        inputs = [
-            trace.input(x._snapshot(), source) if need and x.aval.is_inexact else x._snapshot()
-            for x, source, need in zip(primals, sources, needed, strict=False)
-        ]
-        invars = [x._variable if x._trace is trace else None for x in inputs]
-        with Interpreting():
-            outs, aux = fun(*inputs)
-        outvars = [x._variable if x._trace is trace else None for x in outs]
-        recording = Recording(trace.steps, invars, outvars)
-        return [lowered(x) for x in outs], None if aux is None else tree_map(lowered, aux), recording
-    finally:
-        trace.end()
+    inputs = [
+        trace.input(x._snapshot(), source) if need and x.aval.is_inexact else x._snapshot()
+        for x, source, need in zip(primals, sources, needed, strict=False)
+    ]
+    invars = [x._variable if x._trace is trace else None for x in inputs]
+    with Interpreting():
+        outs, aux = fun(*inputs)
+    outvars = [x._variable if x._trace is trace else None for x in outs]
+    recording = Recording(trace.transformation, trace.steps, invars, outvars)
+    return [lowered(x) for x in outs], None if aux is None else tree_map(lowered, aux), recording
 
 
 def record_jaxpr(

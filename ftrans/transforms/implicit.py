@@ -8,7 +8,7 @@ from typing import Any
 
 from optree import PyTreeSpec
 
-from .._native import Array
+from .._native import Array, user_function
 from ..core.errors import ConcretizationError
 from ..core.pytree import flatten, leaf_names, unflatten
 from ..core.source import function_name
@@ -153,6 +153,7 @@ class _Constants:
         return converted
 
 
+@user_function
 def custom_linear_solve(
     matvec: Callable,
     b: Any,
@@ -213,6 +214,7 @@ def custom_linear_solve(
     return unknowns.result(outs, has_aux)
 
 
+@user_function
 def custom_root(
     f: Callable, initial_guess: Any, solve: Callable, tangent_solve: Callable, has_aux: bool = False
 ) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .._native import Array, from_numpy
+from .._native import Array, from_numpy, user_function
 from ..core.avals import ShapedArray
 from ..core.pytree import unflatten
 from ..core.source import ArgumentSource, function_name
@@ -26,6 +26,7 @@ from .derivative import Recording, instantiate, record
 from .vmap import vmap
 
 
+@user_function
 def jacfwd(fun: Callable, argnums: Argnums = 0, has_aux: bool = False, holomorphic: bool = False) -> Callable:
     """A function that returns the Jacobian of `fun`, column by column in one batched forward pass.
 
@@ -52,6 +53,7 @@ def jacfwd(fun: Callable, argnums: Argnums = 0, has_aux: bool = False, holomorph
     """
     selection = Selection("jacfwd", fun, argnums)
 
+    @user_function
     @wraps(fun)
     def jacobian_of(*args: Any, **kwargs: Any) -> Any:
         chosen, arrays, sources = _inputs(selection, args, kwargs)
@@ -84,6 +86,7 @@ def jacfwd(fun: Callable, argnums: Argnums = 0, has_aux: bool = False, holomorph
     return jacobian_of
 
 
+@user_function
 def jacrev(
     fun: Callable,
     argnums: Argnums = 0,
@@ -113,6 +116,7 @@ def jacrev(
     """
     selection = Selection("jacrev", fun, argnums)
 
+    @user_function
     @wraps(fun)
     def jacobian_of(*args: Any, **kwargs: Any) -> Any:
         chosen, arrays, sources = _inputs(selection, args, kwargs)
@@ -139,6 +143,7 @@ def jacrev(
     return jacobian_of
 
 
+@user_function
 def hessian(
     fun: Callable, argnums: Argnums = 0, has_aux: bool = False, holomorphic: bool = False
 ) -> Callable:
@@ -157,6 +162,7 @@ def hessian(
     return jacfwd(jacrev(fun, argnums, has_aux, holomorphic), argnums, has_aux, holomorphic)
 
 
+@user_function
 def hvp(fun: Callable, primals: tuple, tangents: tuple) -> tuple:
     """The Hessian of a scalar function times a vector, without the Hessian: forward over reverse mode.
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .._native import Array
+from .._native import Array, user_function
 from ..core.pytree import as_array, flatten, unflatten
 from ..core.source import ArgumentSource, function_name
 from ..core.tracing import trace_to_jaxpr
@@ -16,6 +16,7 @@ from .arguments import FlatFunction, argument_arrays, argument_sources, check_ca
 from .taylor import Series, taylor_coefficients
 
 
+@user_function
 def jet(fun: Callable, primals: Any, series: Any, *, factorial_scaled: bool = True) -> tuple[Any, Any]:
     """The value of a function and its derivatives of all orders up to K along a curve, in one pass.
 

@@ -11,7 +11,7 @@ import numpy as np
 from optree import PyTreeSpec
 
 from .. import _native
-from .._native import Array
+from .._native import Array, user_function
 from ..core.avals import ShapedArray, shaped_array
 from ..core.jaxpr import ClosedJaxpr, Jaxpr, dce
 from ..core.named_axes import axis_lookups
@@ -215,6 +215,7 @@ def _described_aval(x: Any, source: ArgumentSource) -> ShapedArray:
     return as_array(x, lambda: f"lower: {source}").aval
 
 
+@user_function
 def jit(
     fun: Callable | None = None,
     static_argnums: int | Sequence[int] = (),
@@ -297,6 +298,7 @@ def disable_jit(disable: bool = True) -> Iterator[None]:
         _native.set_jit_disabled(previous)
 
 
+@user_function
 def make_jaxpr(
     fun: Callable, static_argnums: int | Sequence[int] = (), return_shape: bool = False
 ) -> Callable:
@@ -319,6 +321,7 @@ def make_jaxpr(
     check_callable("make_jaxpr", fun)
     static = StaticArguments("make_jaxpr", fun, static_argnums, ())
 
+    @user_function
     @wraps(fun)
     def jaxpr_of(*args: Any, **kwargs: Any) -> Any:
         leaves, structure, _, fill = static.split(args, kwargs)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .._native import Array
+from .._native import Array, user_function
 from ..core.avals import ShapedArray
 from ..core.call import CallPrimitive
 from ..core.jaxpr import Atom, ClosedJaxpr, Equation
@@ -29,6 +29,7 @@ from .arguments import (
 from .derivative import instantiate, record
 
 
+@user_function
 def linear_transpose(fun: Callable, *primals: Any) -> Callable:
     """The transpose of a function that is linear in its arguments.
 

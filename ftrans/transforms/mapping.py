@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .._native import Array
+from .._native import Array, user_function
 from ..ops.manipulation import moveaxis
 from ..ops.operands import as_array, normalize_axis, reshape_to
 from .vmap import vmap
 
 
+@user_function
 def apply_along_axis(
     function: Callable[..., Any], axis: int, x: Any, /, *args: Any, **keywords: Any
 ) -> Array:

@@ -7,6 +7,7 @@ from typing import Any
 
 from optree import PyTreeSpec
 
+from .._native import user_function
 from ..core.jaxpr import ClosedJaxpr
 from ..core.pytree import flatten, unflatten
 from ..core.source import function_name
@@ -80,6 +81,7 @@ class Compiled:
         self._traced = traced
         self._program = traced.program()
 
+    @user_function
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the program.
 

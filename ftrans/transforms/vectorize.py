@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .._native import Array
+from .._native import Array, user_function
 from ..core.pytree import as_array
 from ..core.source import function_name
 from ..primitives.layout import reshape
@@ -36,6 +36,7 @@ def _parse(signature: str) -> tuple[Dimensions, Dimensions]:
     return inputs, outputs
 
 
+@user_function
 def vectorize(
     fun: Callable, *, excluded: Collection[int | str] = (), signature: str | None = None
 ) -> Callable:
@@ -68,6 +69,7 @@ def vectorize(
             f"vectorize: excluded must hold positions (not negative) and names of arguments, got {excluded!r}"
         )
 
+    @user_function
     @wraps(fun)
     def vectorized(*args: Any, **kwargs: Any) -> Any:
         unknown = [name for name in kwargs if name not in excluded]

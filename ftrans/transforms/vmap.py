@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable, Sequence
 from functools import wraps
 from typing import Any
 
-from .._native import Array, int32
+from .._native import Array, int32, user_function
 from ..core.avals import shaped_array
 from ..core.named_axes import bound_axis
 from ..core.pytree import broadcast_prefix, flatten, unflatten
@@ -18,6 +18,7 @@ from .batch_paths import Batch
 from .batching import Dim, removed_axis
 
 
+@user_function
 def vmap(
     fun: Callable,
     in_axes: Any = 0,
@@ -69,6 +70,7 @@ def vmap(
             f"vmap: in_axes must be an int, None, or a tuple with one for each argument; got {in_axes!r}"
         )
 
+    @user_function
     @wraps(fun)
     def batched_fun(*args: Any, **kwargs: Any) -> Any:
         if isinstance(in_axes, tuple) and len(in_axes) != len(args):

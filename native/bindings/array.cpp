@@ -2,9 +2,12 @@
 
 #include <complex>
 #include <cstring>
+#include <optional>
 #include <unordered_map>
 
 #include "bindings/error.h"
+#include "bindings/host_error.h"
+#include "bindings/tracebacks.h"
 #include "core/half.h"
 #include "core/shape.h"
 #include "graph/execute.h"
@@ -18,11 +21,24 @@ namespace {
 PyObject* aval_factory = nullptr;
 PyObject* concretization_hook = nullptr;
 PyObject* operator_fallbacks = nullptr;  // dict: name → function
+unsigned long main_thread = 0;           // the one that Python calls signal handlers on
 
 class UnlockedEvaluation : public Evaluation {
  public:
   void unlock() override { state_ = PyEval_SaveThread(); }
   void relock() override { PyEval_RestoreThread(state_); }
+
+  void check_wanted() override {
+    if (PyThread_get_thread_ident() != main_thread) return;
+    relock();
+    std::optional<HostError> error;
+    {
+      const HostCallScope scope;  // what the handler of a signal evaluates does not wait for this evaluation
+      if (PyErr_CheckSignals() != 0) error.emplace();
+    }
+    unlock();
+    if (error) throw HostError(*error);
+  }
 
  private:
   PyThreadState* state_ = nullptr;
@@ -196,7 +212,7 @@ nb::object single_element(PyObject* self, const char* what) {
 PyObject* call_fallback(const char* name, PyObject* const* arguments, size_t count) {
   PyObject* function = operator_fallbacks ? PyDict_GetItemString(operator_fallbacks, name) : nullptr;
   if (!function) return Py_NewRef(Py_NotImplemented);
-  return PyObject_Vectorcall(function, arguments, count, nullptr);
+  return for_user(PyObject_Vectorcall(function, arguments, count, nullptr));
 }
 
 /// A binary operator: the fast path in C++, else the method in Python, reflected where the left operand is
@@ -483,6 +499,8 @@ nb::object make_tracer(nb::handle trace, nb::handle variable, nb::handle aval, n
 }  // namespace
 
 void bind_array(nb::module_& module) {
+  main_thread =
+      nb::cast<unsigned long>(nb::module_::import_("threading").attr("main_thread")().attr("ident"));
   auto type = nb::class_<Array>(
       module, "Array", nb::type_slots(array_slots), nb::is_weak_referenceable(), nb::is_final(),
       "A lazy n-dimensional array: a handle to an immutable value, or to a variable of a trace.");

@@ -88,8 +88,8 @@ std::string format_array(const Value& value);
 PyObject* fast_unary(Opcode opcode, PyObject* operand);
 PyObject* fast_binary(Opcode opcode, PyObject* left, PyObject* right);
 
-/// Whether the fast paths past the Python rules and traces may be taken.
-extern bool fast_paths;
+/// Whether the fast paths past the Python rules and traces may be taken, on this thread.
+extern thread_local bool fast_paths;
 
 /// Runs pending work that has grown too long; returns the array.
 PyObject* finish_operation(Ref<Value> value);
@@ -104,5 +104,6 @@ void bind_dispatch(nb::module_& module);
 void bind_host_function(nb::module_& module);
 void bind_metal(nb::module_& module);
 void bind_source(nb::module_& module);
+void bind_tracebacks(nb::module_& module);
 
 }  // namespace ftrans::bindings

@@ -13,6 +13,7 @@
 #include "bindings/array.h"
 #include "bindings/error.h"
 #include "bindings/program_object.h"
+#include "bindings/tracebacks.h"
 
 namespace ftrans::bindings {
 namespace {
@@ -186,7 +187,7 @@ PyObject* jit_call(PyObject* self, PyObject* const* arguments, size_t flags, PyO
         }
       }
     }
-    return PyObject_Vectorcall(function.fallback, arguments, flags, keywords);
+    return for_user(PyObject_Vectorcall(function.fallback, arguments, flags, keywords));
   });
 }
 

@@ -4,6 +4,7 @@
 
 #include "bindings/array.h"
 #include "bindings/host_error.h"
+#include "bindings/tracebacks.h"
 
 namespace ftrans::bindings {
 namespace {
@@ -116,7 +117,7 @@ HostError::~HostError() { release_reference(exception_); }
 
 void HostError::restore() const {
   PyErr_Restore(Py_NewRef(reinterpret_cast<PyObject*>(Py_TYPE(exception_))), Py_NewRef(exception_),
-                PyException_GetTraceback(exception_));
+                traceback_of(exception_).release().ptr());
 }
 
 void bind_host_function(nb::module_& module) {

@@ -27,4 +27,5 @@ NB_MODULE(_native, module) {
   bind_dispatch(module);
   bind_metal(module);
   bind_source(module);
+  bind_tracebacks(module);
 }

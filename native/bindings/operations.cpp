@@ -8,12 +8,13 @@
 #include "bindings/array.h"
 #include "bindings/error.h"
 #include "bindings/program_object.h"
+#include "bindings/tracebacks.h"
 #include "core/shape.h"
 #include "graph/program.h"
 
 namespace ftrans::bindings {
 
-bool fast_paths = true;
+thread_local bool fast_paths = true;
 
 namespace {
 
@@ -272,7 +273,7 @@ PyObject* elementwise_call(PyObject* self, PyObject* const* arguments, size_t fl
     });
     if (result || PyErr_Occurred()) return result;
   }
-  return PyObject_Vectorcall(function.fallback, arguments, flags, keywords);
+  return for_user(PyObject_Vectorcall(function.fallback, arguments, flags, keywords));
 }
 
 PyObject* elementwise_attribute(PyObject* self, PyObject* name) {
@@ -426,7 +427,7 @@ void bind_operations(nb::module_& module) {
       "The rule (primitive name, dtype) → result dtype, or None where the fast path must not be taken.");
   module.def(
       "set_fast_paths", [](bool enabled) { fast_paths = enabled; }, nb::arg("enabled"),
-      "Whether operations and jitted functions of concrete arrays may go past Python.");
+      "Whether this thread's operations and jitted functions of concrete arrays may go past Python.");
   module.def("scalar", &make_scalar, nb::arg("value"), nb::arg("dtype"), nb::arg("weak_type") = false,
              "A constant of shape ().");
 }

@@ -3,6 +3,7 @@
 #include "bindings/array.h"
 #include "core/backend.h"
 #include "core/gpu.h"
+#include "core/interruption.h"
 #include "core/thread_pool.h"
 #include "cpu/blas.h"
 #include "cpu/fused_executor.h"
@@ -67,8 +68,15 @@ void synchronize(nb::handle where) {
   } else {
     streams.push_back(stream_from_object(where));
   }
-  nb::gil_scoped_release unlock;
-  for (Stream* stream : streams) stream->synchronize();
+  for (Stream* stream : streams) {
+    for (bool done = false; !done;) {
+      {
+        nb::gil_scoped_release unlock;
+        done = stream->synchronize_for(kInterruptionInterval);
+      }
+      if (!done && PyErr_CheckSignals() != 0) throw nb::python_error();
+    }
+  }
 }
 
 /// Lets the streams finish while there is an interpreter, and leaves them nothing to do afterwards.

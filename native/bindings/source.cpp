@@ -7,6 +7,7 @@
 
 #include "bindings/array.h"
 #include "bindings/error.h"
+#include "bindings/tracebacks.h"
 
 namespace ftrans::bindings {
 namespace {
@@ -14,6 +15,8 @@ namespace {
 std::string package_path;                                      // with a separator at the end
 auto& is_internal = *new std::unordered_map<PyObject*, bool>;  // by code object, which is kept alive
 thread_local PyObject* source_of_thread = nullptr;
+
+}  // namespace
 
 bool is_package_code(PyObject* code) {
   auto found = is_internal.find(code);
@@ -25,6 +28,8 @@ bool is_package_code(PyObject* code) {
   if (internal) is_internal.emplace(Py_NewRef(code), true);
   return internal;
 }
+
+namespace {
 
 /// (code object, offset of the last instruction) of the innermost frame outside of the package; None if there
 /// is none.

@@ -31,6 +31,12 @@ Stream::Stream(Device device, int index)
 
 Stream::~Stream() = default;
 
+bool Event::wait_for(std::chrono::milliseconds longest) {
+  if (is_signalled()) return true;
+  std::unique_lock lock(mutex_);
+  return condition_.wait_for(lock, longest, [this] { return is_signalled(); });
+}
+
 void Stream::submit(std::function<void()> task) {
   {
     std::lock_guard lock(mutex_);
@@ -76,12 +82,13 @@ void Stream::finish_inline() {
   if (waiting) condition_.notify_all();
 }
 
-void Stream::synchronize() {
+bool Stream::synchronize_for(std::chrono::milliseconds longest) {
   {
     std::unique_lock lock(mutex_);
-    condition_.wait(lock, [this] { return !busy_ && tasks_.empty(); });
+    if (!condition_.wait_for(lock, longest, [this] { return !busy_ && tasks_.empty(); })) return false;
   }
   if (queue_) queue_->synchronize();
+  return true;
 }
 
 /// The first stream is that of the default device.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -27,6 +28,9 @@ class Work : public RefCounted {
  public:
   /// Does what no thread has begun, on the calling one; returns at once if there is nothing.
   virtual void take_over() = 0;
+
+  /// Nobody wants it any more: it fails soon.
+  virtual void interrupt() = 0;
 };
 
 /// Signalled once, when work is done or has failed; waited for from any thread.
@@ -47,6 +51,9 @@ class Event : public RefCounted {
 
   /// Blocks until signalled; rethrows the error of the work, if it failed.
   void wait();
+
+  /// Blocks until signalled, but not longer than this; whether it is.
+  bool wait_for(std::chrono::milliseconds longest);
 
  private:
   std::atomic<bool> signalled_{false};
@@ -76,8 +83,9 @@ class Stream {
   bool try_begin_inline();
   void finish_inline();
 
-  /// Blocks until everything submitted so far is done, on the GPU too.
-  void synchronize();
+  /// Blocks until everything submitted so far is done, but not longer than this; whether it is. What a GPU
+  /// has begun is waited for all the same.
+  bool synchronize_for(std::chrono::milliseconds longest);
 
  private:
   void work();

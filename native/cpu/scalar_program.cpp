@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <type_traits>
+#include <utility>
 
 #include "cpu/scalar_kernels.h"
 
@@ -259,8 +260,8 @@ bool ScalarProgram::repeat(const Operation& operation, Cell* cells, int64_t coun
   }
 }
 
-/// i = i + step; predicate = i < limit, until it does not hold. `count` becomes the number of times. False
-/// for other groups.
+/// i = i + step; predicate = i < limit, until it does not hold, at most `count` times. `count` becomes the
+/// number of times. False for other groups.
 bool ScalarProgram::count_up(const std::vector<Operation>& group, Cell* cells, int predicate,
                              int64_t& count) {
   if (group.size() != 2 || group[1].out != predicate) return false;
@@ -271,7 +272,7 @@ bool ScalarProgram::count_up(const std::vector<Operation>& group, Cell* cells, i
   const bool is_int32 = addition.code == Code::AddInt32 && comparison.code == Code::LtInt32;
   const bool is_int64 = addition.code == Code::AddInt64 && comparison.code == Code::LtInt64;
   if (left == (addition.operands[1] == i) || (!is_int32 && !is_int64)) return false;
-  count = 0;
+  const int64_t most = std::exchange(count, 0);
   if ((cells[predicate] & 0xff) == 0) return true;
   const auto run = [&]<typename T>(T value) {
     T step, limit;
@@ -282,9 +283,9 @@ bool ScalarProgram::count_up(const std::vector<Operation>& group, Cell* cells, i
     do {
       value = static_cast<T>(static_cast<Unsigned>(value) + static_cast<Unsigned>(step));
       ++count;
-    } while (value < limit);
+    } while (value < limit && count < most);
     std::memcpy(cells + i, &value, sizeof value);
-    cells[predicate] = 0;
+    cells[predicate] = value < limit;
     return true;
   };
   return is_int32 ? run(int32_t{}) : run(int64_t{});
@@ -300,7 +301,8 @@ void ScalarProgram::loop_over_groups(Cell* cells, int64_t count, int predicate) 
     const auto deciding = std::find_if(groups_.begin(), groups_.end(), decides);
     if (!count_up(*deciding, cells, predicate, count)) {
       const Operation *const begin = deciding->data(), *const end = begin + deciding->size();
-      for (count = 0; (cells[predicate] & 0xff) != 0; ++count) run(begin, end, cells);
+      const int64_t most = std::exchange(count, 0);
+      for (; count < most && (cells[predicate] & 0xff) != 0; ++count) run(begin, end, cells);
     }
   }
   for (const std::vector<Operation>& group : groups_) {
@@ -323,7 +325,7 @@ void ScalarProgram::loop(Cell* cells, const std::vector<std::pair<int, int>>& mo
   std::vector<Cell> moved(moves.size());
   const Operation *const begin = operations_.data(), *const end = begin + operations_.size();
   // A predicate is a bool: one byte of its cell.
-  for (int64_t i = 0; is_counted ? i < count : (cells[predicate] & 0xff) != 0; ++i) {
+  for (int64_t i = 0; i < count && (is_counted || (cells[predicate] & 0xff) != 0); ++i) {
     run(begin, end, cells);
     if (in_turn) {
       for (const auto& [to, from] : moves) cells[to] = cells[from];

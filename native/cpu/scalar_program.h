@@ -34,8 +34,8 @@ class ScalarProgram {
   /// All cells, with the constants in place.
   const std::vector<Cell>& cells() const { return cells_; }
 
-  /// Runs the kernels `count` times, or as long as `predicate`, a cell, is not 0. After each run the first
-  /// cell of each move takes the value of the second, all at once.
+  /// Runs the kernels `count` times; no longer than `predicate`, a cell, is not 0, unless it is negative.
+  /// After each run the first cell of each move takes the value of the second, all at once.
   void loop(Cell* cells, const std::vector<std::pair<int, int>>& moves, int64_t count, int predicate) const;
 
  private:

@@ -1,20 +1,25 @@
 #include "graph/execute.h"
 
+#include <algorithm>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
 
+#include "core/interruption.h"
 #include "graph/run.h"
 
 namespace ftrans {
 namespace {
 
-/// Waits for an event. In a host function, the work may be queued behind the function's own step, or behind
-/// one that waits for it: then this thread does it.
+/// In a host function, the work may be queued behind the function's own step, or behind one that waits for
+/// it: then this thread does it.
+void help(Event& event) {
+  if (Ref<Work> work = event.work()) work->take_over();
+}
+
 void wait_helping(Event& event) {
-  if (in_host_call()) {
-    if (Ref<Work> work = event.work()) work->take_over();
-  }
+  if (in_host_call()) help(event);
+  while (!event.wait_for(kInterruptionInterval)) Interruption::poll_after_wait();
   event.wait();
 }
 
@@ -56,6 +61,11 @@ class Job : public Work {
 
   void take_over() override { run(claim(nullptr)); }
 
+  /// The same, for an evaluation on this thread, which says whether it is still wanted.
+  void take_over_for(Evaluation& evaluation) { run(claim(nullptr), &evaluation); }
+
+  void interrupt() override { interruption_.request(); }
+
  private:
   using Streams = InlineVector<Stream*, 2>;
 
@@ -74,9 +84,12 @@ class Job : public Work {
     return claimed;
   }
 
-  void run(const Streams& parts) {
+  static void ask(void* evaluation) { static_cast<Evaluation*>(evaluation)->check_wanted(); }
+
+  void run(const Streams& parts, Evaluation* evaluation = nullptr) {
     if (parts.empty()) return;
     try {
+      const Interruption::Scope scope(interruption_, evaluation ? &ask : nullptr, evaluation);
       bind_inputs();
       const bool alone = program_->streams.size() < 2;
       for (size_t i = 0; i < program_->steps.size(); ++i) {
@@ -234,6 +247,7 @@ class Job : public Work {
   std::vector<Ref<Event>> dependencies_;
   std::vector<char> donatable_;
   Ref<Event> finished_;
+  Interruption interruption_;   ///< what its threads poll
   Streams unclaimed_;           ///< streams whose parts nobody has begun
   std::atomic<int> remaining_;  ///< parts that are not done
   std::once_flag bound_;
@@ -303,7 +317,7 @@ void Evaluation::run(const std::vector<Ref<Value>>& roots, bool blocking) {
     const bool is_nested = in_host_call();
     if (blocking && (is_nested || (job->streams().size() == 1 && stream->try_begin_inline()))) {
       unlock();
-      job->take_over();
+      job->take_over_for(*this);
       if (!is_nested) stream->finish_inline();
       const Ref<Event> finished = job->finished();
       if (!finished->has_failed()) job = nullptr;
@@ -315,22 +329,48 @@ void Evaluation::run(const std::vector<Ref<Value>>& roots, bool blocking) {
     }
   }
   if (!blocking || waits.empty()) return;
-  std::exception_ptr error;
-  bool all_done = true;
-  for (const Ref<Event>& event : waits) all_done &= event->is_signalled();
-  if (!all_done) unlock();
-  for (const Ref<Event>& event : waits) {
-    try {
-      wait_helping(*event);
-    } catch (...) {
-      if (!error) error = std::current_exception();
-    }
-  }
-  if (!all_done) relock();
+  const std::exception_ptr error = wait(waits);
   if (!error) return;
   for (const Ref<Value>& root : roots) Job::forget(*root);
   if (job) job->forget_failure();
-  std::rethrow_exception(error);
+  const bool can_repeat = std::none_of(roots.begin(), roots.end(), [](const Ref<Value>& root) {
+    return root->state.load(std::memory_order_acquire) == Value::State::Scheduled;
+  });
+  try {
+    std::rethrow_exception(error);
+  } catch (const Interrupted&) {  // by another evaluation, which wanted no more of it
+    if (!can_repeat) throw;
+  }
+  run(roots, blocking);
+}
+
+/// Waits for all events; the first error.
+std::exception_ptr Evaluation::wait(const std::vector<Ref<Event>>& events) {
+  const bool all_done = std::all_of(events.begin(), events.end(),
+                                    [](const Ref<Event>& event) { return event->is_signalled(); });
+  if (!all_done) unlock();
+  std::exception_ptr error;
+  bool wanted = true;
+  for (const Ref<Event>& event : events) {
+    try {
+      if (in_host_call()) help(*event);
+      while (wanted && !event->wait_for(kInterruptionInterval)) {
+        try {
+          check_wanted();
+        } catch (...) {
+          wanted = false;
+          error = std::current_exception();
+        }
+      }
+      if (wanted) event->wait();
+    } catch (...) {
+      if (!error) error = std::current_exception();
+    }
+    if (wanted) continue;
+    if (Ref<Work> work = event->work()) work->interrupt();
+  }
+  if (!all_done) relock();
+  return error;
 }
 
 }  // namespace ftrans

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <exception>
 #include <vector>
 
 #include "graph/program.h"
@@ -15,14 +16,28 @@ class Evaluation {
   virtual void unlock() {}
   virtual void relock() {}
 
+  /// Between `unlock` and `relock`, about every tenth of a second: throws if the caller does not want the
+  /// roots any more. The work for them is then given up, by other threads too; what is pending stays so.
+  virtual void check_wanted() {}
+
   void run(const std::vector<Ref<Value>>& roots, bool blocking);
 
   /// From now on every evaluation is blocking: the interpreter, which host functions need, is about to end.
   static void always_block();
+
+ private:
+  std::exception_ptr wait(const std::vector<Ref<Event>>& events);
 };
 
 /// Whether the calling thread is in a host function, further up in its stack. It runs what it evaluates there
 /// by itself: streams may stand still until the function returns.
 bool in_host_call();
+
+/// Around a call of a host function.
+class HostCallScope {
+ public:
+  HostCallScope();
+  ~HostCallScope();
+};
 
 }  // namespace ftrans

@@ -91,7 +91,11 @@ void ScalarLoop::run(InnerRun& inner, int carry_begin, std::vector<SlotState>& c
   }
   const int predicate = is_while ? cell_of_[outputs_[carry.size()]] : -1;
   if (is_while) cells[predicate] = 1;
-  program_.loop(cells.data(), moves, count, predicate);
+  constexpr int64_t kBetweenPolls = int64_t{1} << 20;
+  for (int64_t left = count; is_while ? (cells[predicate] & 0xff) != 0 : left > 0; left -= kBetweenPolls) {
+    program_.loop(cells.data(), moves, is_while ? kBetweenPolls : std::min(left, kBetweenPolls), predicate);
+    Interruption::poll();
+  }
   for (size_t c = 0; c < carry.size(); ++c) {
     const int32_t slot = inputs_[carry_begin + c];
     SlotState& state = carry[c];

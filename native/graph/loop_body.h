@@ -3,6 +3,7 @@
 #include <memory>
 #include <vector>
 
+#include "core/interruption.h"
 #include "cpu/scalar_program.h"
 #include "graph/run.h"
 
@@ -118,6 +119,7 @@ class LoopBody {
   void bind_slices(const SlotState& whole);
 
   void iterate(int64_t index) {
+    Interruption::poll();
     for (int c = 0; c < carry_count(); ++c) inner_.input(const_count_ + c) = std::move(carry_[c]);
     for (const Slice& slice : slices_) inner_.input(slice.input).offset = slice.start + index * slice.stride;
     inner_.all();

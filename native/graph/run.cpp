@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/interruption.h"
 #include "core/shape.h"
 #include "graph/control_flow.h"
 #include "graph/execute.h"
@@ -12,13 +13,10 @@ namespace {
 
 thread_local int host_calls_of_thread = 0;
 
-/// Around a call of a host function.
-struct HostCallScope {
-  HostCallScope() { ++host_calls_of_thread; }
-  ~HostCallScope() { --host_calls_of_thread; }
-};
-
 }  // namespace
+
+HostCallScope::HostCallScope() { ++host_calls_of_thread; }
+HostCallScope::~HostCallScope() { --host_calls_of_thread; }
 
 bool in_host_call() { return host_calls_of_thread > 0; }
 
@@ -37,6 +35,7 @@ Run::Run(const Program& program, GpuQueue* queue)
 Run::~Run() = default;
 
 void Run::step(const Program::Step& step) {
+  Interruption::poll();
   switch (step.kind) {
     case Program::Step::Kind::Fused: step.gpu ? record(step) : fused(step); break;
     case Program::Step::Kind::Kernel: step.gpu ? record(step) : kernel(step); break;

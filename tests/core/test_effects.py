@@ -83,14 +83,14 @@ def test_observer_sees_every_primitive_of_concrete_arrays():
     compiled_function = ft.jit(lambda x: x * 2)
     x = ft.array([1.0, 2.0])
     compiled_function(x)
-    observe(observer)
+    assert observe(observer) is None
     try:
         assert is_observed()
         ft.sin(x) + 1
         compiled_function(x)
         ft.grad(lambda x: ft.sum(x * x))(x)
     finally:
-        observe(None)
+        assert observe(None) is observer
     assert not is_observed()
     assert seen[:3] == ["sin", "add", "jit"]
     assert "reduce_sum" in seen

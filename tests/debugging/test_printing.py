@@ -1,13 +1,11 @@
-"""debug.callback, debug.print, debug_nans and debug_infs."""
+"""debug.callback, debug.print and debug.breakpoint."""
 
 import sys
-import threading
 
 import numpy as np
 import pytest
 
 import ftrans as ft
-from ftrans.core.primitive import is_observed
 
 
 def square(x):
@@ -128,105 +126,3 @@ def test_exception_of_a_callback():
         f(1.0)
     with pytest.raises(LookupError, match="no"):
         ft.debug.callback(fail, ft.array(1.0))
-
-
-def logarithm(x):
-    return ft.sum(ft.log(x))  # the line that errors name
-
-
-X = np.array([1.0, -2.0, 3.0], np.float32)
-LOG = (
-    r"log gave NaN in 1 of 3 elements, at .*test_debug.py:\d+ \(logarithm\):\n"
-    r"    b:f32\[.*3\] = log a\nwhere a is from -2 to 3"
-)
-
-
-@pytest.mark.parametrize(
-    "transform",
-    [
-        lambda f: f,
-        ft.jit,
-        ft.grad,
-        lambda f: ft.jit(ft.grad(f)),
-        lambda f: ft.grad(ft.jit(f)),
-        lambda f: lambda x: ft.vmap(f)(x[None]),
-        lambda f: lambda x: ft.jvp(f, (x,), (x,)),
-        ft.hessian,
-    ],
-)
-def test_nan_is_found_where_it_arises(transform):
-    function = transform(logarithm)
-    function(ft.array(X))  # compiled before the context
-    with ft.debug_nans(), pytest.raises(FloatingPointError, match=LOG):
-        function(ft.array(X))
-    function(ft.array(X))
-    assert not is_observed()
-
-
-def test_finite_programs_give_what_they_give():
-    function = ft.jit(ft.grad(lambda x: ft.sum(ft.sin(x) * x)))
-    expected = np.asarray(function(ft.array(X)))
-    with ft.debug_nans(), ft.debug_infs():
-        np.testing.assert_allclose(np.asarray(function(ft.array(X))), expected, rtol=1e-6)
-        assert (ft.array(X) + 1).tolist() == (X + 1).tolist()
-        assert ft.array([1, 2]).sum().item() == 3
-
-
-def test_backward_pass_is_named():
-    with ft.debug_infs(), pytest.raises(FloatingPointError, match=r"div gave inf.*, in the backward pass"):
-        ft.grad(lambda x: ft.sum(ft.sqrt(x)))(ft.array([0.0, 1.0]))
-
-
-@pytest.mark.parametrize(
-    ("call", "message"),
-    [
-        (lambda: ft.array([np.nan, np.inf, 1.0]) + ft.array(2.0), "where a is 1 with 1 NaN with 1 inf"),
-        (lambda: ft.array([0j, 3 + 4j]) / 0, "where a is of magnitude from 0 to 5"),
-        (lambda: ft.array(0.0) / 0, "div gave NaN, at"),
-        (
-            lambda: ft.array([0.0], dtype=ft.bfloat16) / ft.array([0.0], dtype=ft.bfloat16),
-            "where a is 0, b is 0",
-        ),
-    ],
-)
-def test_ranges(call, message):
-    with ft.debug_nans(), pytest.raises(FloatingPointError, match=message):
-        call()
-
-
-def test_what_is_not_asked_for_is_not_found():
-    with ft.debug_nans():
-        assert (1 / ft.array(0.0)).item() == np.inf
-    with ft.debug_infs():
-        assert np.isnan((ft.array(0.0) / 0).item())
-    with ft.debug_nans():
-        with ft.debug_nans():
-            pass
-        with pytest.raises(FloatingPointError):
-            ft.array(0.0) / 0
-
-
-def test_context_in_one_thread_ends_as_the_last_one_does():
-    entered, leave = threading.Event(), threading.Event()
-
-    def hold():
-        with ft.debug_nans():
-            entered.set()
-            leave.wait(10)
-
-    thread = threading.Thread(target=hold)
-    thread.start()
-    assert entered.wait(10)
-    with ft.debug_nans():
-        pass
-    assert is_observed()
-    leave.set()
-    thread.join()
-    assert not is_observed()
-
-
-def test_callbacks_inside_of_the_context(capsys):
-    with ft.debug_nans():
-        ft.jit(square)(2.0)
-        ft.jit(lambda x: ft.fft.fft(x))(ft.array(X))
-    assert capsys.readouterr().out == "x = 2.0\n"

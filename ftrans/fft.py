@@ -126,7 +126,7 @@ def _transform(function: str, kind: str, forward: bool, x: Any, s: Any, axes: An
 
 @streamed
 def fft(
-    x: Any, /, *, n: int | None = None, axis: int = -1, norm: str = "backward", stream: Any = None
+    x: Any, /, n: int | None = None, axis: int = -1, norm: str = "backward", *, stream: Any = None
 ) -> Array:
     """The discrete Fourier transform along an axis.
 
@@ -153,7 +153,7 @@ def fft(
 
 @streamed
 def ifft(
-    x: Any, /, *, n: int | None = None, axis: int = -1, norm: str = "backward", stream: Any = None
+    x: Any, /, n: int | None = None, axis: int = -1, norm: str = "backward", *, stream: Any = None
 ) -> Array:
     """The inverse of `fft`.
 
@@ -180,7 +180,7 @@ def ifft(
 
 @streamed
 def rfft(
-    x: Any, /, *, n: int | None = None, axis: int = -1, norm: str = "backward", stream: Any = None
+    x: Any, /, n: int | None = None, axis: int = -1, norm: str = "backward", *, stream: Any = None
 ) -> Array:
     """The transform of real numbers: the ``n // 2 + 1`` frequencies that are not mirror images.
 
@@ -207,7 +207,7 @@ def rfft(
 
 @streamed
 def irfft(
-    x: Any, /, *, n: int | None = None, axis: int = -1, norm: str = "backward", stream: Any = None
+    x: Any, /, n: int | None = None, axis: int = -1, norm: str = "backward", *, stream: Any = None
 ) -> Array:
     """The inverse of `rfft`.
 
@@ -233,7 +233,7 @@ def irfft(
 
 @streamed
 def hfft(
-    x: Any, /, *, n: int | None = None, axis: int = -1, norm: str = "backward", stream: Any = None
+    x: Any, /, n: int | None = None, axis: int = -1, norm: str = "backward", *, stream: Any = None
 ) -> Array:
     """The transform of numbers whose second half is the conjugated mirror image of the first, which is real.
 
@@ -259,7 +259,7 @@ def hfft(
 
 @streamed
 def ihfft(
-    x: Any, /, *, n: int | None = None, axis: int = -1, norm: str = "backward", stream: Any = None
+    x: Any, /, n: int | None = None, axis: int = -1, norm: str = "backward", *, stream: Any = None
 ) -> Array:
     """The inverse of `hfft`: the ``n // 2 + 1`` elements that are not mirror images.
 
@@ -288,10 +288,10 @@ def ihfft(
 def fftn(
     x: Any,
     /,
-    *,
     s: Sequence[int] | None = None,
     axes: Sequence[int] | None = None,
     norm: str = "backward",
+    *,
     stream: Any = None,
 ) -> Array:
     """The discrete Fourier transform along several axes.
@@ -322,10 +322,10 @@ def fftn(
 def ifftn(
     x: Any,
     /,
-    *,
     s: Sequence[int] | None = None,
     axes: Sequence[int] | None = None,
     norm: str = "backward",
+    *,
     stream: Any = None,
 ) -> Array:
     """The inverse of `fftn`.
@@ -356,10 +356,10 @@ def ifftn(
 def rfftn(
     x: Any,
     /,
-    *,
     s: Sequence[int] | None = None,
     axes: Sequence[int] | None = None,
     norm: str = "backward",
+    *,
     stream: Any = None,
 ) -> Array:
     """The transform of real numbers along several axes, the last one as `rfft` does.
@@ -390,10 +390,10 @@ def rfftn(
 def irfftn(
     x: Any,
     /,
-    *,
     s: Sequence[int] | None = None,
     axes: Sequence[int] | None = None,
     norm: str = "backward",
+    *,
     stream: Any = None,
 ) -> Array:
     """The inverse of `rfftn`.
@@ -424,10 +424,10 @@ def irfftn(
 def fft2(
     x: Any,
     /,
-    *,
     s: Sequence[int] | None = None,
     axes: Sequence[int] | None = (-2, -1),
     norm: str = "backward",
+    *,
     stream: Any = None,
 ) -> Array:
     """`fftn` along two axes, the last ones by default.
@@ -445,10 +445,10 @@ def fft2(
 def ifft2(
     x: Any,
     /,
-    *,
     s: Sequence[int] | None = None,
     axes: Sequence[int] | None = (-2, -1),
     norm: str = "backward",
+    *,
     stream: Any = None,
 ) -> Array:
     """`ifftn` along two axes, the last ones by default.
@@ -466,10 +466,10 @@ def ifft2(
 def rfft2(
     x: Any,
     /,
-    *,
     s: Sequence[int] | None = None,
     axes: Sequence[int] | None = (-2, -1),
     norm: str = "backward",
+    *,
     stream: Any = None,
 ) -> Array:
     """`rfftn` along two axes, the last ones by default.
@@ -487,10 +487,10 @@ def rfft2(
 def irfft2(
     x: Any,
     /,
-    *,
     s: Sequence[int] | None = None,
     axes: Sequence[int] | None = (-2, -1),
     norm: str = "backward",
+    *,
     stream: Any = None,
 ) -> Array:
     """`irfftn` along two axes, the last ones by default.
@@ -515,7 +515,7 @@ def _frequencies(function: str, n: Any, d: float, dtype: Any, values: Any) -> Ar
 
 
 @streamed
-def fftfreq(n: int, /, *, d: float = 1.0, dtype: Any = None, device: Any = None, stream: Any = None) -> Array:
+def fftfreq(n: int, /, d: float = 1.0, *, dtype: Any = None, device: Any = None, stream: Any = None) -> Array:
     """The frequencies of the elements of `fft`: 0, 1, …, then the negative ones up to −1, over ``n·d``.
 
     Args:
@@ -535,7 +535,7 @@ def fftfreq(n: int, /, *, d: float = 1.0, dtype: Any = None, device: Any = None,
 
 @streamed
 def rfftfreq(
-    n: int, /, *, d: float = 1.0, dtype: Any = None, device: Any = None, stream: Any = None
+    n: int, /, d: float = 1.0, *, dtype: Any = None, device: Any = None, stream: Any = None
 ) -> Array:
     """The frequencies of the elements of `rfft`: 0, 1, …, ``n // 2``, over ``n·d``.
 
@@ -555,7 +555,7 @@ def rfftfreq(
 
 
 @streamed
-def fftshift(x: Any, /, *, axes: int | Sequence[int] | None = None, stream: Any = None) -> Array:
+def fftshift(x: Any, /, axes: int | Sequence[int] | None = None, *, stream: Any = None) -> Array:
     """`x` with the frequency 0 moved from the start of the axes to their middle.
 
     Args:
@@ -575,7 +575,7 @@ def fftshift(x: Any, /, *, axes: int | Sequence[int] | None = None, stream: Any 
 
 
 @streamed
-def ifftshift(x: Any, /, *, axes: int | Sequence[int] | None = None, stream: Any = None) -> Array:
+def ifftshift(x: Any, /, axes: int | Sequence[int] | None = None, *, stream: Any = None) -> Array:
     """The inverse of `fftshift`.
 
     Args:

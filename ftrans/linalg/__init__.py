@@ -4,7 +4,7 @@ Matrices are in the last two axes; all axes before are a batch. Computed by LAPA
 complex64 or complex128; integers become float32.
 """
 
-from ..ops import cross, diagonal, matmul, matrix_transpose, outer, tensordot, trace, vecdot
+from ..ops import cross, matmul, matrix_transpose, outer, tensordot, vecdot
 from .decompositions import (
     EigenResult,
     LUFactor,
@@ -22,6 +22,7 @@ from .decompositions import (
     svd,
     svdvals,
 )
+from .diagonals import diagonal, trace
 from .functions import SlogdetResult, det, expm, matrix_power, matrix_rank, slogdet
 from .norms import matrix_norm, norm, vector_norm
 from .solving import LstsqResult, cholesky_inv, inv, lstsq, pinv, solve, solve_triangular, tri_inv

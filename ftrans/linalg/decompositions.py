@@ -69,7 +69,7 @@ class SVDResult(NamedTuple):
 
 
 @streamed
-def cholesky(x: Any, /, *, upper: bool = False, stream: Any = None) -> Array:
+def cholesky(x: Any, /, upper: bool = False, *, stream: Any = None) -> Array:
     """The Cholesky factor L of x = L·Lᴴ, or U of x = Uᴴ·U.
 
     What is factored is the Hermitian part (x + xᴴ)/2, so the derivative with respect to x is Hermitian.

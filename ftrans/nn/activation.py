@@ -8,13 +8,12 @@ from typing import Any
 
 from .. import primitives as p
 from .._native import Array
+from ..ops import log_space
 from ..ops.elementwise import minimum
 from ..ops.elementwise import sigmoid as sigmoid
 from ..ops.elementwise import tanh as tanh
 from ..ops.joining import split
-from ..ops.log_space import log_softmax as log_softmax
 from ..ops.log_space import logsumexp as logsumexp
-from ..ops.log_space import softmax as softmax
 from ..ops.operands import as_array, constant_like, require_kinds, to_inexact
 from ..ops.pointwise import clip
 from ..ops.streams import streamed
@@ -267,3 +266,32 @@ def glu(x: Any, /, axis: int = -1, *, stream: Any = None) -> Array:
 swish = silu
 softsign = soft_sign
 hard_swish = hard_silu
+
+
+@streamed
+def softmax(x: Any, /, axis: Any = -1, *, stream: Any = None) -> Array:
+    """`ft.softmax`, but over the last axis unless others are given.
+
+    Args:
+        x: an array of real numbers.
+        axis: an axis or several; None for all.
+        stream: the Stream or Device to run on.
+
+    Raises:
+        IndexError: an axis is out of range, or given twice.
+
+    >>> ft.nn.softmax(ft.array([[1.0, 1.0], [0.0, 1000.0]]))
+    array([[0.5, 0.5],
+           [0, 1]], dtype=float32)
+    """
+    return log_space.softmax(x, axis)
+
+
+@streamed
+def log_softmax(x: Any, /, axis: Any = -1, *, stream: Any = None) -> Array:
+    """`ft.log_softmax`, but over the last axis unless others are given; as `softmax`.
+
+    >>> ft.nn.log_softmax(ft.array([[0.0, 0.0]]))
+    array([[-0.693147, -0.693147]], dtype=float32)
+    """
+    return log_space.log_softmax(x, axis)

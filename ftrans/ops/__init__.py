@@ -42,6 +42,7 @@ from .elementwise import (
 from .files import (
     load, save, save_safetensors, savez, savez_compressed,
 )
+from .hadamard import hadamard_transform
 from .histograms import (
     bincount, digitize, histogram, histogram_bin_edges,
 )
@@ -104,7 +105,7 @@ from .statistical import (
     all, amax, amin, any, average, count_nonzero, max, mean, median, min, minmax, prod, ptp, std, sum, var,
 )
 from .structured_products import (
-    block_masked_mm, gather_mm, hadamard_transform, matvec, segmented_mm, vecmat,
+    block_masked_mm, gather_mm, matvec, segmented_mm, vecmat,
 )
 from .taking import (
     put_along_axis, take, take_along_axis,

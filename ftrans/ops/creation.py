@@ -182,8 +182,7 @@ def full_like(
 
 @streamed
 def arange(
-    start: Any,
-    /,
+    start: Any = None,
     stop: Any = None,
     step: Any = 1,
     dtype: Any = None,
@@ -206,7 +205,10 @@ def arange(
     array([0, 0.25, 0.5, 0.75], dtype=float32)
     """
     if stop is None:
-        start, stop = 0, start
+        start, stop = None, start
+    if stop is None:
+        raise TypeError("arange: stop must be given")
+    start = 0 if start is None else start
     first, last, stride = (
         _python_number(v, "arange", n) for v, n in ((start, "start"), (stop, "stop"), (step, "step"))
     )
@@ -255,10 +257,10 @@ def linspace(
     stop: Any,
     /,
     num: int = 50,
-    *,
-    dtype: Any = None,
-    device: Any = None,
     endpoint: bool = True,
+    dtype: Any = None,
+    *,
+    device: Any = None,
     stream: Any = None,
 ) -> Array:
     """`num` evenly spaced values from `start` to `stop`, the latter included if `endpoint`.
@@ -346,29 +348,28 @@ def copy(x: Any, /, *, stream: Any = None) -> Array:
     return as_array(x, "copy")._snapshot()
 
 
-def _matrix_shape(function: str, n_rows: Any, n_cols: Any) -> tuple[int, int]:
-    rows = as_integer(n_rows, function, "n_rows", least=0)
-    return rows, rows if n_cols is None else as_integer(n_cols, function, "n_cols", least=0)
+def _matrix_shape(function: str, n: Any, m: Any) -> tuple[int, int]:
+    rows = as_integer(n, function, "n", least=0)
+    return rows, rows if m is None else as_integer(m, function, "m", least=0)
 
 
 @streamed
 def eye(
-    n_rows: int,
-    n_cols: int | None = None,
-    /,
+    n: int,
+    m: int | None = None,
     k: int = 0,
     dtype: Any = None,
     *,
     device: Any = None,
     stream: Any = None,
 ) -> Array:
-    """A matrix with ones on the k-th diagonal.
+    """A matrix of n rows and m columns, by default n, with ones on the k-th diagonal.
 
     >>> ft.eye(2)
     array([[1, 0],
            [0, 1]], dtype=float32)
     """
-    shape = _matrix_shape("eye", n_rows, n_cols)
+    shape = _matrix_shape("eye", n, m)
     k = as_integer(k, "eye", "k")
     return convert(eq_p.bind(*_row_and_column(shape, k)), _dtype_or(dtype, DEFAULT_FLOAT, "eye"))
 
@@ -384,16 +385,14 @@ def identity(n: int, /, dtype: Any = None, *, stream: Any = None) -> Array:
 
 
 @streamed
-def tri(
-    n_rows: int, n_cols: int | None = None, k: int = 0, dtype: Any = None, *, stream: Any = None
-) -> Array:
-    """Ones on and below the k-th diagonal, zeros above.
+def tri(n: int, m: int | None = None, k: int = 0, dtype: Any = None, *, stream: Any = None) -> Array:
+    """A matrix of n rows and m columns, by default n: ones on and below the k-th diagonal, zeros above.
 
     >>> ft.tri(2)
     array([[1, 0],
            [1, 1]], dtype=float32)
     """
-    shape = _matrix_shape("tri", n_rows, n_cols)
+    shape = _matrix_shape("tri", n, m)
     k = as_integer(k, "tri", "k")
     return convert(ge_p.bind(*_row_and_column(shape, k)), _dtype_or(dtype, DEFAULT_FLOAT, "tri"))
 

@@ -60,6 +60,8 @@ def _cumulate(
     out = primitive.bind(convert(x, accumulator_dtype(result)), axis=axis, reverse=bool(reverse))
     out = convert(out, result)
     if initial:
+        if not inclusive:
+            raise ValueError(f"{function}: include_initial=True and inclusive=False exclude each other")
         return _with_initial(out, start, axis, reverse)
     return out if inclusive else _exclusive(out, start, axis, reverse)
 
@@ -91,8 +93,10 @@ def _standard_axis(function: str, x: Any, axis: int | None) -> tuple[Array, int]
 def cumulative_sum(
     x: Any,
     /,
-    *,
     axis: int | None = None,
+    *,
+    reverse: bool = False,
+    inclusive: bool = True,
     dtype: Any = None,
     include_initial: bool = False,
     stream: Any = None,
@@ -100,22 +104,25 @@ def cumulative_sum(
     """The running sum along an axis, which must be given unless `x` is a vector.
 
     Args:
+        reverse, inclusive: as of `cumsum`.
         dtype: as of `sum`.
-        include_initial: whether the result starts with 0 and is longer by one.
+        include_initial: whether the result starts with 0 (ends with it if `reverse`) and is longer by one.
 
     >>> ft.cumulative_sum(ft.array([1, 2, 3]), include_initial=True)
     array([0, 1, 3, 6], dtype=int32)
     """
     x, axis = _standard_axis("cumulative_sum", x, axis)
-    return _cumulate("cumulative_sum", p.cumsum_p, 0, x, axis, dtype, False, initial=include_initial)
+    return _cumulate("cumulative_sum", p.cumsum_p, 0, x, axis, dtype, reverse, include_initial, inclusive)
 
 
 @streamed
 def cumulative_prod(
     x: Any,
     /,
-    *,
     axis: int | None = None,
+    *,
+    reverse: bool = False,
+    inclusive: bool = True,
     dtype: Any = None,
     include_initial: bool = False,
     stream: Any = None,
@@ -126,7 +133,7 @@ def cumulative_prod(
     array([1, 2, 6], dtype=int32)
     """
     x, axis = _standard_axis("cumulative_prod", x, axis)
-    return _cumulate("cumulative_prod", p.cumprod_p, 1, x, axis, dtype, False, initial=include_initial)
+    return _cumulate("cumulative_prod", p.cumprod_p, 1, x, axis, dtype, reverse, include_initial, inclusive)
 
 
 @streamed

@@ -13,7 +13,7 @@ from ..interop import to_array
 from ..primitives._helpers import numpy_dtype
 from .operands import as_array, describe
 from .promotion import DTYPES
-from .streams import attributed
+from .streams import attributed, streamed
 
 __all__ = ["load", "save", "save_safetensors", "savez", "savez_compressed"]
 
@@ -132,9 +132,9 @@ _SAFETENSORS_DTYPES = {
 }  # fmt: skip
 
 
-@attributed
+@streamed
 def load(
-    file: File, /, format: str | None = None, return_metadata: bool = False
+    file: File, /, format: str | None = None, return_metadata: bool = False, *, stream: Any = None
 ) -> Array | dict[str, Array] | tuple[dict[str, Array], dict[str, str]]:
     """Read what `save`, `savez` or `save_safetensors` wrote.
 

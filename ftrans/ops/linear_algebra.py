@@ -214,7 +214,7 @@ def tensordot(x1: Any, x2: Any, /, axes: Any = 2, *, stream: Any = None) -> Arra
 
 
 @streamed
-def addmm(c: Any, a: Any, b: Any, /, *, alpha: float = 1.0, beta: float = 1.0, stream: Any = None) -> Array:
+def addmm(c: Any, a: Any, b: Any, /, alpha: float = 1.0, beta: float = 1.0, *, stream: Any = None) -> Array:
     """Beta * c + alpha * (a @ b).
 
     >>> ft.addmm(ft.ones(1), ft.array([[2.0]]), ft.array([[3.0]]))
@@ -245,7 +245,7 @@ def kron(x1: Any, x2: Any, /, *, stream: Any = None) -> Array:
 
 
 @streamed
-def cross(x1: Any, x2: Any, /, *, axis: int = -1, stream: Any = None) -> Array:
+def cross(x1: Any, x2: Any, /, axis: int = -1, *, stream: Any = None) -> Array:
     """The cross product of 3-vectors along an axis.
 
     >>> ft.cross(ft.array([1, 0, 0]), ft.array([0, 1, 0]))
@@ -281,8 +281,20 @@ def matrix_transpose(x: Any, /, *, stream: Any = None) -> Array:
 
 
 @streamed
-def diagonal(x: Any, /, offset: int = 0, axis1: int = -2, axis2: int = -1, *, stream: Any = None) -> Array:
+def diagonal(x: Any, /, offset: int = 0, axis1: int = 0, axis2: int = 1, *, stream: Any = None) -> Array:
     """The diagonals of the matrices in two axes of `x`, along a new last axis.
+
+    The axes are the first two unless others are given, as in NumPy and MLX; `ft.linalg.diagonal` takes the
+    last two.
+
+    Args:
+        x: an array of at least two dimensions.
+        offset: which diagonal: above the main one if positive, below if negative.
+        axis1, axis2: the axes of rows and of columns.
+        stream: the Stream or Device to run on.
+
+    Raises:
+        IndexError: an axis is out of range, or both are the same.
 
     >>> ft.diagonal(ft.array([[1, 2], [3, 4]]))
     array([1, 4], dtype=int32)
@@ -350,9 +362,21 @@ def diagflat(x: Any, /, k: int = 0, *, stream: Any = None) -> Array:
 
 @streamed
 def trace(
-    x: Any, /, offset: int = 0, axis1: int = -2, axis2: int = -1, *, dtype: Any = None, stream: Any = None
+    x: Any, /, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None, *, stream: Any = None
 ) -> Array:
     """The sum of each diagonal of the matrices in two axes of `x`.
+
+    The axes are the first two unless others are given, as in NumPy and MLX; `ft.linalg.trace` takes the last
+    two.
+
+    Args:
+        x: an array of at least two dimensions.
+        offset, axis1, axis2: as in `diagonal`.
+        dtype: of the sum; by default as `sum` has it.
+        stream: the Stream or Device to run on.
+
+    Raises:
+        IndexError: an axis is out of range, or both are the same.
 
     >>> ft.trace(ft.array([[1, 2], [3, 4]]))
     array(5, dtype=int32)

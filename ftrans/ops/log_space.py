@@ -54,8 +54,14 @@ def logsumexp(x: Any, /, axis: Axis = None, keepdims: bool = False, *, stream: A
 
 
 @streamed
-def softmax(x: Any, /, axis: Axis = -1, *, stream: Any = None) -> Array:
+def softmax(x: Any, /, axis: Axis = None, *, precise: bool = False, stream: Any = None) -> Array:
     """exp(x) / sum(exp(x)) over axes, without overflow. Equal infinite maxima share the probability equally.
+
+    Args:
+        x: an array of real numbers.
+        axis: an axis or several; all if None, as in MLX and SciPy. (`ft.nn.softmax` takes the last.)
+        precise: float16 and bfloat16 are summed in float32, whatever MLX's callers ask for here.
+        stream: the Stream or Device to run on.
 
     >>> ft.softmax(ft.array([1000.0, 1000.0]))
     array([0.5, 0.5], dtype=float32)
@@ -71,8 +77,8 @@ def softmax(x: Any, /, axis: Axis = -1, *, stream: Any = None) -> Array:
 
 
 @streamed
-def log_softmax(x: Any, /, axis: Axis = -1, *, stream: Any = None) -> Array:
-    """X - logsumexp(x) over axes.
+def log_softmax(x: Any, /, axis: Axis = None, *, stream: Any = None) -> Array:
+    """The logarithm of `softmax`, x - logsumexp(x) over axes; `ft.nn.log_softmax` takes the last.
 
     >>> ft.log_softmax(ft.array([0.0, 0.0]))
     array([-0.693147, -0.693147], dtype=float32)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from .._native import Array, int32
@@ -366,37 +367,50 @@ def broadcast_shapes(*shapes: Any) -> tuple[int, ...]:
     return broadcast_shapes_of("broadcast_shapes", *[normalize_shape("broadcast_shapes", s) for s in shapes])
 
 
-@streamed
-def atleast_1d(x: Any, /, *, stream: Any = None) -> Array:
-    """`x` with at least one axis.
-
-    >>> ft.atleast_1d(2.0).shape
-    (1,)
-    """
-    x = as_array(x, "atleast_1d")
-    return x if x.ndim else reshape_to(x, (1,))
+def _at_least(function: str, arrays: tuple, widen: Callable[[Array], Array]) -> Array | tuple[Array, ...]:
+    """Each of the arguments with more axes; the array itself if it is just one."""
+    if not arrays:
+        raise TypeError(f"{function}: expected at least one array, got none")
+    widened = tuple([widen(as_array(x, function, "arrays")) for x in arrays])
+    return widened[0] if len(widened) == 1 else widened
 
 
-@streamed
-def atleast_2d(x: Any, /, *, stream: Any = None) -> Array:
-    """`x` with at least two axes; a vector becomes a row.
-
-    >>> ft.atleast_2d(ft.ones(3)).shape
-    (1, 3)
-    """
-    x = as_array(x, "atleast_2d")
+def _row(x: Array) -> Array:
     return x if x.ndim >= 2 else reshape_to(x, (1,) * (2 - x.ndim) + x.shape)
 
 
 @streamed
-def atleast_3d(x: Any, /, *, stream: Any = None) -> Array:
-    """`x` with at least three axes; (n,) becomes (1, n, 1) and (m, n) becomes (m, n, 1).
+def atleast_1d(*arrays: Any, stream: Any = None) -> Any:
+    """The array with at least one axis; of several arrays a tuple.
+
+    >>> ft.atleast_1d(2.0).shape
+    (1,)
+    """
+    return _at_least("atleast_1d", arrays, lambda x: x if x.ndim else reshape_to(x, (1,)))
+
+
+@streamed
+def atleast_2d(*arrays: Any, stream: Any = None) -> Any:
+    """The array with at least two axes; a vector becomes a row. Of several arrays a tuple.
+
+    >>> ft.atleast_2d(ft.ones(3)).shape
+    (1, 3)
+    """
+    return _at_least("atleast_2d", arrays, _row)
+
+
+@streamed
+def atleast_3d(*arrays: Any, stream: Any = None) -> Any:
+    """The array with at least three axes; (n,) becomes (1, n, 1) and (m, n) becomes (m, n, 1).
+
+    Of several arrays a tuple.
 
     >>> ft.atleast_3d(ft.ones(3)).shape
     (1, 3, 1)
     """
-    x = as_array(x, "atleast_3d")
-    return x if x.ndim >= 3 else reshape_to(x, (*atleast_2d(x).shape, 1))
+    return _at_least(
+        "atleast_3d", arrays, lambda x: x if x.ndim >= 3 else reshape_to(_row(x), (*_row(x).shape, 1))
+    )
 
 
 transpose = permute_dims

@@ -62,14 +62,14 @@ def repeat(x: Any, repeats: Any, /, axis: int | None = None, *, stream: Any = No
 
 
 @streamed
-def tile(x: Any, repetitions: Any, /, *, stream: Any = None) -> Array:
-    """`x` repeated as a whole, `repetitions[i]` times along axis i.
+def tile(x: Any, /, reps: Any, *, stream: Any = None) -> Array:
+    """`x` repeated as a whole, `reps[i]` times along axis i.
 
     >>> ft.tile(ft.array([1, 2]), 2)
     array([1, 2, 1, 2], dtype=int32)
     """
     x = as_array(x, "tile")
-    counts = normalize_shape("tile", repetitions, "repetitions")
+    counts = normalize_shape("tile", reps, "reps")
     ndim = max(len(counts), x.ndim)
     counts = (1,) * (ndim - len(counts)) + counts
     shape = (1,) * (ndim - x.ndim) + x.shape

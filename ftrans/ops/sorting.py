@@ -74,23 +74,27 @@ def lexsort(keys: Any, /, *, axis: int = -1, stream: Any = None) -> Array:
 
 
 @streamed
-def topk(x: Any, k: int, /, axis: int = -1, *, stream: Any = None) -> tuple[Array, Array]:
-    """The k greatest elements along an axis in descending order, and their int32 indices.
+def topk(x: Any, k: int, /, axis: int | None = -1, *, stream: Any = None) -> Array:
+    """The k greatest elements along an axis, the greatest first.
+
+    Args:
+        x: an array of real numbers; NaN counts as greater than all others.
+        k: how many, at most the extent of the axis.
+        axis: None takes them from the flattened array.
+        stream: the Stream or Device to run on.
+
+    Raises:
+        ValueError: `k` is negative or greater than the extent of the axis.
 
     >>> ft.topk(ft.array([1.0, 3.0, 2.0]), 2)
-    (array([3, 2], dtype=float32), array([1, 2], dtype=int32))
+    array([3, 2], dtype=float32)
     """
     x, axis = _prepared("topk", x, axis)
-    k = as_integer(k, "topk", "k")
-    if not 0 <= k <= x.shape[axis]:
-        raise ValueError(f"topk: k must be between 0 and the extent {x.shape[axis]} of axis {axis}, got {k}")
-    index = p.iota_p.bind(shape=x.shape, dtype=int32, dimension=axis)
-    keys, reversed_index = p.rev_p.bind(x, axes=(axis,)), p.rev_p.bind(index, axes=(axis,))
-    values, indices = p.sort_p.bind(keys, reversed_index, axis=axis, num_keys=1)
-    first = x.shape[axis] - k
-    greatest = (slice_axis(a, axis, first, x.shape[axis]) for a in (values, indices))
-    values, indices = (p.rev_p.bind(a, axes=(axis,)) for a in greatest)
-    return values, indices
+    k, extent = as_integer(k, "topk", "k"), x.shape[axis]
+    if not 0 <= k <= extent:
+        raise ValueError(f"topk: k must be between 0 and the extent {extent} of axis {axis}, got {k}")
+    (ordered,) = p.sort_p.bind(x, axis=axis, num_keys=1)
+    return p.rev_p.bind(slice_axis(ordered, axis, extent - k, extent), axes=(axis,))
 
 
 def _check_kth(function: str, x: Array, kth: Any, axis: int) -> None:

@@ -1,4 +1,4 @@
-"""Matrix products that gather, mask or segment their operands, and the Walsh-Hadamard transform."""
+"""Matrix products that gather, mask or segment their operands, or have vectors among them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any
 from .. import primitives as p
 from .._native import Array, bool_
 from .creation import iota
-from .joining import concat
 from .linear_algebra import matmul
 from .manipulation import slice_axis
 from .operands import (
@@ -21,14 +20,13 @@ from .operands import (
     promote,
     require_kinds,
     reshape_to,
-    to_inexact,
 )
 from .promotion import inexact_dtype
 from .repeating import repeat
 from .streams import streamed
 from .taking import take
 
-__all__ = ["block_masked_mm", "gather_mm", "hadamard_transform", "matvec", "segmented_mm", "vecmat"]
+__all__ = ["block_masked_mm", "gather_mm", "matvec", "segmented_mm", "vecmat"]
 
 
 def _matrices(function: str, a: Any, b: Any) -> tuple[Array, Array]:
@@ -164,36 +162,6 @@ def segmented_mm(a: Any, b: Any, /, segments: Any, *, stream: Any = None) -> Arr
     inside = p.and_p.bind(p.ge_p.bind(position, start), p.lt_p.bind(position, end))
     full = (*outer, *a.shape)
     return matmul(p.select_p.bind(broadcast(inside, full), broadcast(a, full), constant_like(a, 0)), b)
-
-
-@streamed
-def hadamard_transform(x: Any, /, scale: float | None = None, *, stream: Any = None) -> Array:
-    """The Walsh-Hadamard transform of the last axis: scipy.linalg.hadamard(n) @ x, times `scale`.
-
-    Args:
-        x: (..., n) with n a power of two.
-        scale: 1 / sqrt(n) by default, which makes it orthonormal.
-
-    Raises:
-        ValueError: n is no power of two: Hadamard matrices of other orders are not unique.
-
-    >>> ft.hadamard_transform(ft.array([1.0, 1.0, 1.0, 1.0]))
-    array([2, 0, 0, 0], dtype=float32)
-    """
-    x = to_inexact(as_array(x, "hadamard_transform"))
-    n = x.shape[-1] if x.ndim else 0
-    if n == 0 or n & (n - 1):
-        raise ValueError(f"hadamard_transform: the last axis must be a power of two, got shape {x.shape}")
-    shape = x.shape
-    half = 1
-    while half < n:  # J. J. Sylvester's construction, a factor at a time
-        pairs = reshape_to(x, (*shape[:-1], n // (2 * half), 2, half))
-        middle = pairs.ndim - 2
-        low, high = slice_axis(pairs, middle, 0, 1), slice_axis(pairs, middle, 1, 2)
-        x = concat([p.add_p.bind(low, high), p.sub_p.bind(low, high)], axis=middle)
-        half *= 2
-    x = reshape_to(x, shape)
-    return p.mul_p.bind(x, constant_like(x, n**-0.5 if scale is None else scale))
 
 
 @streamed

@@ -115,7 +115,7 @@ def take_along_axis(
 
 @streamed
 def put_along_axis(
-    x: Any, indices: Any, values: Any, /, axis: int | None = -1, *, stream: Any = None
+    x: Any, indices: Any, values: Any, /, axis: int | None = None, *, stream: Any = None
 ) -> Array:
     """A copy of `x` with `values` where `take_along_axis` would read.
 

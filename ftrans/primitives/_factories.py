@@ -213,6 +213,17 @@ def binary(
     return _nary(name, impl, kinds, at, rules, transposed, result)
 
 
+def ternary(
+    name: str,
+    impl: Callable,
+    kinds: str,
+    at: tuple[Sequence[float], Sequence[float], Sequence[float]],
+    partials: tuple[Partial, Partial, Partial],
+) -> Primitive:
+    """A row for a function of three operands; as `binary`."""
+    return _nary(name, impl, kinds, at, partials, None, None)
+
+
 def to_bool(dtype: Dtype) -> Dtype:
     """The result dtype of predicates."""
     return bool_

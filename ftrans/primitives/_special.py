@@ -68,6 +68,28 @@ def erf_inv(y: np.ndarray) -> np.ndarray:
     return np.copysign(np.where(magnitude > 1, np.nan, x), y).astype(y.dtype)
 
 
+# M. Giles: Approximating the erfinv function (GPU Computing Gems, Jade edition, 2012), single precision: for
+# w < 5 in powers of w - 2.5, and for w >= 5 in powers of sqrt(w) - 3, the highest first.
+_CENTRAL = (
+    2.81022636e-08, 3.43273939e-07, -3.5233877e-06, -4.39150654e-06, 0.00021858087,
+    -0.00125372503, -0.00417768164, 0.246640727, 1.50140941,
+)  # fmt: skip
+_TAIL = (
+    -0.000200214257, 0.000100950558, 0.00134934322, -0.00367342844, 0.00573950773,
+    -0.0076224613, 0.00943887047, 1.00167406, 2.83297682,
+)  # fmt: skip
+
+
+def erf_inv_giles(y: np.ndarray) -> np.ndarray:
+    """Inverse of erf by Giles' polynomials, but in float64 that of `erf_inv`."""
+    if y.dtype == np.float64:
+        return erf_inv(y)
+    x = y.astype(np.float64)
+    w = -np.log1p(-x * x)
+    value = x * np.where(w < 5, np.polyval(_CENTRAL, w - 2.5), np.polyval(_TAIL, np.sqrt(w) - 3))
+    return np.where(np.abs(x) == 1, np.copysign(np.inf, x), value).astype(np.float32).astype(y.dtype)
+
+
 def erfcx(x: np.ndarray) -> np.ndarray:
     """exp(x²)·erfc(x), by its continued fraction (Abramowitz and Stegun 7.1.14) for large x."""
     z = x.astype(np.float64)

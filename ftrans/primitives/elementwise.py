@@ -20,6 +20,7 @@ from ._factories import (
     mul_p,
     safe_mul_p,
     scale,
+    ternary,
     to_bool,
     unary,
 )
@@ -282,6 +283,11 @@ erf_inv_p = unary(
     "erf_inv", _special.erf_inv, FLOATING, INSIDE_ONE,
     derivative=lambda x, out: mul(1 / _TWO_OVER_SQRT_PI, exp_p.bind(square_p.bind(out))),
 )  # fmt: skip
+# What normal numbers are made with: below float64, Giles' polynomials in the roundings of XLA's CPU compiler.
+erf_inv_giles_p = unary(
+    "erf_inv_giles", _special.erf_inv_giles, FLOATING, INSIDE_ONE,
+    derivative=lambda x, out: mul(1 / _TWO_OVER_SQRT_PI, exp_p.bind(square_p.bind(out))),
+)  # fmt: skip
 
 # ---------------------------------------------------------------- complex parts
 # Transposed as JAX does: the pairing of cotangent and tangent is Re(ct · t), without conjugation.
@@ -460,7 +466,6 @@ copysign_p = binary(
 nextafter_p = binary(
     "nextafter", np.nextafter, FLOATING, PAIRS,
     partials=(lambda t, x, y, out: t, None),
-    result=_not_half("nextafter"),
 )  # fmt: skip
 
 # Its derivatives are those of the difference, though it is 0 for equal infinities.
@@ -548,6 +553,25 @@ clamp_p = elementwise(
         Sample(_columns(-1.0, [-2.0, 0.5, 3.0], 1.0), {}, (0, 1, 2)),
         Sample(_columns(0, [-2, 5, 3], 4)),
     ],
+)
+
+
+def _fma_impl(x, y, z):
+    """In twice the precision; float64 has none, and is rounded twice."""
+    return (x.astype(np.float64) * y + z).astype(x.dtype)
+
+
+# x·y + z, rounded once.
+fma_p = ternary(
+    "fma",
+    _fma_impl,
+    FLOATING,
+    ((-1.75, 0.4, 2.6), (0.5, -1.2, 1.3), (-1.5, 0.25, 2.0)),
+    partials=(
+        lambda t, x, y, z, out: scale(t, y),
+        lambda t, x, y, z, out: scale(t, x),
+        lambda t, x, y, z, out: t,
+    ),
 )
 
 # ---------------------------------------------------------------- change of dtype

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 from .. import primitives as p
-from .._native import Array, Dtype, float32
+from .._native import Array, Dtype
 from ..interop import asarray
 from ..ops import elementwise, pointwise
 from ..ops.operands import as_dtype_array, normalize_shape
@@ -16,61 +15,50 @@ from ..ops.streams import streamed
 from .keys import key_for
 from .uniform_numbers import float_dtype, parameters, shape_for, uniform_between
 
-# M. Giles: Approximating the erfinv function (GPU Computing Gems, Jade edition, 2012), single precision: for
-# w < 5 in powers of w - 2.5, and for w >= 5 in powers of sqrt(w) - 3, the highest first.
-_CENTRAL = (
-    2.81022636e-08, 3.43273939e-07, -3.5233877e-06, -4.39150654e-06, 0.00021858087,
-    -0.00125372503, -0.00417768164, 0.246640727, 1.50140941,
-)  # fmt: skip
-_TAIL = (
-    -0.000200214257, 0.000100950558, 0.00134934322, -0.00367342844, 0.00573950773,
-    -0.0076224613, 0.00943887047, 1.00167406, 2.83297682,
-)  # fmt: skip
-
-
-def _polynomial(coefficients: Sequence[float], x: Array) -> Array:
-    value = x * coefficients[0] + coefficients[1]
-    for coefficient in coefficients[2:]:
-        value = value * x + coefficient
-    return value
-
-
-def _single_erf_inv(u: Array) -> Array:
-    """erf_inv in float32 by Giles' polynomials: not as accurate as `erf_inv_p`, but what JAX computes."""
-    w = -elementwise.log1p(-u * u)
-    central, tail = _polynomial(_CENTRAL, w - 2.5), _polynomial(_TAIL, elementwise.sqrt(w) - 3)
-    return pointwise.where(w < 5, central, tail) * u
-
 
 def standard_normal(key: Array, shape: tuple[int, ...], dtype: Dtype) -> Array:
-    """Normal numbers with mean 0 and standard deviation 1; in float32, within 3 ulp of JAX's."""
+    """Normal numbers with mean 0 and standard deviation 1: the quantiles of uniform ones in (-1, 1)."""
     one = asarray(1, dtype=dtype)
     above_minus_one = p.nextafter_p.bind(p.neg_p.bind(one), asarray(0, dtype=dtype))
     u = uniform_between(key, shape, dtype, above_minus_one, one)
-    quantile = _single_erf_inv(u) if dtype is float32 else p.erf_inv_p.bind(u)
-    return p.mul_p.bind(asarray(math.sqrt(2), dtype=dtype), quantile)
+    return p.mul_p.bind(asarray(math.sqrt(2), dtype=dtype), p.erf_inv_giles_p.bind(u))
 
 
 @streamed
 def normal(
     shape: Any = (),
     dtype: Any = None,
-    loc: Any = 0.0,
-    scale: Any = 1.0,
+    loc: Any = None,
+    scale: Any = None,
     key: Any = None,
     *,
     stream: Any = None,
 ) -> Array:
-    """Numbers of the normal distribution with mean `loc` and standard deviation `scale` (arrays or numbers).
+    """Numbers of the normal distribution with mean `loc` and standard deviation `scale`.
+
+    Args:
+        shape: of the result.
+        dtype: a float dtype, float32 by default. In float32 the numbers are those of `jax.random.normal`.
+        loc, scale: numbers or arrays that broadcast to the shape; 0 and 1 if None.
+        key: see `random.key`; the global one by default.
+        stream: the Stream or Device to run on.
+
+    Raises:
+        TypeError: the dtype is not a real floating-point one.
+        ValueError: the shapes do not fit, or no key is given where a transformation traces.
 
     >>> ft.random.normal((2, 3), key=ft.random.key(0)).shape
     (2, 3)
     """
     dtype = float_dtype(dtype, "normal")
-    loc_, scale_ = (as_dtype_array(x, dtype, "normal", n) for x, n in ((loc, "loc"), (scale, "scale")))
-    out = standard_normal(key_for("normal", key), shape_for("normal", shape, loc_, scale_), dtype)
-    out = out if type(scale) is float and scale == 1.0 else elementwise.multiply(out, scale_)
-    return out if type(loc) is float and loc == 0.0 else elementwise.add(out, loc_)
+    given = {"scale": scale, "loc": loc}
+    factor, offset = (
+        None if x is None else as_dtype_array(x, dtype, "normal", name) for name, x in given.items()
+    )
+    shape = shape_for("normal", shape, *[x for x in (factor, offset) if x is not None])
+    out = standard_normal(key_for("normal", key), shape, dtype)
+    out = out if factor is None else elementwise.multiply(out, factor)
+    return out if offset is None else elementwise.add(out, offset)
 
 
 @streamed
@@ -90,7 +78,7 @@ def truncated_normal(
     shape = shape_for("truncated_normal", shape, low, high)
     root = asarray(math.sqrt(2), dtype=dtype)
     a, b = (p.erf_p.bind(p.div_p.bind(x, root)) for x in (low, high))
-    out = p.mul_p.bind(root, p.erf_inv_p.bind(uniform_between(key, shape, dtype, a, b)))
+    out = p.mul_p.bind(root, p.erf_inv_giles_p.bind(uniform_between(key, shape, dtype, a, b)))
     infinity = asarray(math.inf, dtype=dtype)
     inside = p.nextafter_p.bind(low, infinity), p.nextafter_p.bind(high, p.neg_p.bind(infinity))
     return pointwise.clip(out, *inside)

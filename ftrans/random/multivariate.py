@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from .._native import Array
-from ..linalg import cholesky, eigh, qr
+from ..linalg import cholesky, diagonal, eigh, qr
 from ..ops import elementwise, pointwise
-from ..ops.linear_algebra import diagonal, matmul, matrix_transpose
+from ..ops.linear_algebra import matmul, matrix_transpose
 from ..ops.operands import as_dtype_array, as_integer, describe, normalize_shape
 from ..ops.statistical import sum as summed
 from ..ops.streams import streamed

@@ -24,6 +24,20 @@ from .uniform_numbers import unit_uniform
 def permutation(x: Any, axis: int = 0, key: Any = None, *, stream: Any = None) -> Array:
     """The integers below `x`, or the slices of the array `x` along an axis, in random order.
 
+    Every order has the same probability: the one that sorts 64 random bits for each. It is not the order
+    that `jax.random.permutation` gives for the key.
+
+    Args:
+        x: an integer or an array.
+        axis: along which the slices of an array are.
+        key: see `random.key`; the global one by default.
+        stream: the Stream or Device to run on.
+
+    Raises:
+        TypeError: `x` is neither an integer nor an array.
+        ValueError: `x` is negative, or no key is given where a transformation traces.
+        IndexError: `axis` is out of range.
+
     >>> ft.random.permutation(4, key=ft.random.key(0)).shape
     (4,)
     """
@@ -55,10 +69,19 @@ def choice(
 ) -> Array:
     """Random integers below `a`, or slices of the array `a` along an axis.
 
+    Without replacement they are the first of a `permutation`, and so not those of `jax.random.choice`.
+
     Args:
+        a: an integer or an array.
         shape: of what is drawn.
         replace: whether the same one may be drawn again.
         p: the probability of each; uniform if None.
+        axis: along which the slices of an array are.
+        key: see `random.key`; the global one by default.
+        stream: the Stream or Device to run on.
+
+    Raises:
+        ValueError: there is nothing to choose from, or too little without replacement; `p` does not fit.
 
     >>> ft.random.choice(5, (3,), replace=False, key=ft.random.key(0)).shape
     (3,)
@@ -91,4 +114,4 @@ def _choose(key: Array, n: int, drawn: int, replace: bool, probabilities: Any) -
         level = elementwise.multiply(unit_uniform(key, (drawn,), weights.dtype), total[-1])
         return searchsorted(total, level, side="right")
     noisy = elementwise.add(standard_gumbel(key, (n,), weights.dtype), elementwise.log(weights))
-    return sorting.topk(noisy, drawn)[1]
+    return sorting.argsort(noisy, descending=True)[:drawn]

@@ -92,7 +92,8 @@ def unit_uniform(key: Array, shape: tuple[int, ...], dtype: Dtype) -> Array:
 def uniform_between(key: Array, shape: tuple[int, ...], dtype: Dtype, low: Array, high: Array) -> Array:
     """Uniform numbers in [low, high), for bounds of that dtype that broadcast to the shape."""
     low, high = (broadcast(x, shape) if x.shape else x for x in (low, high))
-    scaled = p.add_p.bind(p.mul_p.bind(unit_uniform(key, shape, dtype), p.sub_p.bind(high, low)), low)
+    # One rounding, as in JAX: where a bound is negative and the other is not, two would show near 0.
+    scaled = p.fma_p.bind(unit_uniform(key, shape, dtype), p.sub_p.bind(high, low), low)
     return p.max_p.bind(low, scaled)  # rounding may lead below
 
 

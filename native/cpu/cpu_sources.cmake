@@ -29,6 +29,7 @@ function(ftrans_add_kernel_set namespace name)
     ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/simd/chain.cpp
     ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/simd/comparison.cpp
     ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/simd/convert.cpp
+    ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/simd/erf_inv_giles.cpp
     ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/simd/kernel_set.cpp
     ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/simd/reduction.cpp
     ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/simd/tile_product.cpp
@@ -41,7 +42,8 @@ function(ftrans_add_kernel_set namespace name)
                          -fno-trapping-math -ffp-contract=fast -fno-strict-aliasing ${ARGN})
   # The user's own products and sums are rounded one by one, whether or not they run in one kernel.
   set_property(SOURCE ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/simd/arithmetic.cpp
-               ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/simd/chain.cpp PROPERTY COMPILE_OPTIONS -ffp-contract=off)
+               ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/simd/chain.cpp
+               ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/simd/erf_inv_giles.cpp PROPERTY COMPILE_OPTIONS -ffp-contract=off)
   target_sources(ftrans_core PRIVATE $<TARGET_OBJECTS:${target}>)
 endfunction()
 

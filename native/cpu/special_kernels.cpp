@@ -98,7 +98,8 @@ KernelVariants kernels(Opcode opcode, int variant) {
 
 KernelVariants special_kernels(Opcode opcode, Dtype dtype, int variant) {
   if (dtype == Dtype::Float64) {
-    if (opcode == Opcode::ErfInv) return {{unary_loop<double, erf_inv>}, false, 200};
+    if (opcode == Opcode::ErfInv || opcode == Opcode::ErfInvGiles)
+      return {{unary_loop<double, erf_inv>}, false, 200};
     return kernels<double>(opcode, variant);
   }
   return dtype == Dtype::Float32 ? kernels<float>(opcode, variant) : KernelVariants{};

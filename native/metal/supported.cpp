@@ -57,7 +57,7 @@ bool is_supported(Opcode opcode, Dtype dtype) {
       return for_real(opcode) || for_real_numbers(opcode) || is_function(opcode) || is_special(opcode) ||
              is_gamma(opcode) ||
              among(opcode, {Opcode::Sqrt, Opcode::Rsqrt, Opcode::Div, Opcode::Excess, Opcode::Copysign,
-                            Opcode::Nextafter, Opcode::Complex});
+                            Opcode::Nextafter, Opcode::Complex, Opcode::Fma});
     default:
       return for_every_dtype(opcode) || for_numbers(opcode) || is_elementary(opcode) || opcode == Opcode::Div;
   }
@@ -94,9 +94,10 @@ bool is_function(Opcode opcode) {
 }
 
 bool is_special(Opcode opcode) {
-  return among(opcode, {Opcode::Erf, Opcode::Erfc, Opcode::ErfInv, Opcode::Erfcx, Opcode::Ndtr, Opcode::Ndtri,
-                        Opcode::LogNdtr, Opcode::Lgamma, Opcode::Digamma, Opcode::BesselI0, Opcode::BesselI1,
-                        Opcode::BesselI0e, Opcode::BesselI1e, Opcode::LambertW});
+  return among(opcode,
+               {Opcode::Erf, Opcode::Erfc, Opcode::ErfInv, Opcode::ErfInvGiles, Opcode::Erfcx, Opcode::Ndtr,
+                Opcode::Ndtri, Opcode::LogNdtr, Opcode::Lgamma, Opcode::Digamma, Opcode::BesselI0,
+                Opcode::BesselI1, Opcode::BesselI0e, Opcode::BesselI1e, Opcode::LambertW});
 }
 
 bool is_gamma(Opcode opcode) {

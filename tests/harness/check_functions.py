@@ -11,7 +11,8 @@ import numpy as np
 import optree
 
 import ftrans as ft
-from tests.harness.functions import CALLS, Call, all_calls, reference_of
+from tests.harness.call import Call
+from tests.harness.functions import CALLS, all_calls, function_of, reference_of
 from tests.harness.numerics import (
     DIFFERENCE_TOLERANCE,
     DUALITY_TOLERANCE,
@@ -46,7 +47,7 @@ class FunctionCase:
     def apply(self, arrays: Sequence[ft.Array]) -> Any:
         """The call with these arrays in place of its own."""
         arguments, keywords = self.sample.with_arrays(list(arrays))
-        return getattr(ft, self.name)(*arguments, **keywords)
+        return function_of(self.name)(*arguments, **keywords)
 
 
 def function_cases() -> list[FunctionCase]:

@@ -95,6 +95,7 @@ Tolerance tolerance_of(Opcode opcode, Dtype dtype) {
     case Opcode::Erf:
     case Opcode::Erfc:
     case Opcode::ErfInv:
+    case Opcode::ErfInvGiles:
     case Opcode::Erfcx:
     case Opcode::Ndtr:
     case Opcode::Ndtri:

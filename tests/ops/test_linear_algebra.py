@@ -97,7 +97,8 @@ def test_addmm():
 @pytest.mark.parametrize("offset", range(-4, 6))
 def test_diagonals(offset):
     x = _random(2, 3, 4)
-    _close(ft.diagonal(x, offset), np.diagonal(x, offset, -2, -1))
+    _close(ft.diagonal(x, offset), np.diagonal(x, offset))
+    _close(ft.linalg.diagonal(x, offset=offset), np.linalg.diagonal(x, offset=offset))
     _close(ft.diagonal(x, offset, 2, 0), np.diagonal(x, offset, 2, 0))
     _close(ft.trace(x, offset=offset), np.trace(x, offset, -2, -1))
     _close(ft.diag(x[0], offset), np.diag(x[0], offset))

@@ -137,9 +137,36 @@ KernelVariants ordered_kernels(Opcode opcode) {
   }
 }
 
+template <class T, bool scalars>
+void fma_loop(void* out, const void* a, const void* b, const void* c, int64_t n) {
+  auto* o = static_cast<T*>(out);
+  auto* x = static_cast<const T*>(a);
+  auto* y = static_cast<const T*>(b);
+  auto* z = static_cast<const T*>(c);
+  if (n == 0) return;
+  const T y0 = y[0], z0 = z[0];
+#pragma GCC ivdep
+  for (int64_t i = 0; i < n; ++i) {
+    const T factor = scalars ? y0 : y[i], addend = scalars ? z0 : z[i];
+    if constexpr (sizeof(T) == 4) {
+      o[i] = __builtin_fmaf(x[i], factor, addend);
+    } else {
+      o[i] = __builtin_fma(x[i], factor, addend);
+    }
+  }
+}
+
+template <class T>
+KernelVariants fma_kernels() {
+  KernelVariants variants{{fma_loop<T, false>}, false, 2};
+  variants.by_scalars[0b110] = fma_loop<T, true>;
+  return variants;
+}
+
 template <class T>
 KernelVariants float_kernels(Opcode opcode) {
   switch (opcode) {
+    case Opcode::Fma: return fma_kernels<T>();
     case Opcode::Eq: return commutative_binary<Eq, uint8_t, T>();
     case Opcode::Ne: return commutative_binary<Ne, uint8_t, T>();
     case Opcode::IsNan: return unary<IsNan, uint8_t, T>();

@@ -11,6 +11,7 @@ KernelVariants mul_add_kernels(MulAdd form, Dtype dtype);
 ChainKernel chain_kernel(Dtype dtype);
 KernelVariants comparison_kernels(Opcode opcode, Dtype dtype);
 KernelVariants transcendental_kernels(Opcode opcode, Dtype dtype);
+KernelVariants erf_inv_giles_kernels(Dtype dtype);
 Kernel convert_kernel(Dtype from, Dtype to);
 Kernel round_to_half_kernel(Dtype from, Dtype half);
 TileProduct tile_product_kernel(Dtype dtype);

@@ -308,6 +308,8 @@ inline T op_clamp(T low, T x, T high) {
   return op_min(op_max(x, low), high);
 }
 
+inline float op_fma(float x, float y, float z) { return fma(x, y, z); }
+
 // Conversions. Float to integer truncates and saturates, NaN gives 0; integers wrap.
 template <class T>
 inline T saturating(float x) {

@@ -108,6 +108,60 @@ inline float op_erf_inv(float x) {
   return with_sign(y - newton / (1.0f + y * newton), x);
 }
 
+/// log(1 + x) for −1 < x ≤ 0, as in native/cpu/simd/erf_inv_giles.cpp.
+inline float cephes_log1p(float x) {
+  if (magnitude(x) < 0.41421356f) {
+    float above = 4.527e-05f, below = 1.0f;
+    above = fma(above, x, 0.498541028f), below = fma(below, x, 15.0629091f);
+    above = fma(above, x, 6.57873259f), below = fma(below, x, 83.047566f);
+    above = fma(above, x, 29.9119193f), below = fma(below, x, 221.762398f);
+    above = fma(above, x, 60.949668f), below = fma(below, x, 309.098722f);
+    above = fma(above, x, 57.112963f), below = fma(below, x, 216.42788f);
+    above = fma(above, x, 20.0395535f), below = fma(below, x, 60.1186605f);
+    const float square = x * x;
+    return x + fma(square, -0.5f, (x * square) * (above / below));
+  }
+  const uint u = as_type<uint>(1.0f + x);
+  const float m = as_type<float>((u & 0x007fffffu) | 0x3f000000u);
+  const bool low = m < 0.707106781f;
+  const float exponent = float(int(u >> 23) - 126) - (low ? 1.0f : 0.0f);
+  const float t = (m - 1.0f) + (low ? m : 0.0f);
+  const float square = t * t, cube = square * t;
+  const float a = fma(fma(7.0376836292e-2f, t, -1.1514610310e-1f), t, 1.1676998740e-1f);
+  const float b = fma(fma(-1.2420140846e-1f, t, 1.4249322787e-1f), t, -1.6668057665e-1f);
+  const float c = fma(fma(2.0000714765e-1f, t, -2.4999993993e-1f), t, 3.3333331174e-1f);
+  const float tail = fma(fma(fma(a, cube, b), cube, c), cube, exponent * -2.12194440e-4f);
+  return fma(exponent, 0.693359375f, (t - 0.5f * square) + tail);
+}
+
+/// As native/cpu/simd/erf_inv_giles.cpp: for normal numbers, the same on every device.
+inline float op_erf_inv_giles(float x) {
+  if (!(magnitude(x) < 1.0f)) return magnitude(x) == 1.0f ? with_sign(INFINITY, x) : NAN;
+  float w = -cephes_log1p(-x * x), y;
+  if (w < 5.0f) {
+    w -= 2.5f;
+    y = fma(2.81022636e-08f, w, 3.43273939e-07f);
+    y = fma(y, w, -3.5233877e-06f);
+    y = fma(y, w, -4.39150654e-06f);
+    y = fma(y, w, 0.00021858087f);
+    y = fma(y, w, -0.00125372503f);
+    y = fma(y, w, -0.00417768164f);
+    y = fma(y, w, 0.246640727f);
+    y = fma(y, w, 1.50140941f);
+  } else {
+    w = precise::sqrt(w) - 3.0f;
+    y = fma(-0.000200214257f, w, 0.000100950558f);
+    y = fma(y, w, 0.00134934322f);
+    y = fma(y, w, -0.00367342844f);
+    y = fma(y, w, 0.00573950773f);
+    y = fma(y, w, -0.0076224613f);
+    y = fma(y, w, 0.00943887047f);
+    y = fma(y, w, 1.00167406f);
+    y = fma(y, w, 2.83297682f);
+  }
+  return x * y;
+}
+
 /// Newton's method on log Φ(−z) in the tails, which is concave in z.
 inline float op_ndtri(float p) {
   if (!(p > 0.0f && p < 1.0f)) return p == 0.0f ? -INFINITY : p == 1.0f ? INFINITY : NAN;

@@ -1,0 +1,1 @@
+"""Sample calls of every public function, a module for each namespace."""

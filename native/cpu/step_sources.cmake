@@ -14,6 +14,7 @@ set(step_sources
     steps/random.cpp
     steps/scan.cpp
     steps/shape.cpp
+    steps/small_cholesky.cpp
     steps/solvers.cpp
     steps/sort.cpp
     steps/spectral.cpp

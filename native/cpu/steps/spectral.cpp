@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <cmath>
+
 #include "cpu/steps/kernels.h"
 #include "cpu/steps/matrices.h"
 
@@ -136,6 +139,87 @@ void eig(const StepArguments& arguments) {
       }
     });
   });
+}
+
+namespace {
+
+/// Moves groups of values that are equal but for rounding apart; primitives/separation.py says why.
+template <typename Part>
+class Separation {
+ public:
+  Separation(const Part* values, int64_t n, int64_t stride, int64_t root, bool singular)
+      : values_(values), n_(n), stride_(stride), root_(static_cast<double>(root)), singular_(singular) {
+    for (int64_t i = 0; i < n; ++i) largest_ = std::max(largest_, std::abs(at(i)));
+    negligible_ = kUlps * static_cast<double>(n) * kEpsilon * largest_;
+  }
+
+  void run(Part* result) const {
+    for (int64_t begin = 0, end = 0; begin < n_; begin = end) {
+      end = begin + 1;
+      while (end < n_ && std::abs(at(end) - at(end - 1)) <= negligible_) ++end;
+      separate_group(begin, end, result);
+    }
+  }
+
+ private:
+  static constexpr int kUlps = 4;
+  static constexpr double kEpsilon = std::numeric_limits<Part>::epsilon();
+
+  double at(int64_t i) const { return values_[i * stride_]; }
+
+  void separate_group(int64_t begin, int64_t end, Part* result) const {
+    const double size = static_cast<double>(end - begin);
+    double mean = 0;
+    for (int64_t i = begin; i < end; ++i) mean += at(i) / size;
+    const bool at_zero = std::abs(mean) <= negligible_, from_zero = singular_ && at_zero;
+    const double step = size > 1 || from_zero ? distance(begin, end, mean, at_zero) : 0;
+    for (int64_t i = begin; i < end; ++i) {
+      const double rank = static_cast<double>(i - begin), offset = (rank - (size - 1) / 2) * step;
+      if (step == 0) {
+        result[i] = values_[i * stride_];
+      } else if (from_zero) {
+        result[i] = static_cast<Part>((size - rank) * step);
+      } else {
+        result[i] = static_cast<Part>(singular_ ? mean - offset : mean + offset);
+      }
+    }
+  }
+
+  /// By which the values of a group are to differ.
+  double distance(int64_t begin, int64_t end, double mean, bool at_zero) const {
+    constexpr double kInfinity = std::numeric_limits<double>::infinity();
+    const double before = begin > 0 ? std::abs(mean - at(begin - 1)) : kInfinity;
+    const double after = end < n_ ? std::abs(at(end) - mean) : kInfinity;
+    const double size = static_cast<double>(end - begin), scale = largest_ > 0 ? largest_ : 1;
+    const double magnitude = at_zero ? scale : std::abs(mean);
+    const double step = std::pow(kEpsilon * scale / magnitude, 1 / root_) * magnitude;
+    return std::min({std::max(step, 2 * negligible_), std::min(before, after) / (2 * size),
+                     at_zero ? kInfinity : magnitude / size});
+  }
+
+  const Part* values_;
+  int64_t n_, stride_;
+  double root_, largest_ = 0, negligible_ = 0;
+  bool singular_;
+};
+
+}  // namespace
+
+void separate(const StepArguments& arguments) {
+  const Matrices input(arguments.inputs[0], 1), output(arguments.outputs[0], 1);
+  const int64_t n = input.columns(), root = arguments.parameters[0];
+  const bool singular = arguments.parameters[1] != 0;
+  const auto separate_all = [&]<typename Part>(TypeTag<Part>) {
+    for_each_matrix(input.count(), 4 * n, [&](int64_t begin, int64_t end) {
+      for (int64_t index = begin; index < end; ++index) {
+        Separation<Part>(input.at<const Part>(index), n, input.column_stride(), root, singular)
+            .run(output.at<Part>(index));
+      }
+    });
+  };
+  if (n == 0) return;
+  if (arguments.inputs[0].dtype == Dtype::Float32) return separate_all(TypeTag<float>{});
+  separate_all(TypeTag<double>{});
 }
 
 }  // namespace ftrans::cpu::steps

@@ -238,9 +238,8 @@ class LinkedTrace(Trace):
             if all(v is None for v in outputs):
                 return result
             if points is not None:
-                self.points.update(
-                    (v, x) for v, x, out in zip(outputs, points, outs, strict=True) if v is not None and x is not out
-                )
+                moved = zip(outputs, points, outs, strict=True)
+                self.points.update((v, x) for v, x, out in moved if v is not None and x is not out)
         else:
             aval = outs.aval
             if not aval.is_inexact:

@@ -3,9 +3,13 @@
 A function f(a) = V·g(λ)·Vᴴ that does not depend on the choice of V has derivatives at equal eigenvalues, but
 they do not follow from those of λ and V: between vectors i and j they are [g(λj) - g(λi)]/(λj - λi), that is
 0/0, where g′ is meant. So the derivative is taken of the matrix with the same vectors whose equal eigenvalues
-have been moved apart. If they are moved by the part δ of their size, its relative error is δ for what has
-moved, and ε/δ for the rounding of the quotient (ε is the machine epsilon), ε/δᵏ for derivatives of order k.
-They balance at δ = ε^(1/(k + 1)): a first derivative has half the digits of the dtype, a second one a third.
+have been moved apart, by the part δ of the largest. Its relative error is of order δ by what has moved, and
+ε/δ by the rounding of the quotient (ε is the machine epsilon), ε/δᵏ for derivatives of order k. They balance
+at δ = ε^(1/(k + 1)): a first derivative has half the digits of the dtype, a second one a third.
+
+Small eigenvalues have fewer digits, of which functions such as a logarithm make use: they are moved by half
+of those that there are, and never change their sign. Large groups get smaller steps, as most of their members
+are several apart.
 """
 
 from __future__ import annotations
@@ -43,14 +47,14 @@ def _separate_row(values: np.ndarray, root: int, singular: bool) -> np.ndarray:
         at_zero = abs(mean) <= negligible
         if size > 1 or (singular and at_zero):
             magnitude = scale if at_zero else abs(mean)
-            step = (epsilon * scale / magnitude) ** (1 / root) * magnitude
-            room = np.abs(np.delete(values, group) - mean).min(initial=np.inf)
+            step = (epsilon * scale / (magnitude * size)) ** (1 / root) * magnitude
+            neighbours = values[[i for i in (begin - 1, end) if 0 <= i < n]]
+            room = np.abs(neighbours - mean).min(initial=np.inf)
             step = min(max(step, 2 * negligible), room / (2 * size), np.inf if at_zero else magnitude / size)
-            offsets = (np.arange(size) - (size - 1) / 2) * step
-            if singular:
-                offsets = -offsets
-                mean = (size + 1) / 2 * step if at_zero else mean
-            result[group] = mean + offsets
+            first = (1 - size) / 2
+            if at_zero:
+                first = -size if singular else 0 if begin == 0 else 1 - size if end == n else first
+            result[group] = mean + (first + np.arange(size)) * (-step if singular else step)
         begin = end
     return result
 
@@ -67,8 +71,9 @@ def _separate_batch(args, dims, size, **p):
 
 
 #: Ascending eigenvalues, or descending singular values (which move away from zero as well), with groups of
-#: equal ones moved apart around their mean by the root-th root of the machine epsilon, relative to their
-#: size, but less than half-way to the next group and to zero. Differentiated as the identity.
+#: equal ones moved apart by the root-th root of the machine epsilon, around their mean, but less than
+#: half-way to the next group and to zero. Of zeros at an end of the spectrum, one stays. Differentiated as
+#: the identity.
 separate_p = Primitive(
     "separate",
     abstract_eval=_separate_abstract,

@@ -171,17 +171,23 @@ class Separation {
     const double size = static_cast<double>(end - begin);
     double mean = 0;
     for (int64_t i = begin; i < end; ++i) mean += at(i) / size;
-    const bool at_zero = std::abs(mean) <= negligible_, from_zero = singular_ && at_zero;
-    const double step = size > 1 || from_zero ? distance(begin, end, mean, at_zero) : 0;
+    const bool at_zero = std::abs(mean) <= negligible_;
+    if (size == 1 && !(singular_ && at_zero)) {
+      result[begin] = values_[begin * stride_];
+      return;
+    }
+    // Steps from the mean to the first value of the group: no value may change its sign.
+    double first = (1 - size) / 2;
+    if (at_zero && singular_) {
+      first = -size;
+    } else if (at_zero && begin == 0) {
+      first = 0;
+    } else if (at_zero && end == n_) {
+      first = 1 - size;
+    }
+    const double step = (singular_ ? -1 : 1) * distance(begin, end, mean, at_zero);
     for (int64_t i = begin; i < end; ++i) {
-      const double rank = static_cast<double>(i - begin), offset = (rank - (size - 1) / 2) * step;
-      if (step == 0) {
-        result[i] = values_[i * stride_];
-      } else if (from_zero) {
-        result[i] = static_cast<Part>((size - rank) * step);
-      } else {
-        result[i] = static_cast<Part>(singular_ ? mean - offset : mean + offset);
-      }
+      result[i] = static_cast<Part>(mean + (first + static_cast<double>(i - begin)) * step);
     }
   }
 
@@ -192,7 +198,7 @@ class Separation {
     const double after = end < n_ ? std::abs(at(end) - mean) : kInfinity;
     const double size = static_cast<double>(end - begin), scale = largest_ > 0 ? largest_ : 1;
     const double magnitude = at_zero ? scale : std::abs(mean);
-    const double step = std::pow(kEpsilon * scale / magnitude, 1 / root_) * magnitude;
+    const double step = std::pow(kEpsilon * scale / (magnitude * size), 1 / root_) * magnitude;
     return std::min({std::max(step, 2 * negligible_), std::min(before, after) / (2 * size),
                      at_zero ? kInfinity : magnitude / size});
   }

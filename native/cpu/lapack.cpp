@@ -189,6 +189,68 @@ bool heevd(bool vectors, int n, T* a, Real<T>* eigenvalues, const Workspace<T>& 
 }
 
 template <typename T>
+int64_t hetrd_workspace(int n) {
+  static void* const function = routine<T>("sytrd", "hetrd");
+  T size{};
+  T* const none = nullptr;
+  Real<T>* const no_reals = nullptr;
+  const int lda = leading(n);
+  int info = 0;
+  call(function, "L", &n, none, &lda, no_reals, no_reals, none, &size, &kQuery, &info, kLength);
+  return size_of(size);
+}
+
+template <typename T>
+void hetrd(int n, T* a, Real<T>* diagonal, Real<T>* below, T* factors, T* work, int64_t work_size) {
+  static void* const function = routine<T>("sytrd", "hetrd");
+  const int lda = leading(n), lwork = dimension(work_size);
+  int info = 0;
+  call(function, "L", &n, a, &lda, diagonal, below, factors, work, &lwork, &info, kLength);
+}
+
+template <typename T>
+WorkspaceSize stedc_workspace(int n) {
+  static void* const function = routine<T>("stedc");
+  T elements{};
+  T* const none = nullptr;
+  int integers = 0, info = 0;
+  const int ldz = leading(n);
+  call(function, "I", &n, none, none, none, &ldz, &elements, &kQuery, &integers, &kQuery, &info, kLength);
+  return {size_of(elements), 0, std::max(1, integers)};
+}
+
+template <typename T>
+bool stedc(int n, T* diagonal, T* below, T* eigenvectors, const Workspace<T>& w) {
+  static void* const function = routine<T>("stedc");
+  const int ldz = leading(n), lwork = dimension(w.size.elements), liwork = dimension(w.size.integers);
+  int info = 0;
+  call(function, "I", &n, diagonal, below, eigenvectors, &ldz, w.elements, &lwork, w.integers, &liwork, &info,
+       kLength);
+  return info == 0;
+}
+
+template <typename T>
+int64_t unmtr_workspace(int n, int columns) {
+  static void* const function = routine<T>("ormtr", "unmtr");
+  T size{};
+  T* const none = nullptr;
+  const int ld = leading(n);
+  int info = 0;
+  call(function, "L", "L", "N", &n, &columns, none, &ld, none, none, &ld, &size, &kQuery, &info, kLength,
+       kLength, kLength);
+  return size_of(size);
+}
+
+template <typename T>
+void unmtr(int n, int columns, const T* a, const T* factors, T* x, T* work, int64_t work_size) {
+  static void* const function = routine<T>("ormtr", "unmtr");
+  const int ld = leading(n), lwork = dimension(work_size);
+  int info = 0;
+  call(function, "L", "L", "N", &n, &columns, a, &ld, factors, x, &ld, work, &lwork, &info, kLength, kLength,
+       kLength);
+}
+
+template <typename T>
 WorkspaceSize gesdd_workspace(SingularVectors vectors, int m, int n) {
   T elements{};
   Real<T> reals{};
@@ -263,6 +325,10 @@ bool geev(bool vectors, int n, T* a, std::complex<Real<T>>* eigenvalues, std::co
   template void unglq<T>(int, int, int, T*, int, const T*, T*, int64_t);                        \
   template WorkspaceSize heevd_workspace<T>(bool, int);                                         \
   template bool heevd<T>(bool, int, T*, Real<T>*, const Workspace<T>&);                         \
+  template int64_t hetrd_workspace<T>(int);                                                     \
+  template void hetrd<T>(int, T*, Real<T>*, Real<T>*, T*, T*, int64_t);                         \
+  template int64_t unmtr_workspace<T>(int, int);                                                \
+  template void unmtr<T>(int, int, const T*, const T*, T*, T*, int64_t);                        \
   template WorkspaceSize gesdd_workspace<T>(SingularVectors, int, int);                         \
   template bool gesdd<T>(SingularVectors, int, int, T*, Real<T>*, T*, T*, const Workspace<T>&); \
   template WorkspaceSize geev_workspace<T>(bool, int);                                          \
@@ -272,5 +338,9 @@ FTRANS_INSTANTIATE(double)
 FTRANS_INSTANTIATE(std::complex<float>)
 FTRANS_INSTANTIATE(std::complex<double>)
 #undef FTRANS_INSTANTIATE
+template WorkspaceSize stedc_workspace<float>(int);
+template WorkspaceSize stedc_workspace<double>(int);
+template bool stedc<float>(int, float*, float*, float*, const Workspace<float>&);
+template bool stedc<double>(int, double*, double*, double*, const Workspace<double>&);
 
 }  // namespace ftrans::cpu::lapack

@@ -10,6 +10,7 @@ set(step_sources
     steps/convolution_direct.cpp
     steps/factorizations.cpp
     steps/indexing.cpp
+    steps/large_eigensystem.cpp
     steps/matmul.cpp
     steps/random.cpp
     steps/scan.cpp

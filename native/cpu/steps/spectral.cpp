@@ -1,7 +1,9 @@
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "cpu/steps/kernels.h"
+#include "cpu/steps/large_eigensystem.h"
 #include "cpu/steps/matrices.h"
 
 // The iterations of LAPACK may not end on values that are not finite: such matrices do not get there.
@@ -10,6 +12,33 @@ namespace ftrans::cpu::steps {
 using lapack::Real;
 using lapack::Workspace;
 using lapack::WorkspaceSize;
+
+namespace {
+
+/// The lower triangle of the Hermitian part, column-major, block by block; zeros above it.
+template <typename T>
+void load_hermitian_part(const T* from, int64_t n, int64_t row, int64_t column, T* a) {
+  constexpr int64_t kBlock = 32;
+  for (int64_t first = 0; first < n; first += kBlock) {
+    const int64_t end_column = std::min(first + kBlock, n);
+    for (int64_t j = first; j < end_column; ++j) std::fill(a + j * n, a + j * n + j, T{});
+    for (int64_t start = first; start < n; start += kBlock) {
+      for (int64_t j = first; j < end_column; ++j) {
+        const int64_t end_row = std::min(start + kBlock, n);
+        for (int64_t i = std::max(j, start); i < end_row; ++i) {
+          const T below = from[i * row + j * column], above = from[j * row + i * column];
+          if constexpr (is_complex<T>) {
+            a[j * n + i] = below / Real<T>{2} + std::conj(above) / Real<T>{2};
+          } else {
+            a[j * n + i] = below / 2 + above / 2;
+          }
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
 
 void eigh(const StepArguments& arguments) {
   const bool vectors = arguments.output_count > 1;
@@ -23,23 +52,18 @@ void eigh(const StepArguments& arguments) {
     for_each_matrix(input.count(), 8 * n * n * n, [&](int64_t begin, int64_t end) {
       const Scratch matrix(n * n * static_cast<int64_t>(sizeof(T))), scratch(need.bytes<T>());
       const Workspace<T> workspace(need, scratch.data());
+      std::optional<LargeEigensystem<T>> large;
+      if (vectors && is_for_large_eigensystem(n, input.count())) large.emplace(n);
       T* a = matrix.as<T>();
       for (int64_t index = begin; index < end; ++index) {
         const T* from = input.at<const T>(index);
         Real<T>* values = eigenvalues.at<Real<T>>(index);
-        // The lower triangle of the Hermitian part, column-major; the rest is for `all_finite` alone.
-        for (int64_t j = 0; j < n; ++j) {
-          std::fill(a + j * n, a + j * n + j, T{});
-          for (int64_t i = j; i < n; ++i) {
-            const T below = from[i * row + j * column], above = from[j * row + i * column];
-            if constexpr (is_complex<T>) {
-              a[j * n + i] = below / Real<T>{2} + std::conj(above) / Real<T>{2};
-            } else {
-              a[j * n + i] = below / 2 + above / 2;
-            }
-          }
-        }
-        if (!all_finite(a, n * n) || !lapack::heevd(vectors, size, a, values, workspace)) {
+        load_hermitian_part(from, n, row, column, a);
+        const auto decompose = [&] {
+          return large && large->accepts(a) ? large->run(a, values)
+                                            : lapack::heevd(vectors, size, a, values, workspace);
+        };
+        if (!all_finite(a, n * n) || !decompose()) {
           std::fill(values, values + n, not_a_number<Real<T>>());
           std::fill(a, a + n * n, not_a_number<T>());
         }

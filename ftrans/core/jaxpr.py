@@ -135,7 +135,12 @@ def inner_jaxprs(parameters: dict[str, Any]) -> Iterator[ClosedJaxpr]:
 
 def is_effectful(equation: Equation) -> bool:
     """Whether an equation must run even where nobody uses its results."""
-    return equation.primitive.has_effect or any(map(has_effects, inner_jaxprs(equation.parameters)))
+    return runs_once(equation.primitive, equation.parameters)
+
+
+def runs_once(primitive: Primitive, parameters: dict[str, Any]) -> bool:
+    """Whether an operation has an effect, by itself or in a jaxpr that it carries."""
+    return primitive.has_effect or any(map(has_effects, inner_jaxprs(parameters)))
 
 
 def has_effects(closed: ClosedJaxpr) -> bool:

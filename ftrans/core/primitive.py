@@ -97,6 +97,7 @@ class Primitive:
         multiple_results: whether rules and `bind` deal in lists of results.
         samples: operands for the test harness.
         linked_forward: for call-like primitives, in place of `jvp` and `vjp`: see `core.partition`.
+        regular_forward: for those whose derivatives must not be taken at their results: see `LinkedTrace`.
 
     Raises:
         TypeError: a rule is missing.
@@ -108,7 +109,7 @@ class Primitive:
 
     __slots__ = (
         "name", "abstract_eval", "impl", "jvp", "vjp", "batch", "lower", "multiple_results", "samples",
-        "linked_forward", "has_zero_derivative", "_native_name", "_operations", "_memo",
+        "linked_forward", "regular_forward", "has_zero_derivative", "_native_name", "_operations", "_memo",
     )  # fmt: skip
 
     def __init__(
@@ -125,6 +126,7 @@ class Primitive:
         multiple_results: bool = False,
         samples: Sequence[Sample] = (),
         linked_forward: Callable | None = None,
+        regular_forward: Callable | None = None,
     ):
         rules = {"abstract_eval": abstract_eval, "impl": impl, "batch": batch}
         if linked_forward is None:
@@ -148,6 +150,7 @@ class Primitive:
         self.multiple_results = multiple_results
         self.samples = samples
         self.linked_forward = linked_forward
+        self.regular_forward = regular_forward
         self.has_zero_derivative = vjp is zero_derivative
         self._native_name = opcode or name
         self._operations: dict[Any, Callable] = {}

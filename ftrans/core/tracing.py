@@ -23,7 +23,7 @@ from .._native import Array, Stream, current_stream, make_tracer, set_source, us
 from .avals import ShapedArray
 from .collection import defer_full_collections, resume_full_collections
 from .errors import ConcretizationError, LeakedTracerError
-from .jaxpr import Atom, ClosedJaxpr, Equation, Jaxpr, Literal, Var
+from .jaxpr import Atom, ClosedJaxpr, Equation, Jaxpr, Literal, Var, runs_once
 from .leaks import check_leaks
 from .primitive import Primitive
 from .source import ArgumentSource, Source, format_source
@@ -177,15 +177,21 @@ class LinkedTrace(Trace):
     """A trace whose arrays carry a value one level down; it records steps for the derivative interpreters.
 
     `mode` is "jvp" or "vjp": which of the derivative rules the steps hold.
+
+    `points` holds, for some variables, where derivatives are taken, if that is not the value: near it, where
+    the operation that began with it (by its `regular_forward`) has derivatives that determine those of what
+    follows. All that depends on such an array is computed at the point too, for the steps. Values, and what
+    the function decides by them, are not concerned.
     """
 
-    __slots__ = ("mode", "steps")
+    __slots__ = ("mode", "steps", "points")
     is_abstract = False
 
     def __init__(self, transformation: str, mode: str):
         super().__init__(transformation)
         self.mode = mode
         self.steps: list[Step] = []
+        self.points: dict[Var | None, Array] = {}
 
     def input(self, linked: Array, source: ArgumentSource | None = None) -> Array:
         """A traced array that stands for an input of the function, whose value is `linked`."""
@@ -209,17 +215,19 @@ class LinkedTrace(Trace):
                 primals.append(x._snapshot())
         if primitive.has_zero_derivative:
             return primitive.bind(*primals, **parameters)
-        if primitive.linked_forward is None:
+        values: Any = None
+        if self.points and not self.points.keys().isdisjoint(inputs) and not runs_once(primitive, parameters):
+            values = primitive.bind(*primals, **parameters)
+            primals = [self.points.get(v, x) for v, x in zip(inputs, primals, strict=True)]
+        points: Any = None
+        if primitive.linked_forward is None and primitive.regular_forward is None:
             outs = primitive.bind(*primals, **parameters)
             rule = primitive.vjp if self.mode == "vjp" else primitive.jvp
         else:
-            outs, rule = primitive.linked_forward(self.mode, primals, needed, **parameters)
-            if any(out._trace is self for out in outs):
-                raise TypeError(
-                    f"{primitive.name}: the function or its rule closes over an array that "
-                    f"{self.transformation} is differentiating (at {format_source(user_source())}); "
-                    "pass the array as an argument"
-                )
+            outs, rule, points, parameters = self._forward(primitive, primals, needed, parameters)
+        at = outs if points is None else points
+        if values is not None:
+            outs, points = values, at
         outputs: list[Var | None]
         source = user_source()
         if primitive.multiple_results:
@@ -231,6 +239,9 @@ class LinkedTrace(Trace):
             ]
             if all(v is None for v in outputs):
                 return result
+            if points is not None:
+                moved = zip(outputs, points, outs, strict=True)
+                self.points.update((v, x) for v, x, out in moved if v is not None and x is not out)
         else:
             aval = outs.aval
             if not aval.is_inexact:
@@ -238,6 +249,8 @@ class LinkedTrace(Trace):
             var = Var(aval, source)
             outputs = [var]
             result = make_tracer(self, var, aval, outs)
+            if points is not None:
+                self.points[var] = points
         self.steps.append(
             Step(
                 rule,
@@ -246,7 +259,7 @@ class LinkedTrace(Trace):
                 needed,
                 outputs,
                 primals,
-                outs,
+                at,
                 parameters,
                 current_stream(),
                 source,
@@ -254,9 +267,26 @@ class LinkedTrace(Trace):
         )
         return result
 
+    def _forward(
+        self, primitive: Primitive, primals: Sequence[Array], needed: list[bool], parameters: dict[str, Any]
+    ) -> tuple[Any, Callable, Any, dict[str, Any]]:
+        """The results one level down, the derivative rule, the points if any, and the rule's parameters."""
+        if primitive.regular_forward is not None:
+            outs, points, parameters = primitive.regular_forward(primals, **parameters)
+            return outs, primitive.vjp if self.mode == "vjp" else primitive.jvp, points, parameters
+        outs, rule, *given = primitive.linked_forward(self.mode, primals, needed, **parameters)
+        if any(out._trace is self for out in outs):
+            raise TypeError(
+                f"{primitive.name}: the function or its rule closes over an array that "
+                f"{self.transformation} is differentiating (at {format_source(user_source())}); "
+                "pass the array as an argument"
+            )
+        return outs, rule, given[0] if given else None, parameters
+
     def end(self) -> None:
         super().end()
         self.steps = []
+        self.points = {}
 
 
 class _ThisThread(threading.local):

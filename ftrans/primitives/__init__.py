@@ -99,6 +99,7 @@ from .reduction import (
 )
 from .rematerialization import checkpoint_name_p, optimization_barrier_p
 from .scan_ops import cummax_p, cummin_p, cumprod_p, cumsum_p
+from .separation import separate_p
 from .shape import concatenate_p, iota_p, pad_p, rev_p, slice_p
 from .solvers import diagonal_sylvester_p, expm_p, solve_p, triangular_solve_p
 from .sort import sort_p
@@ -263,6 +264,7 @@ __all__ = [
     "safe_mul_p",
     "scatter_p",
     "select_p",
+    "separate_p",
     "shift_left_p",
     "shift_right_p",
     "sign_p",

@@ -42,19 +42,20 @@ from ._matrices import (
 )
 from .elementwise import add, convert, mul, neg, real_dtype, sub
 from .layout import reduce_sum
+from .separation import separate_p
 from .shape import concatenate_p
 from .solvers import diagonal_sylvester, solve_p
 
 # ---------------------------------------------------------------- eigh
 
 
-def _eigh_abstract(a, *, vectors):
+def _eigh_abstract(a, *, vectors, order=0):
     check_square("eigh", a)
     values = matrix_aval(a, a.shape[-1], dtype=real_dtype(a.dtype))
     return [values, a] if vectors else [values]
 
 
-def _eigh_impl(a, *, vectors):
+def _eigh_impl(a, *, vectors, order=0):
     def decompose(a):
         values, columns = np.linalg.eigh((a + a.conj().T) / 2)
         return (values, columns) if vectors else (values,)
@@ -62,22 +63,34 @@ def _eigh_impl(a, *, vectors):
     return for_each_matrix(decompose, a)
 
 
-def _eigensystem(a: Array, outs: list[Array], vectors: bool) -> tuple[Array, Array]:
+def _eigh_regular_forward(primals, *, vectors, order=0):
+    outs = eigh_p.bind(*primals, vectors=vectors, order=order + 1)
+    points = None
+    if vectors or order:
+        points = [separate_p.bind(outs[0], root=order + vectors + 1, singular=False), *outs[1:]]
+    return outs, points, {"vectors": vectors, "order": order + 1}
+
+
+def _eigensystem(a: Array, outs: list[Array], vectors: bool, order: int) -> tuple[Array, Array]:
     """The eigenvectors v, and m = vᴴ·a·v."""
-    v = outs[1] if vectors else eigh_p.bind(a, vectors=True)[1]
+    if not vectors:
+        return eigh_p.bind(a, vectors=True, order=max(order - 1, 0))[1], a
+    w, v = outs
+    if order:  # all eigenvalues are distinct
+        return v, diagonal_matrix(convert(w, v.dtype))
     # Exactly Hermitian, so that rotations come out exactly skew, and 1/gap cancels where it has to.
     return v, hermitian(matmul(matmul(adjoint(v), hermitian(a)), v))
 
 
-def _eigh_jvp(primals, tangents, outs, *, vectors):
-    v, m = _eigensystem(primals[0], outs, vectors)
+def _eigh_jvp(primals, tangents, outs, *, vectors, order=0):
+    v, m = _eigensystem(primals[0], outs, vectors, order)
     inner = matmul(matmul(adjoint(v), hermitian(tangents[0])), v)
     dw = real(diagonal(inner))
     return [dw, matmul(v, diagonal_sylvester(m, inner, -1))] if vectors else [dw]
 
 
-def _eigh_vjp(cts, primals, outs, needed, *, vectors):
-    v, m = _eigensystem(primals[0], outs, vectors)
+def _eigh_vjp(cts, primals, outs, needed, *, vectors, order=0):
+    v, m = _eigensystem(primals[0], outs, vectors, order)
     inner = None if cts[0] is None else diagonal_matrix(convert(cts[0], v.dtype))
     if vectors and cts[1] is not None:
         inner = total([inner, diagonal_sylvester(m, matmul(adjoint(v), conj(cts[1])), -1)])
@@ -106,8 +119,10 @@ eigh_p = Primitive(
     vjp=_eigh_vjp,
     batch=lambda args, dims, size, **p: batch_in_front(eigh_p, args, dims, size, **p),
     multiple_results=True,
+    regular_forward=_eigh_regular_forward,
     samples=[
         Sample((_symmetric,), _VECTORS, (0,)),
+        Sample((_symmetric,), {"vectors": True, "order": 1}, (0,)),
         Sample((lambda: _batch(_symmetric()),), _VECTORS, (0,)),
         Sample((_symmetric,), _NO_VECTORS, (0,)),
         Sample(
@@ -123,7 +138,7 @@ eigh_p = Primitive(
 # ---------------------------------------------------------------- svd
 
 
-def _svd_abstract(a, *, vectors, full_matrices):
+def _svd_abstract(a, *, vectors, full_matrices, order=0):
     check_matrix("svd", a)
     m, n = a.shape[-2:]
     k = min(m, n)
@@ -133,7 +148,7 @@ def _svd_abstract(a, *, vectors, full_matrices):
     return [matrix_aval(a, m, m if full_matrices else k), s, matrix_aval(a, n if full_matrices else k, n)]
 
 
-def _svd_impl(a, *, vectors, full_matrices):
+def _svd_impl(a, *, vectors, full_matrices, order=0):
     def decompose(a):
         # Native code decomposes the transpose, and signs are a matter of the algorithm.
         v, s, ut = np.linalg.svd(a.T, full_matrices=full_matrices)
@@ -142,16 +157,27 @@ def _svd_impl(a, *, vectors, full_matrices):
     return for_each_matrix(decompose, a)
 
 
+def _svd_regular_forward(primals, *, vectors, full_matrices, order=0):
+    below = {"vectors": vectors, "full_matrices": full_matrices, "order": order + 1}
+    outs = svd_p.bind(*primals, **below)
+    if not vectors and not order:
+        return outs, None, below
+    points = list(outs)
+    points[int(vectors)] = separate_p.bind(outs[int(vectors)], root=order + vectors + 1, singular=True)
+    return outs, points, below
+
+
 class _SingularSystem:
     """What both derivative rules of the SVD a = u·s·vᴴ need, at k = min(m, n) singular triplets."""
 
-    def __init__(self, a: Array, outs: list[Array]):
+    def __init__(self, a: Array, outs: list[Array], order: int):
         self.rows, self.columns = a.shape[-2:]
         self.k = min(self.rows, self.columns)
-        self.full_u, _, full_vh = outs
+        self.full_u, s, full_vh = outs
         self.full_v = adjoint(full_vh)
         self.u, self.v = resized(self.full_u, self.rows, self.k), resized(self.full_v, self.columns, self.k)
-        self.m = hermitian(self.inner(a))  # see `_eigensystem`
+        # See `_eigensystem`.
+        self.m = diagonal_matrix(convert(s, a.dtype)) if order else hermitian(self.inner(a))
 
     def inner(self, x: Array) -> Array:
         """uᴴ·x·v, which of the tangent is [c, m] + {o, m} + dm with rotations u·(c + o) and v·(c - o)."""
@@ -189,11 +215,11 @@ def _basis_tangent(basis, rotation, outside, full_basis):
     return concatenate_p.bind(tangent, others, axis=basis.ndim - 1)
 
 
-def _svd_jvp(primals, tangents, outs, *, vectors, full_matrices):
+def _svd_jvp(primals, tangents, outs, *, vectors, full_matrices, order=0):
     a, da = primals[0], tangents[0]
     if not vectors:
-        outs = svd_p.bind(a, vectors=True, full_matrices=False)
-    system = _SingularSystem(a, outs)
+        outs = svd_p.bind(a, vectors=True, full_matrices=False, order=max(order - 1, 0))
+    system = _SingularSystem(a, outs, order)
     inner = system.inner(da)
     ds = real(diagonal(inner))
     if not vectors:
@@ -216,11 +242,12 @@ def _outside(basis: Array, full_basis: Array, cotangent: Array) -> Array:
     return sub(outside, matmul(complement, matmul(adjoint(columns_from(cotangent, k)), basis)))
 
 
-def _svd_vjp(cts, primals, outs, needed, *, vectors, full_matrices):
+def _svd_vjp(cts, primals, outs, needed, *, vectors, full_matrices, order=0):
     a = primals[0]
     if not vectors:
-        outs, cts = svd_p.bind(a, vectors=True, full_matrices=False), [None, cts[0], None]
-    system = _SingularSystem(a, outs)
+        outs = svd_p.bind(a, vectors=True, full_matrices=False, order=max(order - 1, 0))
+        cts = [None, cts[0], None]
+    system = _SingularSystem(a, outs, order)
     m, n, k, u, v = system.rows, system.columns, system.k, system.u, system.v
     gu = None if cts[0] is None else conj(cts[0])
     gv = None if cts[2] is None else adjoint(conj(cts[2]))
@@ -259,6 +286,7 @@ svd_p = Primitive(
     jvp=_svd_jvp,
     vjp=_svd_vjp,
     batch=lambda args, dims, size, **p: batch_in_front(svd_p, args, dims, size, **p),
+    regular_forward=_svd_regular_forward,
     lower=lambda p, in_avals, out_avals: (int(p["full_matrices"]),),
     multiple_results=True,
     samples=[

@@ -223,10 +223,10 @@ def saved_residuals(fun: Callable, *args: Any, **kwargs: Any) -> list[Residual]:
     avals = [x.aval for x in argument_arrays("saved_residuals", fun, leaves, structure)]
     closed, _ = trace_function("saved_residuals", fun, avals, structure, structure.unflatten)
     needed = [aval.is_inexact for aval in closed.in_avals]
-    parts = joint_derivative("vjp", closed, needed).parts
+    parts, _, moved = joint_derivative("vjp", closed, needed)
     kept = [
         *(closed.jaxpr.invars[i] for i in sorted(parts.residual_inputs)),
-        *_origins(parts.known.jaxpr)[len(closed.out_avals) :],
+        *_origins(parts.known.jaxpr)[len(closed.out_avals) + sum(moved) :],
     ]
     return [Residual(v.aval, "a constant" if v.is_literal else format_source(v.source)) for v in kept]
 

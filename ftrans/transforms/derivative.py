@@ -22,9 +22,10 @@ class Recording:
 
     It refers to arrays one level down only, so it outlives its trace and may be used under any other.
     `invars[i]` and `outvars[i]` are None where there is nothing to differentiate (integers, constants).
+    `points[i]` is where the derivative of what follows an output is to be taken, if not at its value.
     """
 
-    __slots__ = ("transformation", "steps", "invars", "outvars")
+    __slots__ = ("transformation", "steps", "invars", "outvars", "points")
 
     def __init__(
         self,
@@ -32,11 +33,13 @@ class Recording:
         steps: list[Step],
         invars: list[Var | None],
         outvars: list[Var | None],
+        points: list[Array | None],
     ):
         self.transformation = transformation
         self.steps = steps
         self.invars = invars
         self.outvars = outvars
+        self.points = points
 
     def push_forward(self, tangents: Sequence[Array | None]) -> list[Array | None]:
         """The tangents of the outputs for those of the inputs; None is a zero."""
@@ -132,7 +135,8 @@ def _recorded(
     with Interpreting():
         outs, aux = fun(*inputs)
     outvars = [x._variable if x._trace is trace else None for x in outs]
-    recording = Recording(trace.transformation, trace.steps, invars, outvars)
+    points = [trace.points.get(v) for v in outvars]
+    recording = Recording(trace.transformation, trace.steps, invars, outvars, points)
     return [lowered(x) for x in outs], None if aux is None else tree_map(lowered, aux), recording
 
 

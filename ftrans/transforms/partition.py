@@ -101,10 +101,14 @@ def _add_residuals(residuals: dict[Var, None], atoms: Sequence[Atom], defined: s
 
 
 class Joint(NamedTuple):
-    """The parts of a jaxpr's joint derivative function, and which derivatives it returns (not the zeros)."""
+    """The parts of a jaxpr's joint derivative function, and which derivatives it returns (not the zeros).
+
+    `moved` says which outputs have a point where derivatives are taken; these follow the outputs.
+    """
 
     parts: Partition
     present: list[bool]
+    moved: list[bool]
 
 
 #: From the jaxpr of a joint derivative function, which of its equations to recompute.
@@ -128,6 +132,7 @@ def _joint_derivative(
 ) -> Joint:
     n_in, n_out = len(closed.in_avals), len(closed.out_avals)
     present: list[bool] = []
+    moved: list[bool] = []
 
     def joint(*args: Array) -> list[Array]:
         primals, given = args[:n_in], iter(args[n_in:])
@@ -139,7 +144,8 @@ def _joint_derivative(
         else:
             derivatives = recording.push_forward([next(given) if need else None for need in needed])
         present[:] = [d is not None for d in derivatives]
-        return outs + [d for d in derivatives if d is not None]
+        moved[:] = [x is not None for x in recording.points]
+        return [*outs, *_without_none(recording.points), *_without_none(derivatives)]
 
     if mode == "vjp":
         differentiated = [aval for aval in closed.out_avals if aval.is_inexact]
@@ -147,9 +153,13 @@ def _joint_derivative(
         differentiated = [aval for aval, need in zip(closed.in_avals, needed, strict=True) if need]
     traced = trace_to_jaxpr(joint, [*closed.in_avals, *(a.strong() for a in differentiated)], mode)
     unknown_in = [False] * n_in + [True] * len(differentiated)
-    unknown_out = [False] * n_out + [True] * sum(present)
+    unknown_out = [False] * (n_out + sum(moved)) + [True] * sum(present)
     recompute = None if rematerialization is None else rematerialization(traced.jaxpr)
-    return Joint(partition(traced, unknown_in, unknown_out, recompute), present)
+    return Joint(partition(traced, unknown_in, unknown_out, recompute), present, moved)
+
+
+def _without_none(arrays: Sequence[Array | None]) -> list[Array]:
+    return [x for x in arrays if x is not None]
 
 
 def call_linked_forward(
@@ -160,16 +170,18 @@ def call_linked_forward(
     closed: ClosedJaxpr,
     rematerialization: Rematerialization | None = None,
     barrier: bool = False,
-) -> tuple[list[Array], Callable]:
-    """The `linked_forward` of a primitive that calls `closed` once: the outputs, and the derivative rule.
+) -> tuple[list[Array], Callable, list[Array] | None]:
+    """The `linked_forward` of a primitive that calls `closed` once: outputs, derivative rule, and points.
 
     `call` binds the primitive again with another jaxpr. With a `barrier`, what is recomputed is not merged
     with what was computed, and waits for the cotangents.
     """
-    (known, unknown, residual_inputs), present = joint_derivative(mode, closed, needed, rematerialization)
+    joint = joint_derivative(mode, closed, needed, rematerialization)
+    (known, unknown, residual_inputs), present, moved = joint
     results = call(known, primals)
-    n_out = len(closed.out_avals)
-    outs, computed = results[:n_out], results[n_out:]
+    n_out, n_kept = len(closed.out_avals), len(closed.out_avals) + sum(moved)
+    outs, computed, apart = results[:n_out], results[n_kept:], iter(results[n_out:n_kept])
+    points = [next(apart) if m else out for m, out in zip(moved, outs, strict=True)] if any(moved) else None
     residuals = [primals[i] for i in residual_inputs] + computed
 
     def spread(given: list[Array]) -> list[Array | None]:
@@ -198,4 +210,4 @@ def call_linked_forward(
             ]
         )
 
-    return outs, vjp_rule if mode == "vjp" else jvp_rule
+    return outs, vjp_rule if mode == "vjp" else jvp_rule, points

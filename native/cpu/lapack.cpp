@@ -190,6 +190,68 @@ bool heevd(bool vectors, Integer n, T* a, Real<T>* eigenvalues, const Workspace<
 }
 
 template <typename T>
+int64_t hetrd_workspace(Integer n) {
+  static void* const function = routine<T>("sytrd", "hetrd");
+  T size{};
+  T* const none = nullptr;
+  Real<T>* const no_reals = nullptr;
+  const Integer lda = leading(n);
+  Integer info = 0;
+  call(function, "L", &n, none, &lda, no_reals, no_reals, none, &size, &kQuery, &info, kLength);
+  return size_of(size);
+}
+
+template <typename T>
+void hetrd(Integer n, T* a, Real<T>* diagonal, Real<T>* below, T* factors, T* work, int64_t work_size) {
+  static void* const function = routine<T>("sytrd", "hetrd");
+  const Integer lda = leading(n), lwork = dimension(work_size);
+  Integer info = 0;
+  call(function, "L", &n, a, &lda, diagonal, below, factors, work, &lwork, &info, kLength);
+}
+
+template <typename T>
+WorkspaceSize stedc_workspace(Integer n) {
+  static void* const function = routine<T>("stedc");
+  T elements{};
+  T* const none = nullptr;
+  Integer integers = 0, info = 0;
+  const Integer ldz = leading(n);
+  call(function, "I", &n, none, none, none, &ldz, &elements, &kQuery, &integers, &kQuery, &info, kLength);
+  return {size_of(elements), 0, std::max<Integer>(1, integers)};
+}
+
+template <typename T>
+bool stedc(Integer n, T* diagonal, T* below, T* eigenvectors, const Workspace<T>& w) {
+  static void* const function = routine<T>("stedc");
+  const Integer ldz = leading(n), lwork = dimension(w.size.elements), liwork = dimension(w.size.integers);
+  Integer info = 0;
+  call(function, "I", &n, diagonal, below, eigenvectors, &ldz, w.elements, &lwork, w.integers, &liwork, &info,
+       kLength);
+  return info == 0;
+}
+
+template <typename T>
+int64_t unmtr_workspace(Integer n, Integer columns) {
+  static void* const function = routine<T>("ormtr", "unmtr");
+  T size{};
+  T* const none = nullptr;
+  const Integer ld = leading(n);
+  Integer info = 0;
+  call(function, "L", "L", "N", &n, &columns, none, &ld, none, none, &ld, &size, &kQuery, &info, kLength,
+       kLength, kLength);
+  return size_of(size);
+}
+
+template <typename T>
+void unmtr(Integer n, Integer columns, const T* a, const T* factors, T* x, T* work, int64_t work_size) {
+  static void* const function = routine<T>("ormtr", "unmtr");
+  const Integer ld = leading(n), lwork = dimension(work_size);
+  Integer info = 0;
+  call(function, "L", "L", "N", &n, &columns, a, &ld, factors, x, &ld, work, &lwork, &info, kLength, kLength,
+       kLength);
+}
+
+template <typename T>
 WorkspaceSize gesdd_workspace(SingularVectors vectors, Integer m, Integer n) {
   T elements{};
   Real<T> reals{};
@@ -265,6 +327,10 @@ bool geev(bool vectors, Integer n, T* a, std::complex<Real<T>>* eigenvalues,
   template void unglq<T>(Integer, Integer, Integer, T*, Integer, const T*, T*, int64_t);                \
   template WorkspaceSize heevd_workspace<T>(bool, Integer);                                             \
   template bool heevd<T>(bool, Integer, T*, Real<T>*, const Workspace<T>&);                             \
+  template int64_t hetrd_workspace<T>(Integer);                                                         \
+  template void hetrd<T>(Integer, T*, Real<T>*, Real<T>*, T*, T*, int64_t);                             \
+  template int64_t unmtr_workspace<T>(Integer, Integer);                                                \
+  template void unmtr<T>(Integer, Integer, const T*, const T*, T*, T*, int64_t);                        \
   template WorkspaceSize gesdd_workspace<T>(SingularVectors, Integer, Integer);                         \
   template bool gesdd<T>(SingularVectors, Integer, Integer, T*, Real<T>*, T*, T*, const Workspace<T>&); \
   template WorkspaceSize geev_workspace<T>(bool, Integer);                                              \
@@ -275,5 +341,9 @@ FTRANS_INSTANTIATE(double)
 FTRANS_INSTANTIATE(std::complex<float>)
 FTRANS_INSTANTIATE(std::complex<double>)
 #undef FTRANS_INSTANTIATE
+template WorkspaceSize stedc_workspace<float>(Integer);
+template WorkspaceSize stedc_workspace<double>(Integer);
+template bool stedc<float>(Integer, float*, float*, float*, const Workspace<float>&);
+template bool stedc<double>(Integer, double*, double*, double*, const Workspace<double>&);
 
 }  // namespace ftrans::cpu::lapack

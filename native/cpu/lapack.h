@@ -94,6 +94,25 @@ WorkspaceSize heevd_workspace(bool vectors, Integer n);
 template <typename T>
 bool heevd(bool vectors, Integer n, T* a, Real<T>* eigenvalues, const Workspace<T>& workspace);
 
+/// The stages of heevd. First a = q·t·qᴴ with a real tridiagonal t, of which `below` has n − 1 elements; q is
+/// left as reflectors below the diagonal of a and in the n − 1 `factors`.
+template <typename T>
+int64_t hetrd_workspace(Integer n);
+template <typename T>
+void hetrd(Integer n, T* a, Real<T>* diagonal, Real<T>* below, T* factors, T* work, int64_t work_size);
+
+/// Then the eigenvalues of t, which replace the diagonal, and its eigenvectors. T is float or double.
+template <typename T>
+WorkspaceSize stedc_workspace(Integer n);
+template <typename T>
+bool stedc(Integer n, T* diagonal, T* below, T* eigenvectors, const Workspace<T>& workspace);
+
+/// Last x = q·x for an x of n rows.
+template <typename T>
+int64_t unmtr_workspace(Integer n, Integer columns);
+template <typename T>
+void unmtr(Integer n, Integer columns, const T* a, const T* factors, T* x, T* work, int64_t work_size);
+
 enum class SingularVectors : char { None = 'N', Reduced = 'S', Full = 'A' };
 
 /// a = u·diag(s)·vt of an [m, n] matrix, which is overwritten. u is [m, m] or [m, min(m, n)].

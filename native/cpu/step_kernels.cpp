@@ -38,6 +38,7 @@ StepKernel step_kernel(Opcode opcode) {
     case Opcode::Eigh: return steps::eigh;
     case Opcode::Svd: return steps::svd;
     case Opcode::Eig: return steps::eig;
+    case Opcode::Separate: return steps::separate;
     case Opcode::Copy: return steps::copy;
     default: return nullptr;
   }

@@ -10,10 +10,12 @@ set(step_sources
     steps/convolution_direct.cpp
     steps/factorizations.cpp
     steps/indexing.cpp
+    steps/large_eigensystem.cpp
     steps/matmul.cpp
     steps/random.cpp
     steps/scan.cpp
     steps/shape.cpp
+    steps/small_cholesky.cpp
     steps/solvers.cpp
     steps/sort.cpp
     steps/spectral.cpp

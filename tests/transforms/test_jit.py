@@ -150,10 +150,10 @@ def test_results_in_the_memory_of_an_operand(n):
 
 def test_partition():
     closed = ft.make_jaxpr(lambda x, y: (f(x) * 2.0, y))(V, V)
-    (known, unknown, residual_inputs), present = joint_derivative("vjp", closed, [True, False])
+    (known, unknown, residual_inputs), present, moved = joint_derivative("vjp", closed, [True, False])
     check_jaxpr(known.jaxpr)
     check_jaxpr(unknown.jaxpr)
-    assert present == [True, False]
+    assert (present, moved) == ([True, False], [False, False])
     assert {e.primitive.name for e in known.jaxpr.equations} >= {"sin", "cos"}
     assert not {e.primitive.name for e in unknown.jaxpr.equations} & {"sin", "cos"}
     assert residual_inputs == [0]

@@ -1,5 +1,6 @@
 #include "cpu/steps/kernels.h"
 #include "cpu/steps/matrices.h"
+#include "cpu/steps/small_cholesky.h"
 
 // LAPACK is column-major and all results are row-major: where it saves a copy, the transposed problem is
 // solved.
@@ -8,8 +9,10 @@ namespace ftrans::cpu::steps {
 void cholesky(const StepArguments& arguments) {
   const Matrices input(arguments.inputs[0]), output(arguments.outputs[0]);
   const int64_t n = input.rows(), row = input.row_stride(), column = input.column_stride();
+  const Dtype dtype = arguments.inputs[0].dtype;
   if (n == 0) return;
-  dispatch_lapack(arguments.inputs[0].dtype, [&]<typename T>(TypeTag<T>) {
+  if (is_for_small_cholesky(dtype, n, input.count())) return small_cholesky(dtype, input, output);
+  dispatch_lapack(dtype, [&]<typename T>(TypeTag<T>) {
     for_each_matrix(input.count(), n * n * n / 3, [&](int64_t begin, int64_t end) {
       for (int64_t index = begin; index < end; ++index) {
         const T* a = input.at<const T>(index);

@@ -51,6 +51,7 @@ void diagonal_sylvester(const StepArguments& arguments);
 void eigh(const StepArguments& arguments);
 void svd(const StepArguments& arguments);
 void eig(const StepArguments& arguments);
+void separate(const StepArguments& arguments);
 
 // window.cpp
 void reduce_window_sum(const StepArguments& arguments);

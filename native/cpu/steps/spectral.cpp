@@ -1,4 +1,9 @@
+#include <algorithm>
+#include <cmath>
+#include <optional>
+
 #include "cpu/steps/kernels.h"
+#include "cpu/steps/large_eigensystem.h"
 #include "cpu/steps/matrices.h"
 
 // The iterations of LAPACK may not end on values that are not finite: such matrices do not get there.
@@ -7,6 +12,33 @@ namespace ftrans::cpu::steps {
 using lapack::Real;
 using lapack::Workspace;
 using lapack::WorkspaceSize;
+
+namespace {
+
+/// The lower triangle of the Hermitian part, column-major, block by block; zeros above it.
+template <typename T>
+void load_hermitian_part(const T* from, int64_t n, int64_t row, int64_t column, T* a) {
+  constexpr int64_t kBlock = 32;
+  for (int64_t first = 0; first < n; first += kBlock) {
+    const int64_t end_column = std::min(first + kBlock, n);
+    for (int64_t j = first; j < end_column; ++j) std::fill(a + j * n, a + j * n + j, T{});
+    for (int64_t start = first; start < n; start += kBlock) {
+      for (int64_t j = first; j < end_column; ++j) {
+        const int64_t end_row = std::min(start + kBlock, n);
+        for (int64_t i = std::max(j, start); i < end_row; ++i) {
+          const T below = from[i * row + j * column], above = from[j * row + i * column];
+          if constexpr (is_complex<T>) {
+            a[j * n + i] = below / Real<T>{2} + std::conj(above) / Real<T>{2};
+          } else {
+            a[j * n + i] = below / 2 + above / 2;
+          }
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
 
 void eigh(const StepArguments& arguments) {
   const bool vectors = arguments.output_count > 1;
@@ -20,23 +52,18 @@ void eigh(const StepArguments& arguments) {
     for_each_matrix(input.count(), 8 * n * n * n, [&](int64_t begin, int64_t end) {
       const Scratch matrix(n * n * static_cast<int64_t>(sizeof(T))), scratch(need.bytes<T>());
       const Workspace<T> workspace(need, scratch.data());
+      std::optional<LargeEigensystem<T>> large;
+      if (vectors && is_for_large_eigensystem(n, input.count())) large.emplace(n);
       T* a = matrix.as<T>();
       for (int64_t index = begin; index < end; ++index) {
         const T* from = input.at<const T>(index);
         Real<T>* values = eigenvalues.at<Real<T>>(index);
-        // The lower triangle of the Hermitian part, column-major; the rest is for `all_finite` alone.
-        for (int64_t j = 0; j < n; ++j) {
-          std::fill(a + j * n, a + j * n + j, T{});
-          for (int64_t i = j; i < n; ++i) {
-            const T below = from[i * row + j * column], above = from[j * row + i * column];
-            if constexpr (is_complex<T>) {
-              a[j * n + i] = below / Real<T>{2} + std::conj(above) / Real<T>{2};
-            } else {
-              a[j * n + i] = below / 2 + above / 2;
-            }
-          }
-        }
-        if (!all_finite(a, n * n) || !lapack::heevd(vectors, size, a, values, workspace)) {
+        load_hermitian_part(from, n, row, column, a);
+        const auto decompose = [&] {
+          return large && large->accepts(a) ? large->run(a, values)
+                                            : lapack::heevd(vectors, size, a, values, workspace);
+        };
+        if (!all_finite(a, n * n) || !decompose()) {
           std::fill(values, values + n, not_a_number<Real<T>>());
           std::fill(a, a + n * n, not_a_number<T>());
         }
@@ -136,6 +163,93 @@ void eig(const StepArguments& arguments) {
       }
     });
   });
+}
+
+namespace {
+
+/// Moves groups of values that are equal but for rounding apart; primitives/separation.py says why.
+template <typename Part>
+class Separation {
+ public:
+  Separation(const Part* values, int64_t n, int64_t stride, int64_t root, bool singular)
+      : values_(values), n_(n), stride_(stride), root_(static_cast<double>(root)), singular_(singular) {
+    for (int64_t i = 0; i < n; ++i) largest_ = std::max(largest_, std::abs(at(i)));
+    negligible_ = kUlps * static_cast<double>(n) * kEpsilon * largest_;
+  }
+
+  void run(Part* result) const {
+    for (int64_t begin = 0, end = 0; begin < n_; begin = end) {
+      end = begin + 1;
+      while (end < n_ && std::abs(at(end) - at(end - 1)) <= negligible_) ++end;
+      separate_group(begin, end, result);
+    }
+  }
+
+ private:
+  static constexpr int kUlps = 4;
+  static constexpr double kEpsilon = std::numeric_limits<Part>::epsilon();
+
+  double at(int64_t i) const { return values_[i * stride_]; }
+
+  void separate_group(int64_t begin, int64_t end, Part* result) const {
+    const double size = static_cast<double>(end - begin);
+    double mean = 0;
+    for (int64_t i = begin; i < end; ++i) mean += at(i) / size;
+    const bool at_zero = std::abs(mean) <= negligible_;
+    if (size == 1 && !(singular_ && at_zero)) {
+      result[begin] = values_[begin * stride_];
+      return;
+    }
+    // Steps from the mean to the first value of the group: no value may change its sign.
+    double first = (1 - size) / 2;
+    if (at_zero && singular_) {
+      first = -size;
+    } else if (at_zero && begin == 0) {
+      first = 0;
+    } else if (at_zero && end == n_) {
+      first = 1 - size;
+    }
+    const double step = (singular_ ? -1 : 1) * distance(begin, end, mean, at_zero);
+    for (int64_t i = begin; i < end; ++i) {
+      result[i] = static_cast<Part>(mean + (first + static_cast<double>(i - begin)) * step);
+    }
+  }
+
+  /// By which the values of a group are to differ.
+  double distance(int64_t begin, int64_t end, double mean, bool at_zero) const {
+    constexpr double kInfinity = std::numeric_limits<double>::infinity();
+    const double before = begin > 0 ? std::abs(mean - at(begin - 1)) : kInfinity;
+    const double after = end < n_ ? std::abs(at(end) - mean) : kInfinity;
+    const double size = static_cast<double>(end - begin), scale = largest_ > 0 ? largest_ : 1;
+    const double magnitude = at_zero ? scale : std::abs(mean);
+    const double step = std::pow(kEpsilon * scale / (magnitude * size), 1 / root_) * magnitude;
+    return std::min({std::max(step, 2 * negligible_), std::min(before, after) / (2 * size),
+                     at_zero ? kInfinity : magnitude / size});
+  }
+
+  const Part* values_;
+  int64_t n_, stride_;
+  double root_, largest_ = 0, negligible_ = 0;
+  bool singular_;
+};
+
+}  // namespace
+
+void separate(const StepArguments& arguments) {
+  const Matrices input(arguments.inputs[0], 1), output(arguments.outputs[0], 1);
+  const int64_t n = input.columns(), root = arguments.parameters[0];
+  const bool singular = arguments.parameters[1] != 0;
+  const auto separate_all = [&]<typename Part>(TypeTag<Part>) {
+    for_each_matrix(input.count(), 4 * n, [&](int64_t begin, int64_t end) {
+      for (int64_t index = begin; index < end; ++index) {
+        Separation<Part>(input.at<const Part>(index), n, input.column_stride(), root, singular)
+            .run(output.at<Part>(index));
+      }
+    });
+  };
+  if (n == 0) return;
+  if (arguments.inputs[0].dtype == Dtype::Float32) return separate_all(TypeTag<float>{});
+  separate_all(TypeTag<double>{});
 }
 
 }  // namespace ftrans::cpu::steps

@@ -125,15 +125,19 @@ Case contraction(Order left, Order right) {
 void products() {
   std::vector<Case> cases;
   for_each_metal_dtype([&]<typename T>(TypeTag<T>) {
-    cases.push_back(matmul<T>({}, 35, 20, 40, Order::Dense, Order::Dense));
-    cases.push_back(matmul<T>({2}, 9, 33, 10, Order::Transposed, Order::Spread));
-    cases.push_back(matmul<T>({2, 3}, 5, 7, 3, Order::Reversed, Order::Transposed));
-    cases.push_back(matmul<T>({2}, 40, 30, 1, Order::Dense, Order::Dense));
-    cases.push_back(matmul<T>({2}, 1, 70, 40, Order::Dense, Order::Broadcast));
-    cases.push_back(matmul<T>({2}, 40, 70, 1, Order::Transposed, Order::Reversed));
-    cases.push_back(matmul<T>({}, 3, 0, 4, Order::Dense, Order::Dense));
-    cases.push_back(matmul<T>({}, 0, 3, 4, Order::Dense, Order::Dense));
-    cases.push_back(contraction<T>(kOrders[random_integer(0, 4)], Order::Dense));
+    int number = static_cast<int>(dtype_of<T>());
+    const auto add = [&](const Case& test) {  // all kernels of float32, half of the others
+      if (number++ % 2 == 0 || std::is_same_v<T, float>) cases.push_back(test);
+    };
+    add(matmul<T>({}, 35, 20, 40, Order::Dense, Order::Dense));
+    add(matmul<T>({2}, 9, 33, 10, Order::Transposed, Order::Spread));
+    add(matmul<T>({2, 3}, 5, 7, 3, Order::Reversed, Order::Transposed));
+    add(matmul<T>({2}, 40, 30, 1, Order::Dense, Order::Dense));
+    add(matmul<T>({2}, 1, 70, 40, Order::Dense, Order::Broadcast));
+    add(matmul<T>({2}, 40, 70, 1, Order::Transposed, Order::Reversed));
+    add(matmul<T>({}, 3, 0, 4, Order::Dense, Order::Dense));
+    add(matmul<T>({}, 0, 3, 4, Order::Dense, Order::Dense));
+    add(contraction<T>(kOrders[random_integer(0, 4)], Order::Dense));
   });
   run_cases(cases);
 }

@@ -1,10 +1,10 @@
 #include "cpu/steps/convolution.h"
 
 #include <cstring>
-#include <numeric>
 
 #include "cpu/blas.h"
 #include "cpu/steps/kernels.h"
+#include "kernel/convolution_phase.h"
 
 // A convolution is a product of two matrices, one of which is made of windows of the lhs (im2col), block by
 // block in memory that stays in the cache:
@@ -231,25 +231,6 @@ bool has_phases(const StepArguments& arguments) {
   return phases > 1;
 }
 
-/// One axis of a phase of a convolution: of the positions `phase`, `phase` + dilation, … Their windows meet
-/// the same elements of the rhs; the others meet the zeros between elements of the lhs.
-struct Phase {
-  int64_t positions, first, step, low, rhs_dilation;
-  int64_t window;  ///< elements of the rhs, `step` apart from the `first`
-
-  Phase(int64_t phase, int64_t all_positions, int64_t extent, int64_t all_low, int64_t dilation,
-        int64_t all_rhs_dilation)
-      : positions(all_positions > phase ? (all_positions - phase + dilation - 1) / dilation : 0),
-        first(0),
-        step(dilation / std::gcd(dilation, all_rhs_dilation)),
-        rhs_dilation(step * all_rhs_dilation / dilation) {
-    const auto place = [&](int64_t k) { return phase + k * all_rhs_dilation - all_low; };
-    while (first < std::min(step, extent) && place(first) % dilation != 0) ++first;
-    window = first < std::min(step, extent) ? (extent - first + step - 1) / step : 0;
-    low = -place(first) / dilation;
-  }
-};
-
 /// A convolution of a dilated lhs (the gradient of one with strides) as some of an lhs without gaps.
 void convolve_phases(const StepArguments& arguments) {
   const TensorView &rhs = arguments.inputs[1], &output = arguments.outputs[0];
@@ -266,8 +247,8 @@ void convolve_phases(const StepArguments& arguments) {
       const auto parameter = [&](Parameter which) -> int64_t& {
         return parameters[2 + which * spatial + axis];
       };
-      const Phase part(phase[axis], output.shape[axis + 1], rhs.shape[axis + 1], parameter(kLow),
-                       parameter(kLhsDilation), parameter(kRhsDilation));
+      const ConvolutionPhase part(phase[axis], output.shape[axis + 1], rhs.shape[axis + 1], parameter(kLow),
+                                  parameter(kLhsDilation), parameter(kRhsDilation));
       parameter(kLow) = part.low;
       parameter(kLhsDilation) = 1;
       parameter(kRhsDilation) = part.rhs_dilation;

@@ -3,6 +3,7 @@
 #include "cpu/blas.h"
 #include "cpu/steps/block_copy.h"
 #include "cpu/steps/kernels.h"
+#include "kernel/contraction.h"
 
 namespace ftrans::cpu::steps {
 namespace {
@@ -27,29 +28,6 @@ struct Matrix {
 
   T operator()(int64_t row, int64_t column) const { return data[row * row_stride + column * column_stride]; }
 };
-
-/// Stride of the one axis that `axes` of the view amount to; false if they don't amount to one.
-bool merged_stride(const TensorView& view, const Dims& axes, int64_t& stride) {
-  stride = 1;
-  int64_t extent = 1;
-  for (int i = axes.size() - 1; i >= 0; --i) {
-    const int64_t axis = axes[i];
-    if (view.shape[axis] == 1) continue;
-    if (extent == 1) {
-      stride = view.strides[axis];
-    } else if (view.strides[axis] != stride * extent) {
-      return false;
-    }
-    extent *= view.shape[axis];
-  }
-  return true;
-}
-
-int64_t extent_of(const TensorView& view, const Dims& axes) {
-  int64_t extent = 1;
-  for (int64_t axis : axes) extent *= view.shape[axis];
-  return extent;
-}
 
 /// Whether the matrix has rows without gaps, that do not overlap.
 bool has_dense_rows(int64_t rows, int64_t columns, int64_t row_stride, int64_t column_stride) {
@@ -370,33 +348,6 @@ void multiply(const Products& products) {
     for_each_product<T>(products, [](const Product<T>& product) { multiply_integer(product); });
   } else {
     for_each_product<T>(products, [](const Product<T>& product) { multiply_blas(product); });
-  }
-}
-
-/// The axes of one side of a product.
-struct SideAxes {
-  Dims batch, contracting, free;
-
-  SideAxes(const TensorView& view, const int64_t* contracting_axes, int contracting_count,
-           const int64_t* batch_axes, int batch_count)
-      : batch(batch_axes, batch_count), contracting(contracting_axes, contracting_count) {
-    const auto contains = [](const Dims& axes, int axis) {
-      return std::find(axes.begin(), axes.end(), axis) != axes.end();
-    };
-    for (int axis = 0; axis < view.ndim; ++axis) {
-      if (!contains(batch, axis) && !contains(contracting, axis)) free.push_back(axis);
-    }
-  }
-};
-
-/// Brings the pairs of contracted axes into the order of the left side's memory, in which they may amount to
-/// one axis.
-void order_contraction(const TensorView& lhs, Dims& lhs_axes, Dims& rhs_axes) {
-  for (int i = 1; i < lhs_axes.size(); ++i) {
-    for (int j = i; j > 0 && lhs.strides[lhs_axes[j - 1]] < lhs.strides[lhs_axes[j]]; --j) {
-      std::swap(lhs_axes[j - 1], lhs_axes[j]);
-      std::swap(rhs_axes[j - 1], rhs_axes[j]);
-    }
   }
 }
 

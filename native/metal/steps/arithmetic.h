@@ -1,7 +1,7 @@
 #pragma once
 
-// The steps of the family `arithmetic`, one function an operation. All but those of conv and of the extremes
-// take every dtype that Metal has.
+// The steps of the family `arithmetic`, one function an operation, for every dtype that Metal has; but conv
+// takes no bools, and the places and windows of extremes take no complex numbers.
 
 #include "metal/step_kernel.h"
 

@@ -5,6 +5,7 @@
 #include <iterator>
 #include <numeric>
 
+#include "kernel/convolution_phase.h"
 #include "metal/kernels.h"
 #include "metal/steps/arithmetic.h"
 #include "metal/steps/product.h"
@@ -77,24 +78,19 @@ struct Convolution {
     return phases > 1;
   }
 
-  /// Leaves the positions `phase`, `phase` + dilation, … along an axis. Their windows meet elements of the
-  /// lhs at the same places of the rhs, and zeros between elements at the others.
+  /// Leaves one phase of an axis.
   void take_phase(size_t number, int64_t phase) {
     SpatialAxis& axis = axes[number];
-    const int64_t dilation = axis.lhs_dilation;
-    const int64_t step = dilation / std::gcd(dilation, axis.rhs_dilation);
-    const auto place = [&](int64_t k) { return phase + k * axis.rhs_dilation - axis.low; };
-    int64_t first = 0;
-    while (first < std::min(step, axis.window) && place(first) % dilation != 0) ++first;
-    const bool meets = first < std::min(step, axis.window);
+    const ConvolutionPhase part(phase, axis.positions, axis.window, axis.low, axis.lhs_dilation,
+                                axis.rhs_dilation);
     out_first += phase * axis.out_stride;
-    axis.low = meets ? -place(first) / dilation : 0;
-    axis.positions = axis.positions > phase ? divide_up(axis.positions - phase, dilation) : 0;
-    axis.window = meets ? divide_up(axis.window - first, step) : 0;
-    if (meets) rhs.first += first * axis.rhs_stride;
-    axis.rhs_stride *= step;
-    axis.rhs_dilation = step * axis.rhs_dilation / dilation;
-    axis.out_stride *= dilation;
+    axis.out_stride *= axis.lhs_dilation;
+    if (part.window > 0) rhs.first += part.first * axis.rhs_stride;
+    axis.rhs_stride *= part.step;
+    axis.positions = part.positions;
+    axis.window = part.window;
+    axis.low = part.low;
+    axis.rhs_dilation = part.rhs_dilation;
     axis.lhs_dilation = 1;
     whole = false;
   }

@@ -2,63 +2,13 @@
 
 #include <algorithm>
 
-#include "core/inline_vector.h"
+#include "kernel/contraction.h"
 #include "metal/kernels.h"
 #include "metal/steps/arithmetic.h"
 #include "metal/steps/product.h"
 
 namespace ftrans::metal {
 namespace {
-
-/// The axes of one side of a product.
-struct SideAxes {
-  Dims batch, contracting, free;
-
-  SideAxes(const Operand& operand, const int64_t* contracting_axes, int contracting_count,
-           const int64_t* batch_axes, int batch_count)
-      : batch(batch_axes, batch_count), contracting(contracting_axes, contracting_count) {
-    const auto contains = [](const Dims& axes, int axis) {
-      return std::find(axes.begin(), axes.end(), axis) != axes.end();
-    };
-    for (int axis = 0; axis < operand.ndim; ++axis) {
-      if (!contains(batch, axis) && !contains(contracting, axis)) free.push_back(axis);
-    }
-  }
-};
-
-/// Brings the pairs of contracted axes into the order of the left side's memory, in which they may amount to
-/// one axis.
-void order_contraction(const Operand& lhs, Dims& lhs_axes, Dims& rhs_axes) {
-  for (int i = 1; i < lhs_axes.size(); ++i) {
-    for (int j = i; j > 0 && lhs.strides[lhs_axes[j - 1]] < lhs.strides[lhs_axes[j]]; --j) {
-      std::swap(lhs_axes[j - 1], lhs_axes[j]);
-      std::swap(rhs_axes[j - 1], rhs_axes[j]);
-    }
-  }
-}
-
-int64_t extent_of(const Operand& operand, const Dims& axes) {
-  int64_t extent = 1;
-  for (const int64_t axis : axes) extent *= operand.shape[axis];
-  return extent;
-}
-
-/// Stride of the one axis that `axes` amount to; false if they don't amount to one.
-bool merged_stride(const Operand& operand, const Dims& axes, int64_t& stride) {
-  stride = 1;
-  int64_t extent = 1;
-  for (int i = axes.size() - 1; i >= 0; --i) {
-    const int64_t axis = axes[i];
-    if (operand.shape[axis] == 1) continue;
-    if (extent == 1) {
-      stride = operand.strides[axis];
-    } else if (operand.strides[axis] != stride * extent) {
-      return false;
-    }
-    extent *= operand.shape[axis];
-  }
-  return true;
-}
 
 /// One side of a product: a batch of matrices of rows by depth.
 struct Side {

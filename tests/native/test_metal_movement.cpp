@@ -1,6 +1,8 @@
 // The Metal steps that move elements, on the host device, against the CPU's step kernels: every dtype, any
 // strides, and the same results under three orders of threads.
 
+#include <sys/mman.h>
+
 #include <cstdlib>
 #include <functional>
 #include <future>
@@ -16,12 +18,33 @@
 namespace ftrans::test {
 namespace {
 
+/// Memory of which few pages are ever touched.
+class SparseMemory {
+ public:
+  explicit SparseMemory(size_t size)
+      : size_(size),
+        data_(
+            mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)),
+        memory_(metal::device()->wrap(data_, size, nullptr, nullptr)) {}
+  ~SparseMemory() { munmap(data_, size_); }
+  SparseMemory(const SparseMemory&) = delete;
+  SparseMemory& operator=(const SparseMemory&) = delete;
+  const Ref<metal::Memory>& memory() const { return memory_; }
+  char* bytes() const { return static_cast<char*>(data_); }
+
+ private:
+  size_t size_;
+  void* data_;
+  Ref<metal::Memory> memory_;
+};
+
 /// An array of any dtype: the bytes from its lowest element to its highest.
 struct Data {
   Dtype dtype;
   Dims shape, strides;
   int64_t first = 0;  ///< where element (0, …, 0) is
   std::vector<char> bytes{};
+  std::shared_ptr<SparseMemory> sparse{};  ///< in place of the bytes, of an input
 
   template <typename T>
   Data(const Array<T>& array) : dtype(dtype_of<T>()), shape(array.shape), strides(array.strides) {
@@ -39,9 +62,23 @@ struct Data {
     bytes.assign(static_cast<size_t>(element_count(shape) * itemsize(dtype)), 0);
   }
 
+  /// Rows of int8 that lie so far apart that their offsets need more than 32 bits.
+  static Data far_apart(const Dims& extents) {
+    constexpr int64_t kPitch = int64_t{1} << 31;
+    Data data(Dtype::Int8, extents);
+    data.strides = {kPitch, 1};
+    data.bytes.clear();
+    data.sparse = std::make_shared<SparseMemory>(static_cast<size_t>(extents[0] * kPitch));
+    for_each_coordinate(extents, [&](const Dims& at) {
+      data.sparse->bytes()[at[0] * kPitch + at[1]] = static_cast<char>(random_integer(-9, 9));
+    });
+    return data;
+  }
+
   int64_t size() const { return element_count(shape); }
   TensorView view() {
-    return {bytes.data() + first * itemsize(dtype), dtype, shape.size(), shape.data(), strides.data()};
+    return {(sparse ? sparse->bytes() : bytes.data()) + first * itemsize(dtype), dtype, shape.size(),
+            shape.data(), strides.data()};
   }
   metal::Operand operand(metal::Memory& memory) const {
     return {{&memory, static_cast<size_t>(first * itemsize(dtype))},
@@ -79,6 +116,7 @@ metal::Pipelines& pipelines() {
 std::vector<Ref<metal::Memory>> memory_of(const Case& test) {
   std::vector<Ref<metal::Memory>> memory;
   const auto add = [&](const Data& data, bool filled) {
+    if (data.sparse) return memory.push_back(data.sparse->memory());
     memory.push_back(metal::device()->allocate(std::max<size_t>(data.bytes.size(), 1)));
     if (filled && !data.bytes.empty())
       std::memcpy(memory.back()->data(), data.bytes.data(), data.bytes.size());
@@ -540,6 +578,21 @@ void add_random_bits() {
   add_bits({3, 2}, Order::Dense, {0});
 }
 
+void add_arrays_far_apart() {
+  const Data source = Data::far_apart({3, 6});
+  const Array<int32_t> rows = vector_of<int32_t>({2, 0, 1, 2});
+  const Data vectors = Data(Array<int32_t>({4, 1}));
+  add(Opcode::Copy, {source}, {{Dtype::Int8, {3, 6}}}, {});
+  add(Opcode::Pad, {source, Array<int8_t>(Dims{})}, {{Dtype::Int8, {4, 7}}}, {1, 0, 0, 1, 0, 0});
+  add(Opcode::DynamicSlice, {source, rows}, {{Dtype::Int8, {1, 6}}}, {1, 6});
+  add(Opcode::Gather, {source, vectors}, {{Dtype::Int8, {4, 6}}}, {0, 1, 1, 1, 0, 1, 0, 0, 0, 1, 6});
+  add(Opcode::Sort, {source}, {{Dtype::Int8, {3, 6}}}, {0, 1});
+  for (const int64_t kind : {0, 1}) {
+    add(Opcode::Scatter, {Array<int8_t>({2, 6}), Array<int32_t>({3, 1}), source}, {{Dtype::Int8, {2, 6}}},
+        {0, kind, 0, 1, 1, 1, 0, 1, 0, 0, 0});
+  }
+}
+
 void add_all() {
   for_each_metal_dtype([]<typename T>(TypeTag<T>) {
     add_concatenations<T>();
@@ -564,6 +617,40 @@ void add_all() {
   add_more_sorts();
   add_random_bits();
   add_rooflines();
+  add_arrays_far_apart();
+}
+
+}  // namespace
+}  // namespace ftrans::test
+
+namespace ftrans::test {
+namespace {
+
+/// What the device cannot count, or sort by, is refused in words.
+void test_errors() {
+  ForgetfulBuffer buffer;
+  RecordingDevice recorder(*metal::device());
+  metal::Pipelines recording(recorder);
+  metal::Encoder encoder(recording, buffer);
+  const Ref<metal::Memory> memory = metal::device()->allocate(8);
+  const auto sort = [&](Dtype dtype, int64_t length, int operands) {
+    const int64_t stride = 0;
+    const metal::Operand operand{{memory.get(), 0}, dtype, 1, &length, &stride};
+    const metal::Operand integers{{memory.get(), 0}, Dtype::Int32, 1, &length, &stride};
+    const metal::Operand inputs[] = {integers, operand}, outputs[] = {integers, operand};
+    const int64_t parameters[] = {0, operands};
+    try {
+      metal::step_kernel(Opcode::Sort, Dtype::Int32)(encoder,
+                                                     {inputs, operands, outputs, operands, parameters, 2});
+    } catch (const std::invalid_argument& error) {
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+  CHECK(sort(Dtype::Int32, int64_t{1} << 31, 1).find("sort: 2147483648 elements") == 0);
+  CHECK(sort(Dtype::Float64, 4, 2).find("sort: keys of float64") == 0);
+  CHECK(!metal::step_kernel(Opcode::Gather, Dtype::Float64));
+  CHECK(!metal::step_kernel(Opcode::Copy, Dtype::Complex128));
 }
 
 }  // namespace
@@ -575,6 +662,7 @@ int main() {
   add_all();
   compile_all();
   for (const Case& test : cases()) run_case(test);
+  test_errors();
   std::printf("%zu cases, %d failures\n", cases().size(), failures);
   return failures > 0;
 }

@@ -29,6 +29,8 @@ inline void set_python_error() {
     PyErr_SetString(PyExc_MemoryError, error.what());
   } catch (const std::bad_alloc&) {
     PyErr_NoMemory();
+  } catch (const DtypeError& error) {
+    PyErr_SetString(PyExc_TypeError, error.what());
   } catch (const std::invalid_argument& error) {
     PyErr_SetString(PyExc_ValueError, error.what());
   } catch (const std::exception& error) {

@@ -11,6 +11,8 @@ NB_MODULE(_native, module) {
       std::rethrow_exception(pointer);
     } catch (const ftrans::MemoryLimitError& error) {
       PyErr_SetString(PyExc_MemoryError, error.what());
+    } catch (const ftrans::DtypeError& error) {
+      PyErr_SetString(PyExc_TypeError, error.what());
     } catch (const HostError& error) {
       error.restore();
     }

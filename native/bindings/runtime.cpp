@@ -2,6 +2,7 @@
 
 #include "bindings/array.h"
 #include "core/backend.h"
+#include "core/gpu.h"
 #include "core/thread_pool.h"
 #include "cpu/blas.h"
 #include "cpu/fused_executor.h"
@@ -15,9 +16,14 @@ struct StreamObject {
   Stream* stream;
 };
 
-Device default_device{};
 thread_local Stream* stream_of_thread = nullptr;
 thread_local bool nan_safe_of_thread = true;
+
+/// A GPU where there is one.
+Device& default_device() {
+  static Device device{gpu() ? DeviceKind::Gpu : DeviceKind::Cpu, 0};
+  return device;
+}
 
 const char* device_name(DeviceKind kind) { return kind == DeviceKind::Cpu ? "cpu" : "gpu"; }
 
@@ -27,7 +33,7 @@ std::string device_text(Device device) {
 
 /// The default stream of a device; says what is available if there is no backend for it.
 Stream* stream_of_device(Device device) {
-  backend(device.kind);
+  require_available(device.kind);
   return StreamRegistry::instance().default_stream(device);
 }
 
@@ -73,7 +79,7 @@ void shut_down() {
 nb::list backends() {
   nb::list result;
   for (DeviceKind kind : {DeviceKind::Cpu, DeviceKind::Gpu}) {
-    if (has_backend(kind)) result.append(device_name(kind));
+    if (is_available(kind)) result.append(device_name(kind));
   }
   return result;
 }
@@ -122,13 +128,13 @@ void bind_streams(nb::module_& module) {
           nb::arg("other").none())
       .def("__hash__", [](const StreamObject& self) { return self.stream->index(); });
   module.def(
-      "default_device", [] { return default_device; },
+      "default_device", [] { return default_device(); },
       "The device that operations run on unless told otherwise.");
   module.def(
       "set_default_device",
       [](Device device) {
-        backend(device.kind);
-        default_device = device;
+        require_available(device.kind);
+        default_device() = device;
       },
       nb::arg("device"),
       "Sets the device of operations that name no stream. RuntimeError if it has no backend.");
@@ -142,7 +148,7 @@ void bind_streams(nb::module_& module) {
   module.def(
       "new_stream",
       [](Device device) {
-        backend(device.kind);
+        require_available(device.kind);
         return StreamObject{StreamRegistry::instance().new_stream(device)};
       },
       nb::arg("device"), "A new stream of a device. RuntimeError if the device has no backend.");
@@ -188,7 +194,7 @@ void bind_memory(nb::module_& module) {
 
 bool nan_safe_derivatives() { return nan_safe_of_thread; }
 
-Stream* current_stream() { return stream_of_thread ? stream_of_thread : stream_of_device(default_device); }
+Stream* current_stream() { return stream_of_thread ? stream_of_thread : stream_of_device(default_device()); }
 
 void bind_runtime(nb::module_& module) {
   module.def("eval", [](nb::handle arrays) { evaluate(values_of(arrays), true); }, nb::arg("arrays"));

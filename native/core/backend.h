@@ -9,7 +9,7 @@
 
 namespace ftrans {
 
-/// A fused kernel made ready for a device.
+/// A fused kernel made ready for the processor.
 class CompiledKernel {
  public:
   virtual ~CompiledKernel() = default;
@@ -19,7 +19,7 @@ class CompiledKernel {
                    void* const* outputs) const = 0;
 };
 
-/// What a device must offer. Nothing above this interface knows which device runs.
+/// What the processor must offer: kernels that run when they are called. (What a GPU must: core/gpu.h.)
 class Backend {
  public:
   virtual ~Backend() = default;
@@ -27,15 +27,18 @@ class Backend {
   /// Equal kernels are compiled once.
   virtual std::shared_ptr<const CompiledKernel> compile(const FusedKernel& kernel) = 0;
 
-  /// The kernel of a Step operation; throws std::runtime_error if the device has none.
+  /// The kernel of a Step operation; throws std::runtime_error if there is none.
   virtual cpu::StepKernel step(Opcode opcode) = 0;
 
   /// About how many bytes the kernel of a Step operation allocates besides its outputs.
   virtual int64_t step_scratch(Opcode, const cpu::StepArguments&) { return 0; }
 };
 
-/// The backend of a device; throws std::runtime_error saying what is available if there is none.
-Backend& backend(DeviceKind device);
-bool has_backend(DeviceKind device);
+Backend& backend();
+
+bool is_available(DeviceKind device);
+
+/// Throws std::runtime_error saying what is available if the device is not.
+void require_available(DeviceKind device);
 
 }  // namespace ftrans

@@ -1,6 +1,5 @@
 #include "core/buffer.h"
 
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <bit>
@@ -11,13 +10,13 @@
 #include <vector>
 
 #include "core/error.h"
+#include "core/gpu.h"
 
 namespace ftrans {
 namespace {
 
 constexpr size_t kSmallest = 64;
-constexpr size_t kPage = 4096;
-constexpr size_t kHugePage = size_t{2} << 20;
+constexpr size_t kSlabPages = 32;
 
 /// Size classes: powers of two cut into four, so that at most a fifth of a block is unused.
 size_t round_to_class(size_t size) {
@@ -38,26 +37,45 @@ size_t physical_memory() {
                    : size_t{8} << 30;
 }
 
-void* system_allocate(size_t size) {
-  const size_t alignment = size >= kHugePage ? kHugePage : size >= kPage ? kPage : kSmallest;
+/// A piece of memory for a block.
+struct Piece {
   void* data = nullptr;
-  if (posix_memalign(&data, alignment, size) != 0) return nullptr;
-#ifdef MADV_HUGEPAGE
-  if (size >= kHugePage) madvise(data, size, MADV_HUGEPAGE);
-#endif
-  return data;
-}
+  Ref<Region> region;  ///< that it lies in, where a GPU is live
+};
 
 }  // namespace
 
 struct Allocator::State {
   mutable std::mutex mutex;
-  std::vector<void*> free_blocks[4 * 64];
+  std::vector<Piece> free_blocks[4 * 64];
   size_t active = 0;
   size_t peak = 0;
   size_t cached = 0;
   size_t limit = 0;
   size_t cache_limit = 0;
+  const bool in_regions = gpu() != nullptr;
+  Ref<Region> slab;  ///< that small blocks are cut from
+  size_t slab_used = 0;
+
+  /// Memory for a new block; its data is null if the system has none. Blocks below a page share pages.
+  Piece new_piece(size_t size) {
+    if (!in_regions) return {system_allocate(size), nullptr};
+    const size_t page = Region::page_size();
+    if (size >= page) {
+      Ref<Region> region = Region::allocate(size);
+      void* data = region ? region->data() : nullptr;
+      return {data, std::move(region)};
+    }
+    std::lock_guard lock(mutex);
+    if (!slab || slab_used + size > slab->size()) {
+      slab = Region::allocate(kSlabPages * page);
+      slab_used = 0;
+    }
+    if (!slab) return {};
+    void* data = static_cast<char*>(slab->data()) + slab_used;
+    slab_used += size;
+    return {data, slab};
+  }
 
   /// Gives blocks back to the system until at most `target` bytes are cached, the largest classes first.
   void trim(size_t target) {
@@ -66,7 +84,7 @@ struct Allocator::State {
       const size_t size = (size_t{1} << log) + (static_cast<size_t>(index % 4) << (log >= 2 ? log - 2 : 0));
       auto& blocks = free_blocks[index];
       while (!blocks.empty() && cached > target) {
-        std::free(blocks.back());
+        if (!blocks.back().region) std::free(blocks.back().data);
         blocks.pop_back();
         cached -= size;
       }
@@ -89,7 +107,7 @@ Allocator& Allocator::instance() {
 
 Ref<Buffer> Allocator::allocate(size_t size) {
   const size_t rounded = round_to_class(size);
-  void* data = nullptr;
+  Piece piece;
   {
     std::lock_guard lock(state_->mutex);
     if (state_->active + rounded > state_->limit || rounded < size) {
@@ -99,7 +117,7 @@ Ref<Buffer> Allocator::allocate(size_t size) {
     }
     auto& blocks = state_->free_blocks[class_index(rounded)];
     if (!blocks.empty()) {
-      data = blocks.back();
+      piece = std::move(blocks.back());
       blocks.pop_back();
       state_->cached -= rounded;
     } else if (state_->active + state_->cached + rounded > state_->limit) {
@@ -108,26 +126,27 @@ Ref<Buffer> Allocator::allocate(size_t size) {
     state_->active += rounded;
     state_->peak = std::max(state_->peak, state_->active);
   }
-  if (!data) data = system_allocate(rounded);
-  if (!data) {
+  if (!piece.data) piece = state_->new_piece(rounded);
+  if (!piece.data) {
     clear_cache();
-    data = system_allocate(rounded);
+    piece = state_->new_piece(rounded);
   }
-  if (!data) {
+  if (!piece.data) {
     std::lock_guard lock(state_->mutex);
     state_->active -= rounded;
     throw MemoryLimitError("the system has no memory for " + std::to_string(size) + " bytes");
   }
   Buffer* buffer = new Buffer;
-  buffer->data_ = data;
+  buffer->data_ = piece.data;
   buffer->size_ = rounded;
+  buffer->region_ = std::move(piece.region);
   return Ref<Buffer>(buffer);
 }
 
-void Allocator::recycle(void* data, size_t size) {
+void Allocator::recycle(void* data, size_t size, Ref<Region> region) {
   std::lock_guard lock(state_->mutex);
   state_->active -= size;
-  state_->free_blocks[class_index(size)].push_back(data);
+  state_->free_blocks[class_index(size)].push_back({data, std::move(region)});
   state_->cached += size;
   if (state_->cached > state_->cache_limit) state_->trim(state_->cache_limit);
 }
@@ -185,10 +204,18 @@ Ref<Buffer> Buffer::borrow(void* data, size_t size, void* owner, void (*free_own
 }
 
 void Buffer::destroy() {
+  if (region_) {
+    drop_hold();
+  } else {
+    give_back();
+  }
+}
+
+void Buffer::give_back() {
   if (free_owner_) {
     free_owner_(owner_);
   } else {
-    Allocator::instance().recycle(data_, size_);
+    Allocator::instance().recycle(data_, size_, std::move(region_));
   }
   delete this;
 }

@@ -4,6 +4,8 @@
 
 #include <thread>
 
+#include "core/gpu.h"
+
 namespace ftrans {
 
 void Event::signal(std::exception_ptr error) {
@@ -24,10 +26,15 @@ void Event::wait() {
   if (error_) std::rethrow_exception(error_);
 }
 
+Stream::Stream(Device device, int index)
+    : device_(device), index_(index), queue_(device.kind == DeviceKind::Gpu ? gpu()->new_queue() : nullptr) {}
+
+Stream::~Stream() = default;
+
 void Stream::submit(std::function<void()> task) {
   {
     std::lock_guard lock(mutex_);
-    queue_.push_back(std::move(task));
+    tasks_.push_back(std::move(task));
     if (thread_owner_ != getpid()) {
       thread_owner_ = getpid();
       std::thread(&Stream::work, this).detach();
@@ -39,9 +46,9 @@ void Stream::submit(std::function<void()> task) {
 void Stream::work() {
   std::unique_lock lock(mutex_);
   for (;;) {
-    condition_.wait(lock, [this] { return !busy_ && !queue_.empty(); });
-    std::function<void()> task = std::move(queue_.front());
-    queue_.pop_front();
+    condition_.wait(lock, [this] { return !busy_ && !tasks_.empty(); });
+    std::function<void()> task = std::move(tasks_.front());
+    tasks_.pop_front();
     busy_ = true;
     lock.unlock();
     task();
@@ -54,7 +61,7 @@ void Stream::work() {
 
 bool Stream::try_begin_inline() {
   std::lock_guard lock(mutex_);
-  if (busy_ || !queue_.empty()) return false;
+  if (busy_ || !tasks_.empty()) return false;
   busy_ = true;
   return true;
 }
@@ -70,11 +77,18 @@ void Stream::finish_inline() {
 }
 
 void Stream::synchronize() {
-  std::unique_lock lock(mutex_);
-  condition_.wait(lock, [this] { return !busy_ && queue_.empty(); });
+  {
+    std::unique_lock lock(mutex_);
+    condition_.wait(lock, [this] { return !busy_ && tasks_.empty(); });
+  }
+  if (queue_) queue_->synchronize();
 }
 
-StreamRegistry::StreamRegistry() { defaults_[0] = new_stream(Device{DeviceKind::Cpu, 0}); }
+/// The first stream is that of the default device.
+StreamRegistry::StreamRegistry() {
+  if (gpu()) defaults_[1] = new_stream(Device{DeviceKind::Gpu, 0});
+  defaults_[0] = new_stream(Device{DeviceKind::Cpu, 0});
+}
 
 StreamRegistry& StreamRegistry::instance() {
   static StreamRegistry* registry = new StreamRegistry;  // never destroyed: stream threads may outlive main

@@ -20,6 +20,8 @@ struct Device {
   bool operator==(const Device&) const = default;
 };
 
+class GpuQueue;
+
 /// What an event tells the end of.
 class Work : public RefCounted {
  public:
@@ -57,10 +59,14 @@ class Event : public RefCounted {
 /// A queue of work whose items run one after the other, in the order in which they were submitted.
 class Stream {
  public:
-  Stream(Device device, int index) : device_(device), index_(index) {}
+  Stream(Device device, int index);
+  ~Stream();
 
   Device device() const { return device_; }
   int index() const { return index_; }
+
+  /// Of a stream of a GPU: where its work is recorded, by whoever does the stream's work. Else null.
+  GpuQueue* queue() const { return queue_.get(); }
 
   /// Appends a task for the stream's own thread (started at the first use). Tasks don't throw.
   void submit(std::function<void()> task);
@@ -70,7 +76,7 @@ class Stream {
   bool try_begin_inline();
   void finish_inline();
 
-  /// Blocks until everything submitted so far is done.
+  /// Blocks until everything submitted so far is done, on the GPU too.
   void synchronize();
 
  private:
@@ -78,9 +84,10 @@ class Stream {
 
   const Device device_;
   const int index_;
+  const std::unique_ptr<GpuQueue> queue_;
   std::mutex mutex_;
   std::condition_variable condition_;
-  std::deque<std::function<void()>> queue_;
+  std::deque<std::function<void()>> tasks_;
   bool busy_ = false;         ///< a task runs, on the stream's thread or on a caller's
   int64_t thread_owner_ = 0;  ///< the process whose thread serves the queue (a fork leaves it behind)
 };

@@ -3,6 +3,8 @@
 #include <cmath>
 #include <cstring>
 
+#include "core/error.h"
+#include "core/gpu.h"
 #include "core/half.h"
 #include "core/shape.h"
 
@@ -47,6 +49,32 @@ constexpr int64_t kFlushBytes = int64_t{2} << 30;
 
 std::atomic<int64_t> node_sequence{0};
 std::atomic<int64_t> byte_sequence{0};
+
+/// A conversion to a dtype that the GPU has may come from one that it has not: the processor makes it. What
+/// holds operations, or moves nothing, has no say.
+bool takes_every_dtype(Opcode opcode) {
+  switch (info(opcode).category) {
+    case OpcodeCategory::View:
+    case OpcodeCategory::Control: return true;
+    default:
+      return opcode == Opcode::Convert || opcode == Opcode::OptimizationBarrier ||
+             opcode == Opcode::CallProgram || opcode == Opcode::HostCall;
+  }
+}
+
+/// Throws DtypeError where an operation on a GPU has an operand or result of a dtype that it does not have.
+void require_dtypes(Opcode opcode, const Ref<Value>* inputs, int input_count, const Dtype* dtypes,
+                    int output_count) {
+  if (takes_every_dtype(opcode)) return;
+  const auto require = [opcode](Dtype dtype) {
+    if (gpu()->has_dtype(dtype)) return;
+    const Dtype narrower = dtype == Dtype::Complex128 ? Dtype::Complex64 : Dtype::Float32;
+    throw DtypeError(std::string(info(opcode).name) + ": Device(gpu, 0) has no " + name(dtype) +
+                     "; convert to " + name(narrower) + ", or run the operation with stream=ft.cpu");
+  };
+  for (int i = 0; i < input_count; ++i) require(inputs[i]->dtype);
+  for (int i = 0; i < output_count; ++i) require(dtypes[i]);
+}
 
 }  // namespace
 
@@ -135,6 +163,7 @@ bool view_layout(Opcode opcode, const Dims& parameters, const Dims& shape, const
 void make_node(Opcode opcode, const Ref<Value>* inputs, int input_count, const Dims& parameters,
                const Dtype* dtypes, const Dims* shapes, int output_count, Stream* stream,
                const Ref<RefCounted>& payload, Ref<Value>* outputs) {
+  if (stream->queue()) require_dtypes(opcode, inputs, input_count, dtypes, output_count);
   Ref<Node> node(new Node);
   node->opcode = opcode;
   node->stream = stream;

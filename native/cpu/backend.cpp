@@ -4,6 +4,7 @@
 #include <stdexcept>
 #include <unordered_map>
 
+#include "core/gpu.h"
 #include "cpu/fused_executor.h"
 
 namespace ftrans {
@@ -84,17 +85,18 @@ class CpuBackend : public Backend {
 
 }  // namespace
 
-bool has_backend(DeviceKind device) { return device == DeviceKind::Cpu; }
-
-Backend& backend(DeviceKind device) {
+Backend& backend() {
   static CpuBackend* cpu = new CpuBackend;  // never destroyed: stream threads may outlive main
-  if (!has_backend(device)) {
-    throw std::runtime_error(
-        "no GPU backend is available in this build of ftrans: the devices here are [Device(cpu, 0)]. The "
-        "Metal backend "
-        "comes with the macOS wheel on Apple silicon; elsewhere use ft.cpu");
-  }
   return *cpu;
+}
+
+bool is_available(DeviceKind device) { return device == DeviceKind::Cpu || gpu(); }
+
+void require_available(DeviceKind device) {
+  if (is_available(device)) return;
+  throw std::runtime_error(
+      "no GPU backend is available in this build of ftrans: the devices here are [Device(cpu, 0)]. The Metal "
+      "backend comes with the macOS wheel on Apple silicon; elsewhere use ft.cpu");
 }
 
 }  // namespace ftrans

@@ -26,8 +26,9 @@ class ProgramBuilder {
       : graph_(graph), kept_inputs_(kept), program_(new Program), slot_of_(graph.values.size(), -1) {}
 
   Ref<Program> build() {
-    const std::vector<Unit> units = fuse(graph_);
+    std::vector<Unit> units = fuse(graph_);
     find_needed(units);
+    while (split_wide(units)) find_needed(units);
     for (int32_t input : graph_.inputs) program_->inputs.push_back(slot(input));
     for (int32_t input : kept_inputs_) program_->slots[program_->inputs[input]].kept = true;
     for (const Unit& unit : units) add_step(unit);
@@ -57,6 +58,29 @@ class ProgramBuilder {
     }
   }
 
+  /// Halves the fused units that have more operands than the GPU can bind. Whether there were any.
+  bool split_wide(std::vector<Unit>& units) const {
+    std::vector<Unit> parts;
+    for (Unit& unit : units) {
+      const bool on_gpu = unit.fused && graph_.nodes[unit.nodes.front()].stream->queue();
+      const size_t half = unit.nodes.size() / 2;
+      if (on_gpu && half > 0 && operand_count(unit) > gpu()->most_operands()) {
+        parts.push_back({{unit.nodes.begin(), unit.nodes.begin() + static_cast<ptrdiff_t>(half)}, true});
+        parts.push_back({{unit.nodes.begin() + static_cast<ptrdiff_t>(half), unit.nodes.end()}, true});
+      } else {
+        parts.push_back(std::move(unit));
+      }
+    }
+    const bool split = parts.size() > units.size();
+    units = std::move(parts);
+    return split;
+  }
+
+  int operand_count(const Unit& unit) const {
+    const UnitKernel built = build_kernel(graph_, unit, needed_);
+    return static_cast<int>(built.inputs.size() + built.outputs.size());
+  }
+
   int32_t slot(int32_t value) {
     if (slot_of_[value] >= 0) return slot_of_[value];
     const Graph::Value& source = graph_.values[value];
@@ -79,12 +103,16 @@ class ProgramBuilder {
     Program::Step step;
     step.stream = node.stream;
     step.opcode = node.opcode;
-    Backend& device = backend(node.stream->device().kind);
+    const bool on_gpu = node.stream->queue();
     if (unit.fused) {
       UnitKernel built = build_kernel(graph_, unit, needed_);
       step.kind = Program::Step::Kind::Fused;
       step.space = *built.space;
-      step.fused = device.compile(built.kernel);
+      if (on_gpu) {
+        step.gpu = gpu()->fused(built.kernel);
+      } else {
+        step.fused = backend().compile(built.kernel);
+      }
       step.text = ftrans::to_string(built.kernel);
       for (int32_t value : built.inputs) step.inputs.push_back(slot(value));
       for (int32_t value : built.outputs) step.outputs.push_back(slot(value));
@@ -94,7 +122,7 @@ class ProgramBuilder {
       }
       for (const Instruction& instruction : built.kernel.body)
         step.operations += instruction.kind == Instruction::Kind::Apply;
-      if (element_count(step.space) == 1)
+      if (element_count(step.space) == 1 && !on_gpu)
         step.scalar = std::make_shared<FusedKernel>(std::move(built.kernel));
     } else {
       for (int i = 0; i < node.input_count; ++i) step.inputs.push_back(slot(graph_.node_inputs(node)[i]));
@@ -120,10 +148,21 @@ class ProgramBuilder {
         program_->calls_host |= calls_host(node);
       } else {
         step.kind = Program::Step::Kind::Kernel;
-        step.kernel = device.step(node.opcode);
+        if (on_gpu) {
+          step.gpu = gpu()->step(node.opcode, operand_dtype(graph_, node));
+        } else {
+          step.kernel = backend().step(node.opcode);
+        }
       }
     }
+    if (Stream* inner = inner_gpu_stream(step)) program_->gpu_stream = inner;
+    if (step.gpu || (on_gpu && step.kind == Program::Step::Kind::View)) program_->gpu_stream = step.stream;
     program_->steps.push_back(std::move(step));
+  }
+
+  static Stream* inner_gpu_stream(const Program::Step& step) {
+    if (step.callee) return step.callee->gpu_stream;
+    return step.inner ? step.inner->gpu_stream() : nullptr;
   }
 
   /// Events between steps of different streams.
@@ -256,6 +295,7 @@ bool is_cacheable(const Graph& graph) {
 Ref<Program> compile(Graph& graph, const std::vector<int32_t>& kept) {
   simplify(graph);
   eliminate_dead(graph);
+  place(graph);
   return ProgramBuilder(graph, kept).build();
 }
 

@@ -20,7 +20,8 @@ SlotState shared(SlotState state) {
 /// A program inside of a step, ready to be run again and again.
 class InnerRun {
  public:
-  explicit InnerRun(const SubProgram& inner) : run_(*inner.program), program_(*inner.program) {
+  InnerRun(const SubProgram& inner, GpuQueue* queue)
+      : run_(*inner.program, queue), program_(*inner.program), queue_(queue) {
     const size_t given = program_.inputs.size() - inner.captured.size();
     for (size_t i = 0; i < inner.captured.size(); ++i) {
       Value& value = *inner.captured[i];
@@ -44,7 +45,17 @@ class InnerRun {
   SlotState& input(int i) { return run_.state(program_.inputs[i]); }
   SlotState& output(int k) { return run_.state(program_.outputs[k]); }
   int output_count() const { return static_cast<int>(program_.outputs.size()); }
-  const void* output_data(int k) const { return run_.data(program_.outputs[k]); }
+
+  /// The k-th result, for the processor.
+  const void* output_data(int k) const {
+    settle();
+    return run_.data(program_.outputs[k]);
+  }
+
+  /// Waits for what a GPU has yet to do.
+  void settle() const {
+    if (queue_) finish(*queue_);
+  }
 
   /// Where the k-th result is to be written, if a step makes it there.
   void place_output(int k, const Ref<Buffer>& buffer, int64_t offset) {
@@ -59,6 +70,15 @@ class InnerRun {
     const Program::Slot& type = output_type(k);
     const SlotState& state = output(k);
     if (state.buffer.get() == buffer.get() && state.offset == offset && state.contiguous) return;
+    if (queue_ && gpu()->has_dtype(type.dtype)) {
+      const GpuOperand from = run_.operand(program_.outputs[k]);
+      const Dims row_major = contiguous_strides(type.shape);
+      const GpuOperand to = {
+          buffer.get(), offset * itemsize(type.dtype), type.dtype, from.ndim, from.shape, row_major.data()};
+      queue_->record(*gpu()->copy(type.dtype, from.ndim), {&from, 1, &to, 1, from.shape});
+      return;
+    }
+    settle();
     const TensorView from = run_.tensor(program_.outputs[k]);
     TensorView to = from;
     to.data = static_cast<char*>(buffer->data()) + offset * itemsize(type.dtype);
@@ -69,7 +89,7 @@ class InnerRun {
     const Dims row_major = contiguous_strides(type.shape);
     to.strides = row_major.data();
     cpu::StepArguments arguments{&from, 1, &to, 1, nullptr, 0};
-    backend(DeviceKind::Cpu).step(Opcode::Copy)(arguments);
+    backend().step(Opcode::Copy)(arguments);
   }
 
   /// Lets go of the results that were not taken.
@@ -90,6 +110,7 @@ class InnerRun {
  private:
   Run run_;
   const Program& program_;
+  GpuQueue* const queue_;
   std::vector<char> stays_;   ///< per result: a constant, or an input that serves several runs
   std::vector<char> leaves_;  ///< per result: nothing else is in its slot
 };
@@ -173,8 +194,8 @@ class ScalarLoop {
 /// The body of a loop: inputs are constants, the carry, and slices; results are the new carry, then others.
 class LoopBody {
  public:
-  LoopBody(const SubProgram& body, int const_count, int carry_count)
-      : inner_(body),
+  LoopBody(const SubProgram& body, GpuQueue* queue, int const_count, int carry_count)
+      : inner_(body, queue),
         scalar_(ScalarLoop::make(*body.program, const_count, carry_count)),
         const_count_(const_count),
         carry_(carry_count) {}
@@ -205,6 +226,7 @@ class LoopBody {
   bool run_as_scalars(int64_t count, bool is_while) {
     if (!scalar_ || !slices_.empty() || inner_.output_count() != carry_count() + (is_while ? 1 : 0))
       return false;
+    inner_.settle();
     scalar_->run(inner_, const_count_, carry_, count, is_while);
     return true;
   }
@@ -251,12 +273,12 @@ class LoopBody {
 /// first.
 class Scan : public ControlFlow {
  public:
-  explicit Scan(const Program::Step& step)
+  Scan(const Program::Step& step, GpuQueue* queue)
       : const_count_(static_cast<int>(step.parameters[0])),
         carry_count_(static_cast<int>(step.parameters[1])),
         length_(step.parameters[2]),
         reverse_(step.parameters[3] != 0),
-        body_(step.inner->programs[0], const_count_, carry_count_) {}
+        body_(step.inner->programs[0], queue, const_count_, carry_count_) {}
 
   void execute(Run& outer, const Program::Step& step) override {
     for (int i = 0; i < const_count_; ++i) body_.bind_constant(i, outer.state(step.inputs[i]));
@@ -311,16 +333,17 @@ int64_t run_while(LoopBody& body, bool predicate, BeforeIteration&& before, Afte
 /// Parameters: number of constants, size of the carry.
 class While : public ControlFlow {
  public:
-  explicit While(const Program::Step& step)
+  While(const Program::Step& step, GpuQueue* queue)
       : const_count_(static_cast<int>(step.parameters[0])),
         carry_count_(static_cast<int>(step.parameters[1])),
-        body_(step.inner->programs[0], const_count_, carry_count_) {}
+        body_(step.inner->programs[0], queue, const_count_, carry_count_) {}
 
   void execute(Run& outer, const Program::Step& step) override {
     for (int i = 0; i < const_count_; ++i) body_.bind_constant(i, outer.state(step.inputs[i]));
     for (int c = 0; c < carry_count_; ++c)
       body_.carry(c) = outer.hand_over(step, step.inputs[const_count_ + c]);
-    const bool predicate = *static_cast<const bool*>(outer.data(step.inputs[const_count_ + carry_count_]));
+    const bool predicate =
+        *static_cast<const bool*>(outer.visible_data(step, step.inputs[const_count_ + carry_count_]));
     if (predicate && !body_.run_as_scalars(0, true)) run_while(body_, true, [](int64_t) {}, [](int64_t) {});
     body_.finish(outer, step);
   }
@@ -333,13 +356,15 @@ class While : public ControlFlow {
 /// What the iterations of a loop of unknown length leave behind: grows by doubling.
 class Record {
  public:
-  explicit Record(const Program::Slot& type) : type_(type), size_(element_count(type.shape)) {}
+  explicit Record(const InnerRun& inner, const Program::Slot& type)
+      : inner_(inner), type_(type), size_(element_count(type.shape)) {}
 
   /// Makes place for entry `index`, which is the last one.
   int64_t offset_of(int64_t index) {
     if (index >= capacity_) {
       const int64_t grown = std::max<int64_t>(16, 2 * capacity_);
       Ref<Buffer> buffer = Allocator::instance().allocate(static_cast<size_t>(grown * type_.nbytes));
+      inner_.settle();
       if (index) std::memcpy(buffer->data(), buffer_->data(), static_cast<size_t>(index * type_.nbytes));
       buffer_ = std::move(buffer);
       capacity_ = grown;
@@ -359,6 +384,7 @@ class Record {
   }
 
  private:
+  const InnerRun& inner_;
   const Program::Slot& type_;
   const int64_t size_;  ///< of an entry, in elements
   int64_t capacity_ = 0;
@@ -370,22 +396,24 @@ class Record {
 /// Results: cotangents. Parameters: number of constants, size of the carry, number of the other constants.
 class WhileVjp : public ControlFlow {
  public:
-  explicit WhileVjp(const Program::Step& step)
+  WhileVjp(const Program::Step& step, GpuQueue* queue)
       : const_count_(static_cast<int>(step.parameters[0])),
         carry_count_(static_cast<int>(step.parameters[1])),
-        forward_(step.inner->programs[0], const_count_, carry_count_),
+        forward_(step.inner->programs[0], queue, const_count_, carry_count_),
         backward_const_count_(static_cast<int>(step.parameters[2])),
-        backward_(step.inner->programs[1], backward_const_count_, static_cast<int>(step.outputs.size())) {}
+        backward_(step.inner->programs[1], queue, backward_const_count_,
+                  static_cast<int>(step.outputs.size())) {}
 
   void execute(Run& outer, const Program::Step& step) override {
     InnerRun& inner = forward_.inner();
     for (int i = 0; i < const_count_; ++i) forward_.bind_constant(i, outer.state(step.inputs[i]));
     for (int c = 0; c < carry_count_; ++c)
       forward_.carry(c) = shared(outer.state(step.inputs[const_count_ + c]));
-    const bool predicate = *static_cast<const bool*>(outer.data(step.inputs[const_count_ + carry_count_]));
+    const bool predicate =
+        *static_cast<const bool*>(outer.visible_data(step, step.inputs[const_count_ + carry_count_]));
     std::vector<Record> records;
     const int first = carry_count_ + 1;
-    for (int k = first; k < inner.output_count(); ++k) records.emplace_back(inner.output_type(k));
+    for (int k = first; k < inner.output_count(); ++k) records.emplace_back(inner, inner.output_type(k));
     const int64_t trips = run_while(
         forward_, predicate,
         [&](int64_t trip) {
@@ -425,13 +453,13 @@ class WhileVjp : public ControlFlow {
 /// Operands: the number of a branch (int32; clamped), the operands of all branches. Results: the branch's.
 class Cond : public ControlFlow {
  public:
-  explicit Cond(const Program::Step& step) : branches_(step.inner->programs.size()) {}
+  Cond(const Program::Step& step, GpuQueue* queue) : queue_(queue), branches_(step.inner->programs.size()) {}
 
   void execute(Run& outer, const Program::Step& step) override {
-    const int64_t asked = *static_cast<const int32_t*>(outer.data(step.inputs[0]));
+    const int64_t asked = *static_cast<const int32_t*>(outer.visible_data(step, step.inputs[0]));
     const int64_t chosen = std::clamp<int64_t>(asked, 0, static_cast<int64_t>(branches_.size()) - 1);
     std::unique_ptr<InnerRun>& branch = branches_[chosen];
-    if (!branch) branch = std::make_unique<InnerRun>(step.inner->programs[chosen]);
+    if (!branch) branch = std::make_unique<InnerRun>(step.inner->programs[chosen], queue_);
     const int count = static_cast<int>(step.inputs.size()) - 1;
     for (int i = 0; i < count; ++i) branch->input(i) = outer.hand_over(step, step.inputs[i + 1]);
     branch->all();
@@ -445,17 +473,18 @@ class Cond : public ControlFlow {
   }
 
  private:
+  GpuQueue* const queue_;
   std::vector<std::unique_ptr<InnerRun>> branches_;
 };
 
 }  // namespace
 
-std::unique_ptr<ControlFlow> make_control_flow(const Program::Step& step) {
+std::unique_ptr<ControlFlow> make_control_flow(const Program::Step& step, GpuQueue* queue) {
   switch (step.opcode) {
-    case Opcode::Scan: return std::make_unique<Scan>(step);
-    case Opcode::While: return std::make_unique<While>(step);
-    case Opcode::WhileVjp: return std::make_unique<WhileVjp>(step);
-    default: return std::make_unique<Cond>(step);
+    case Opcode::Scan: return std::make_unique<Scan>(step, queue);
+    case Opcode::While: return std::make_unique<While>(step, queue);
+    case Opcode::WhileVjp: return std::make_unique<WhileVjp>(step, queue);
+    default: return std::make_unique<Cond>(step, queue);
   }
 }
 

@@ -16,7 +16,8 @@ class ControlFlow {
   virtual void execute(Run& outer, const Program::Step& step) = 0;
 };
 
-/// For the operation of `step`: one of Scan, While, WhileVjp and Cond.
-std::unique_ptr<ControlFlow> make_control_flow(const Program::Step& step);
+/// For the operation of `step`: one of Scan, While, WhileVjp and Cond. What the programs inside have for a
+/// GPU goes to `queue`; null: nothing.
+std::unique_ptr<ControlFlow> make_control_flow(const Program::Step& step, GpuQueue* queue);
 
 }  // namespace ftrans

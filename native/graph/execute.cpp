@@ -59,6 +59,12 @@ class Job : public Work {
  private:
   using Streams = InlineVector<Stream*, 2>;
 
+  /// Of a step that steps on other streams wait for.
+  struct Progress {
+    bool done = false;
+    Ref<Fence> fence;  ///< of a step that the GPU works on
+  };
+
   /// The part of a stream (the parts of all, for null), as far as nobody has begun them.
   Streams claim(const Stream* stream) {
     std::lock_guard lock(mutex_);
@@ -77,7 +83,7 @@ class Job : public Work {
         const Program::Step& step = program_->steps[i];
         if (!alone) {
           if (std::find(parts.begin(), parts.end(), step.stream) == parts.end()) continue;
-          wait_for(step.waits);
+          wait_for(step);
         }
         run_.step(step);
         if (step.signals) signal(i);
@@ -85,7 +91,20 @@ class Job : public Work {
     } catch (...) {
       fail(std::current_exception());
     }
-    if (remaining_.fetch_sub(parts.size(), std::memory_order_acq_rel) == parts.size()) finish();
+    for (Stream* part : parts) {
+      if (part && part->queue()) {
+        part->queue()->submit([self = Ref<Job>(this)](std::exception_ptr error) {
+          if (error) self->fail(error);
+          self->finish_part();
+        });
+      } else {
+        finish_part();
+      }
+    }
+  }
+
+  void finish_part() {
+    if (remaining_.fetch_sub(1, std::memory_order_acq_rel) == 1) finish();
   }
 
   explicit Job(Ref<Program> program)
@@ -93,7 +112,7 @@ class Job : public Work {
     for (Stream* stream : program_->streams) unclaimed_.push_back(stream);
     if (unclaimed_.empty()) unclaimed_.push_back(nullptr);  // a program without steps is one part too
     remaining_.store(unclaimed_.size());
-    if (program_->streams.size() > 1) done_.assign(program_->steps.size(), 0);
+    if (program_->streams.size() > 1) progress_.resize(program_->steps.size());
   }
 
   void add_input(Value& input) {
@@ -135,23 +154,50 @@ class Job : public Work {
     return !input.is_immediate && input.reference_count() == 2 && input.buffer->reference_count() == 1;
   }
 
-  void wait_for(const std::vector<int32_t>& steps) {
-    if (steps.empty()) return;
+  /// Waits for what a step needs of other streams. Where both are a GPU's, it is the GPU that waits.
+  void wait_for(const Program::Step& step) {
+    if (step.waits.empty()) return;
+    GpuQueue* queue = step.stream->queue();
+    const auto is_there = [&](int32_t awaited) {
+      return progress_[awaited].done || (queue && progress_[awaited].fence);
+    };
     std::unique_lock lock(mutex_);
-    condition_.wait(lock, [&] {
-      if (error_) return true;
-      for (int32_t step : steps) {
-        if (!done_[step]) return false;
-      }
-      return true;
-    });
+    const auto all_there = [&] {
+      return error_ || std::all_of(step.waits.begin(), step.waits.end(), is_there);
+    };
+    if (queue && !all_there()) {
+      lock.unlock();
+      queue->submit(nullptr);  // what it has so far need not wait
+      lock.lock();
+    }
+    condition_.wait(lock, all_there);
     if (error_) std::rethrow_exception(error_);
+    for (int32_t awaited : step.waits) {
+      const Progress& progress = progress_[awaited];
+      if (!progress.done && program_->steps[awaited].stream != step.stream) queue->wait_for(*progress.fence);
+    }
   }
 
+  /// Tells other streams that a step is done, or when the GPU will be done with it.
   void signal(size_t step) {
+    Ref<Fence> fence;
+    if (GpuQueue* queue = program_->steps[step].stream->queue()) {
+      fence = queue->submit([self = Ref<Job>(this), step](std::exception_ptr error) {
+        if (error) self->fail(error);
+        self->advance(step, nullptr);
+      });
+    }
+    advance(step, std::move(fence));
+  }
+
+  void advance(size_t step, Ref<Fence> fence) {
     {
       std::lock_guard lock(mutex_);
-      done_[step] = 1;
+      if (fence) {
+        progress_[step].fence = std::move(fence);
+      } else {
+        progress_[step].done = true;
+      }
     }
     condition_.notify_all();
   }
@@ -193,7 +239,7 @@ class Job : public Work {
   std::once_flag bound_;
   std::mutex mutex_;
   std::condition_variable condition_;
-  std::vector<char> done_;
+  std::vector<Progress> progress_;  ///< by step, where there are several streams
   std::exception_ptr error_;
 };
 

@@ -138,7 +138,7 @@ class Rehearsal {
     const cpu::StepArguments arguments{inputs.data(),          static_cast<int>(inputs.size()),
                                        outputs.data(),         static_cast<int>(outputs.size()),
                                        step.parameters.data(), step.parameters.size()};
-    const int64_t scratch = backend(step.stream->device().kind).step_scratch(step.opcode, arguments);
+    const int64_t scratch = step.kernel ? backend().step_scratch(step.opcode, arguments) : 0;
     if (scratch > 0) const Block block(account_, scratch);
   }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "graph/graph.h"
@@ -15,6 +16,16 @@ void simplify(Graph& graph);
 
 /// Marks the nodes that no output depends on as not live.
 void eliminate_dead(Graph& graph);
+
+/// Moves live nodes of a GPU's streams that it has no kernel for to the processor's default stream.
+void place(Graph& graph);
+
+/// What `place` has moved since the last call: a line for each operation and dtype, once in the process.
+std::vector<std::string> take_placement_notes();
+
+/// The dtype that chooses a node's kernel: of the operand (of a Select, the second), or of the result where
+/// there is none.
+Dtype operand_dtype(const Graph& graph, const Graph::Node& node);
 
 /// One unit of execution: a group of fused nodes, or a single node.
 struct Unit {

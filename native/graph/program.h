@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/backend.h"
+#include "core/gpu.h"
 #include "graph/graph.h"
 #include "graph/host_function.h"
 
@@ -42,6 +43,7 @@ class Program : public RefCounted {
     Dims parameters;                ///< of a Kernel or View step
     std::vector<bool>
         full_output;  ///< of a Fused step: the output covers the space, so it may reuse an input's memory
+    std::shared_ptr<const GpuKernel> gpu;  ///< of a Fused or Kernel step that runs on a GPU
     std::shared_ptr<const CompiledKernel> fused;
     std::shared_ptr<const FusedKernel> scalar;  ///< of a Fused step over one element
     cpu::StepKernel kernel = nullptr;
@@ -56,6 +58,7 @@ class Program : public RefCounted {
   std::vector<int32_t> inputs;   ///< slots
   std::vector<int32_t> outputs;  ///< slots; an input or a constant may be one
   std::vector<Stream*> streams;  ///< that have steps
+  Stream* gpu_stream = nullptr;  ///< one of a GPU that it has steps on, or a program inside of it; else null
   bool has_control_flow = false;
   bool calls_host = false;    ///< a step of it, or of a callee, is a Host step
   std::vector<char> donated;  ///< per input, from the first: the caller gives up its memory
@@ -76,6 +79,14 @@ class SubPrograms : public RefCounted {
  public:
   explicit SubPrograms(std::vector<SubProgram> programs) : programs(std::move(programs)) {}
   const std::vector<SubProgram> programs;
+
+  /// The first that one of the programs has; else null.
+  Stream* gpu_stream() const {
+    for (const SubProgram& each : programs) {
+      if (each.program->gpu_stream) return each.program->gpu_stream;
+    }
+    return nullptr;
+  }
 };
 
 /// Runs the passes over a graph and makes a program of it. `kept` inputs are not released by its steps, so

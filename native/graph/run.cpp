@@ -22,7 +22,8 @@ struct HostCallScope {
 
 bool in_host_call() { return host_calls_of_thread > 0; }
 
-Run::Run(const Program& program) : program_(program), states_(program.slots.size()) {
+Run::Run(const Program& program, GpuQueue* queue)
+    : program_(program), queue_(queue), states_(program.slots.size()) {
   for (size_t i = 0; i < states_.size(); ++i) {
     if (program.slots[i].constant) {
       states_[i].buffer = program.slots[i].constant;
@@ -37,8 +38,8 @@ Run::~Run() = default;
 
 void Run::step(const Program::Step& step) {
   switch (step.kind) {
-    case Program::Step::Kind::Fused: fused(step); break;
-    case Program::Step::Kind::Kernel: kernel(step); break;
+    case Program::Step::Kind::Fused: step.gpu ? record(step) : fused(step); break;
+    case Program::Step::Kind::Kernel: step.gpu ? record(step) : kernel(step); break;
     case Program::Step::Kind::View: view(step); break;
     case Program::Step::Kind::Alias: alias(step); break;
     case Program::Step::Kind::Call: call(step); break;
@@ -100,6 +101,25 @@ SlotState Run::hand_over(const Program::Step& step, int32_t slot) {
   return shared;
 }
 
+/// Memory for an output of a fused step: that of an input, where it may be overwritten.
+void Run::make_fused_output(const Program::Step& step, size_t k) {
+  const int32_t output = step.outputs[k];
+  const Program::Slot& type = program_.slots[output];
+  const bool may_reuse = step.full_output[k] && !is_placed(output);
+  for (size_t i = 0; may_reuse && i < step.inputs.size(); ++i) {
+    const int32_t input = step.inputs[i];
+    const Program::Slot& source = program_.slots[input];
+    // What nobody gave up is kept, so that a failed run can be repeated.
+    if (!states_[input].buffer || (states_[input].sole_references > 1 && !states_[input].donated) ||
+        itemsize(source.dtype) != itemsize(type.dtype) || source.nbytes != type.nbytes ||
+        !may_overwrite(step, input)) {
+      continue;
+    }
+    return take_memory(input, output);
+  }
+  allocate(output);
+}
+
 void Run::fused(const Program::Step& step) {
   static constexpr int64_t kZeros[64] = {};
   InlineVector<const void*, 8> inputs(static_cast<int>(step.inputs.size()), nullptr);
@@ -110,41 +130,32 @@ void Run::fused(const Program::Step& step) {
     inputs[i] = data(slot);
     strides[i] = program_.slots[slot].shape.empty() ? kZeros : states_[slot].strides.data();
   }
+  if (queue_) finish(*queue_);
   for (size_t k = 0; k < step.outputs.size(); ++k) {
-    const int32_t output = step.outputs[k];
-    const Program::Slot& type = program_.slots[output];
-    bool reused = false;
-    const bool may_reuse = step.full_output[k] && !is_placed(output);
-    for (size_t i = 0; may_reuse && i < step.inputs.size() && !reused; ++i) {
-      const int32_t input = step.inputs[i];
-      const Program::Slot& source = program_.slots[input];
-      // What nobody gave up is kept, so that a failed run can be repeated.
-      if (!states_[input].buffer || (states_[input].sole_references > 1 && !states_[input].donated) ||
-          itemsize(source.dtype) != itemsize(type.dtype) || source.nbytes != type.nbytes ||
-          !may_overwrite(step, input)) {
-        continue;
-      }
-      take_memory(input, output);
-      reused = true;
-    }
-    if (!reused) allocate(output);
-    outputs[k] = data(output);
+    make_fused_output(step, k);
+    outputs[k] = data(step.outputs[k]);
   }
   step.fused->run(step.space.data(), inputs.data(), strides.data(), outputs.data());
+}
+
+/// Memory for the outputs of a Kernel step. Whether it is that of the first input, which it updates in place.
+bool Run::make_kernel_outputs(const Program::Step& step) {
+  if ((step.opcode == Opcode::DynamicUpdateSlice || step.opcode == Opcode::Scatter) &&
+      !is_placed(step.outputs[0]) && may_overwrite(step, step.inputs[0]) &&
+      std::count(step.inputs.begin(), step.inputs.end(), step.inputs[0]) == 1) {
+    take_memory(step.inputs[0], step.outputs[0]);
+    return true;
+  }
+  for (int32_t slot : step.outputs) allocate(slot);
+  return false;
 }
 
 void Run::kernel(const Program::Step& step) {
   InlineVector<TensorView, 6> inputs, outputs;
   for (int32_t slot : step.inputs) inputs.push_back(tensor(slot));
   cpu::StepArguments arguments{};
-  if ((step.opcode == Opcode::DynamicUpdateSlice || step.opcode == Opcode::Scatter) &&
-      !is_placed(step.outputs[0]) && may_overwrite(step, step.inputs[0]) &&
-      std::count(step.inputs.begin(), step.inputs.end(), step.inputs[0]) == 1) {
-    take_memory(step.inputs[0], step.outputs[0]);
-    arguments.first_input_is_output = true;
-  } else {
-    for (int32_t slot : step.outputs) allocate(slot);
-  }
+  if (queue_) finish(*queue_);
+  arguments.first_input_is_output = make_kernel_outputs(step);
   for (int32_t slot : step.outputs) outputs.push_back(tensor(slot));
   arguments.inputs = inputs.data();
   arguments.input_count = inputs.size();
@@ -170,13 +181,24 @@ void Run::view(const Program::Step& step) {
     return;
   }
   allocate(output);  // a reshape of an array with gaps
+  if (GpuQueue* queue = queue_of(step)) {
+    const GpuOperand from = operand(input);
+    GpuOperand to = operand(output);
+    to.ndim = from.ndim;
+    const Dims row_major = contiguous_strides(program_.slots[input].shape);
+    to.shape = from.shape;
+    to.strides = row_major.data();
+    queue->record(*gpu()->copy(from.dtype, from.ndim), {&from, 1, &to, 1, from.shape});
+    return;
+  }
+  if (queue_) finish(*queue_);
   const Dims strides = contiguous_strides(program_.slots[input].shape);
   TensorView from = tensor(input);
   TensorView to = from;
   to.data = data(output);
   to.strides = strides.data();
   cpu::StepArguments arguments{&from, 1, &to, 1, nullptr, 0};
-  backend(step.stream->device().kind).step(Opcode::Copy)(arguments);
+  backend().step(Opcode::Copy)(arguments);
 }
 
 void Run::alias(const Program::Step& step) {
@@ -184,7 +206,8 @@ void Run::alias(const Program::Step& step) {
 }
 
 void Run::call(const Program::Step& step) {
-  Run inner(*step.callee);
+  GpuQueue* queue = enter(step, step.callee->gpu_stream);
+  Run inner(*step.callee, queue);
   for (size_t i = 0; i < step.inputs.size(); ++i) {
     const int32_t slot = step.inputs[i];
     SlotState& target = inner.state(step.callee->inputs[i]);
@@ -198,6 +221,7 @@ void Run::call(const Program::Step& step) {
     target.owned = target.donated = given_up;
   }
   inner.all();
+  leave(step, queue);
   overwrote_input_ |= inner.overwrote_input();
   for (size_t i = 0; i < step.outputs.size(); ++i) {
     SlotState& result = states_[step.outputs[i]];
@@ -223,14 +247,17 @@ void Run::host(const Program::Step& step) {
     allocate(slot);
     outputs.push_back(value(slot));
   }
+  if (queue_) finish(*queue_);
   HostCallScope scope;
   step.host->call(inputs, outputs);
 }
 
 void Run::control(const Program::Step& step) {
+  GpuQueue* queue = enter(step, step.inner->gpu_stream());
   std::unique_ptr<ControlFlow>& flow = controls_[&step - program_.steps.data()];
-  if (!flow) flow = make_control_flow(step);
+  if (!flow) flow = make_control_flow(step, queue);
   flow->execute(*this, step);
+  leave(step, queue);
 }
 
 }  // namespace ftrans

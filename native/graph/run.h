@@ -24,7 +24,9 @@ class ControlFlow;
 /// A run of a program, or one after another: a loop runs its body again and again.
 class Run {
  public:
-  explicit Run(const Program& program);
+  /// `queue`: of a run inside of a step, where its work for a GPU goes. Null at the top, where it goes to the
+  /// streams of its steps.
+  explicit Run(const Program& program, GpuQueue* queue = nullptr);
   ~Run();
 
   const Program& program() const { return program_; }
@@ -56,6 +58,22 @@ class Run {
   /// Gives a slot memory of its own.
   void allocate(int32_t slot);
 
+  /// The queue for the programs inside of a step; null if they run on the processor alone, to which
+  /// everything that a GPU does for this step is visible then. Afterwards `leave` it.
+  GpuQueue* enter(const Program::Step& step, const Stream* inner_stream) const;
+  void leave(const Program::Step& step, GpuQueue* inner) const;
+
+  /// An input of a step, for the processor: waits for what a GPU has yet to do.
+  const void* visible_data(const Program::Step& step, int32_t slot) const;
+
+  GpuOperand operand(int32_t slot) const {
+    const Program::Slot& type = program_.slots[slot];
+    const SlotState& state = states_[slot];
+    return {state.buffer.get(), state.offset * itemsize(type.dtype),
+            type.dtype,         type.shape.size(),
+            type.shape.data(),  state.strides.data()};
+  }
+
   /// An input of a step for a program inside of it: with the memory, if nobody reads it afterwards.
   SlotState hand_over(const Program::Step& step, int32_t slot);
 
@@ -69,6 +87,10 @@ class Run {
   bool is_placed(int32_t slot) const { return !places_.empty() && places_[slot].buffer; }
   bool may_overwrite(const Program::Step& step, int32_t slot) const;
   void take_memory(int32_t from, int32_t to);
+  void make_fused_output(const Program::Step& step, size_t k);
+  bool make_kernel_outputs(const Program::Step& step);
+  GpuQueue* queue_of(const Program::Step& step) const;
+  void record(const Program::Step& step);
   void fused(const Program::Step& step);
   void kernel(const Program::Step& step);
   void view(const Program::Step& step);
@@ -78,10 +100,14 @@ class Run {
   void control(const Program::Step& step);
 
   const Program& program_;
+  GpuQueue* const queue_;
   std::vector<SlotState> states_;
   std::vector<Place> places_;                           ///< by slot, once there is one
   std::vector<std::unique_ptr<ControlFlow>> controls_;  ///< by step; none where no step is control flow
   bool overwrote_input_ = false;
 };
+
+/// Blocks until what has been recorded is done, so that the processor sees it; throws what went wrong.
+inline void finish(GpuQueue& queue) { queue.submit(nullptr)->wait(); }
 
 }  // namespace ftrans

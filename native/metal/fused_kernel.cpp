@@ -78,6 +78,13 @@ PrintedKernel FusedFunction::printed(const Variant& variant) const {
   return print(kernel_, sources_, variant);
 }
 
+Ref<Function> FusedFunction::function_of(const Variant& variant) const {
+  std::lock_guard lock(mutex_);
+  Ref<Function>& function = functions_[variant];
+  if (!function) function = pipelines_.get(printed(variant));
+  return function;
+}
+
 FusedKernel FusedFunction::joining_kernel(const KernelOutput& output) const {
   const Dtype dtype = kernel_.body[output.instruction].dtype;
   const Instruction element{Instruction::Kind::Input, Opcode::Add, dtype, {-1, -1, -1}, 0, {}};
@@ -108,7 +115,7 @@ std::vector<PrintedKernel> FusedFunction::printed(const int64_t* shape,
 void FusedFunction::dispatch(CommandBuffer& buffer, const Layout& layout, int64_t splits, const Place* inputs,
                              const Place* outputs) const {
   const Variant& variant = layout.variant;
-  const Ref<Function> function = pipelines_.get(printed(variant));
+  const Ref<Function> function = function_of(variant);
   buffer.set_function(*function);
   int index = 0;
   for (size_t i = 0; i < kernel_.inputs.size(); ++i, ++index) {

@@ -51,6 +51,8 @@ class FusedFunction {
 
  private:
   PrintedKernel printed(const Variant& variant) const;
+  /// Printing takes longer than looking the variant up.
+  Ref<Function> function_of(const Variant& variant) const;
   void dispatch(CommandBuffer& buffer, const Layout& layout, int64_t splits, const Place* inputs,
                 const Place* outputs) const;
   /// Joins the accumulators [splits][results] that the reductions left: kernel output `output`.
@@ -59,6 +61,8 @@ class FusedFunction {
   Pipelines& pipelines_;
   FusedKernel kernel_;
   std::vector<Source> sources_;
+  mutable std::mutex mutex_;
+  mutable std::map<Variant, Ref<Function>> functions_;
 };
 
 }  // namespace ftrans::metal

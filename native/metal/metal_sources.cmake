@@ -1,10 +1,18 @@
 # The Metal backend. Elsewhere than on macOS it runs on the host device, for the tests.
 target_sources(ftrans_core PRIVATE
+  ${CMAKE_CURRENT_LIST_DIR}/backend.cpp
   ${CMAKE_CURRENT_LIST_DIR}/fused_kernel.cpp
   ${CMAKE_CURRENT_LIST_DIR}/fused_layout.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/hazards.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/memory.cpp
   ${CMAKE_CURRENT_LIST_DIR}/printer.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/queue.cpp
   ${CMAKE_CURRENT_LIST_DIR}/step_kernel.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/steps/argreduce.cpp
   ${CMAKE_CURRENT_LIST_DIR}/steps/arithmetic.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/steps/convolution.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/steps/kernel_call.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/steps/matmul.cpp
   ${CMAKE_CURRENT_LIST_DIR}/steps/movement.cpp
   ${CMAKE_CURRENT_LIST_DIR}/steps/movement/axes.cpp
   ${CMAKE_CURRENT_LIST_DIR}/steps/movement/copy.cpp
@@ -15,6 +23,9 @@ target_sources(ftrans_core PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/steps/movement/scatter.cpp
   ${CMAKE_CURRENT_LIST_DIR}/steps/movement/sort.cpp
   ${CMAKE_CURRENT_LIST_DIR}/steps/movement/windows.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/steps/product.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/steps/scan.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/steps/window.cpp
   ${CMAKE_CURRENT_LIST_DIR}/supported.cpp
   ${CMAKE_CURRENT_LIST_DIR}/host/compiler.cpp
   ${CMAKE_CURRENT_LIST_DIR}/host/device.cpp
@@ -35,10 +46,12 @@ foreach(header ${ftrans_metal_headers})
 endforeach()
 configure_file(${CMAKE_CURRENT_LIST_DIR}/host/headers.h.in ${CMAKE_CURRENT_BINARY_DIR}/generated/metal/host/headers.h @ONLY)
 
-# So do the functions that kernels call: kernels/numbers.metal is kNumbersSource.
+# So do the functions that printed kernels call, and the hand-written ones: kernels/numbers.metal is
+# kNumbersSource.
 set(FTRANS_METAL_KERNELS "")
 foreach(part
     Numbers Functions Complex Special Gamma Reductions  # printed kernels
+    Steps Argreduce Scan Window Product Matmul Convolution
     Blocks Copy Transpose Pad Gather Scatter Sort Random)  # steps/
   string(TOLOWER ${part} file)
   set(path ${CMAKE_CURRENT_LIST_DIR}/kernels/${file}.metal)
@@ -58,6 +71,14 @@ if(FTRANS_NATIVE_TESTS)
   target_link_libraries(ftrans_metal_printer_tests PRIVATE ftrans_core)
   target_compile_options(ftrans_metal_printer_tests PRIVATE -Wall -Wextra -O0)
   add_test(NAME metal_printer COMMAND ftrans_metal_printer_tests)
+  add_executable(ftrans_metal_arithmetic_tests
+    ${CMAKE_CURRENT_LIST_DIR}/../../tests/native/test_metal_arithmetic.cpp)
+  target_link_libraries(ftrans_metal_arithmetic_tests PRIVATE ftrans_core)
+  target_include_directories(ftrans_metal_arithmetic_tests PRIVATE ${CMAKE_CURRENT_BINARY_DIR}/generated)
+  target_compile_options(ftrans_metal_arithmetic_tests PRIVATE -Wall -Wextra -O0)
+  add_test(NAME metal_arithmetic COMMAND sh -c "exec \"$0\" \"$(\"$1\" -c \"$2\")\""
+                                         $<TARGET_FILE:ftrans_metal_arithmetic_tests> "${Python_EXECUTABLE}"
+                                         "${print_blas_path}")
   add_executable(ftrans_metal_movement_tests ${CMAKE_CURRENT_LIST_DIR}/../../tests/native/test_metal_movement.cpp)
   target_link_libraries(ftrans_metal_movement_tests PRIVATE ftrans_core)
   target_include_directories(ftrans_metal_movement_tests PRIVATE ${CMAKE_CURRENT_BINARY_DIR}/generated)

@@ -104,6 +104,13 @@ bool is_gamma(Opcode opcode) {
                         Opcode::GammaQ, Opcode::GammaDensity});
 }
 
+bool is_printable(Opcode opcode, Dtype operand, Dtype result, int64_t parameter) {
+  if (!has_dtype(operand) || !has_dtype(result)) return false;
+  if (info(opcode).category == OpcodeCategory::Reduction) return reduces(opcode, operand);
+  if (info(opcode).category == OpcodeCategory::Nullary) return true;
+  return is_supported(opcode, operand) && !(is_gamma(opcode) && parameter != 0);
+}
+
 void require_supported(const FusedKernel& kernel) {
   const auto require_dtype = [](const std::string& operation, Dtype dtype) {
     if (dtype == Dtype::Float64) refuse(operation, dtype, "use float32, or stream=ft.cpu");

@@ -13,6 +13,7 @@
 #include <variant>
 
 #include "core/thread_pool.h"
+#include "metal/counters.h"
 
 namespace ftrans::metal::host {
 namespace {
@@ -287,6 +288,7 @@ void HostCommandBuffer::dispatch(Size threadgroups, Size threads) {
           std::to_string(parameter.index));
     }
   }
+  metal::counters().kernel_launches.fetch_add(1, std::memory_order_relaxed);
   next_.dispatch.kernel = &kernel;
   next_.dispatch.threadgroups = threadgroups;
   next_.dispatch.threads = threads;
@@ -374,6 +376,7 @@ Ref<Memory> HostDevice::allocate(size_t size) {
 Ref<Memory> HostDevice::wrap(void* data, size_t size, void* owner, void (*free_owner)(void*)) {
   if (reinterpret_cast<uintptr_t>(data) % kPage != 0)
     throw std::invalid_argument("wrap: the memory does not begin on a page");
+  if (injected(options().failing_allocations)) return nullptr;
   return new WrappedMemory(data, size, owner, free_owner);
 }
 

@@ -1,0 +1,204 @@
+#include "metal/queue.h"
+
+#include <new>
+#include <stdexcept>
+#include <unordered_set>
+
+#include "core/error.h"
+#include "metal/counters.h"
+#include "metal/memory.h"
+
+namespace ftrans::metal {
+namespace {
+
+// What one command buffer holds at most, and how many may be under way: enough to keep the device busy while
+// the next is recorded, not so much that memory waits long to be used again.
+constexpr int kMostSteps = 64;
+constexpr int64_t kMostBytes = int64_t{64} << 20;
+constexpr uint64_t kMostUnderWay = 8;
+
+}  // namespace
+
+class MetalQueue::QueueFence : public Fence {
+ public:
+  QueueFence(Ref<SharedEvent> event, uint64_t value) : event_(std::move(event)), value_(value) {}
+
+  void wait() override {
+    std::unique_lock lock(mutex_);
+    condition_.wait(lock, [this] { return ended_; });
+    if (error_) std::rethrow_exception(error_);
+  }
+
+  void end(std::exception_ptr error) {
+    {
+      std::lock_guard lock(mutex_);
+      ended_ = true;
+      error_ = std::move(error);
+    }
+    condition_.notify_all();
+  }
+
+  SharedEvent& event() const { return *event_; }
+  uint64_t value() const { return value_; }
+
+ private:
+  const Ref<SharedEvent> event_;
+  const uint64_t value_;
+  std::mutex mutex_;
+  std::condition_variable condition_;
+  bool ended_ = false;
+  std::exception_ptr error_;
+};
+
+/// A command buffer with what it needs until it is done.
+struct MetalQueue::Batch {
+  Ref<CommandBuffer> buffer;
+  std::vector<std::string> names;  ///< of its steps
+  int64_t bytes = 0;               ///< of their outputs
+  std::unordered_set<Buffer*> held;
+  Ref<QueueFence> fence;
+  bool goes_on = false;  ///< what was recorded since the last `submit` ends in a later batch
+  Done done;
+
+  void hold(const GpuOperand* operands, int count) {
+    for (int i = 0; i < count; ++i) {
+      if (held.insert(operands[i].buffer).second) operands[i].buffer->hold();
+    }
+  }
+
+  void release() {
+    for (Buffer* each : held) each->drop_hold();
+    held.clear();
+  }
+
+  std::string description() const {
+    std::string text;
+    for (size_t i = 0; i < names.size(); ++i) {
+      size_t repeats = 1;
+      while (i + repeats < names.size() && names[i + repeats] == names[i]) ++repeats;
+      text += (text.empty() ? "" : ", ") + names[i];
+      if (repeats > 1) text += " (" + std::to_string(repeats) + " times)";
+      i += repeats - 1;
+    }
+    return text.empty() ? "nothing" : text;
+  }
+};
+
+MetalQueue::MetalQueue(Pipelines& pipelines)
+    : pipelines_(pipelines),
+      queue_(pipelines.device().new_queue()),
+      event_(pipelines.device().new_event()),
+      last_(new QueueFence(event_, 0)) {
+  last_->end(nullptr);
+}
+
+MetalQueue::~MetalQueue() { synchronize(); }
+
+MetalQueue::Batch& MetalQueue::open() {
+  if (!batch_) {
+    wait_for_room();
+    batch_ = std::make_unique<Batch>();
+    batch_->buffer = queue_->command_buffer();
+  }
+  return *batch_;
+}
+
+void MetalQueue::record(const GpuKernel& kernel, const GpuArguments& arguments) {
+  const auto& recorded = static_cast<const RecordedKernel&>(kernel);
+  InlineVector<Place, 8> inputs, outputs;
+  std::lock_guard lock(mutex_);
+  try {
+    Batch& batch = open();
+    for (int i = 0; i < arguments.input_count; ++i)
+      inputs.push_back(place_of(pipelines_.device(), arguments.inputs[i]));
+    for (int i = 0; i < arguments.output_count; ++i)
+      outputs.push_back(place_of(pipelines_.device(), arguments.outputs[i]));
+    batch.hold(arguments.inputs, arguments.input_count);
+    batch.hold(arguments.outputs, arguments.output_count);
+    if (hazards_.conflict_with(arguments)) {
+      batch.buffer->barrier();
+      hazards_.clear();
+    }
+    hazards_.add(arguments);
+    batch.names.push_back(recorded.name());
+    Encoder encoder(pipelines_, *batch.buffer);
+    recorded.encode(encoder, arguments, inputs.data(), outputs.data());
+    for (int i = 0; i < arguments.output_count; ++i) {
+      const GpuOperand& output = arguments.outputs[i];
+      int64_t bytes = itemsize(output.dtype);
+      for (int axis = 0; axis < output.ndim; ++axis) bytes *= output.shape[axis];
+      batch.bytes += bytes;
+    }
+    const bool is_full = static_cast<int>(batch.names.size()) >= kMostSteps || batch.bytes >= kMostBytes;
+    if (is_full) commit(nullptr, true);
+  } catch (const std::bad_alloc&) {
+    throw MemoryLimitError(recorded.name() +
+                           ": Device(gpu, 0) has no memory for what lies between its parts");
+  }
+}
+
+void MetalQueue::wait_for(Fence& fence) {
+  const auto& awaited = static_cast<const QueueFence&>(fence);
+  std::lock_guard lock(mutex_);
+  open().buffer->wait(awaited.event(), awaited.value());
+}
+
+Ref<Fence> MetalQueue::submit(Done done) {
+  std::unique_lock lock(mutex_);
+  if (batch_ || done) {
+    open();
+    commit(std::move(done), false);
+  }
+  return Ref<Fence>(last_.get());
+}
+
+/// Hands the batch over.
+void MetalQueue::commit(Done done, bool goes_on) {
+  Batch& batch = *batch_.release();
+  hazards_.clear();
+  ++committed_;
+  batch.fence = last_ = Ref<QueueFence>(new QueueFence(event_, committed_));
+  batch.done = std::move(done);
+  batch.goes_on = goes_on;
+  batch.buffer->signal(*event_, committed_);
+  counters().command_buffers.fetch_add(1, std::memory_order_relaxed);
+  const Ref<CommandBuffer> buffer = batch.buffer;
+  buffer->commit([this, &batch](const std::string& failure) { end(batch, failure); });
+}
+
+void MetalQueue::wait_for_room() {
+  std::unique_lock lock(end_mutex_);
+  ended_.wait(lock, [this] { return committed_ - done_ < kMostUnderWay; });
+}
+
+/// On any thread, batch after batch.
+void MetalQueue::end(Batch& ended, const std::string& failure) {
+  std::unique_ptr<Batch> batch(&ended);
+  std::exception_ptr error;
+  if (!failure.empty()) {
+    error = std::make_exception_ptr(std::runtime_error("Device(gpu, 0): " + failure +
+                                                       "; the command buffer held " + batch->description()));
+    event_->signal(batch->fence->value());  // other queues don't wait for ever
+  }
+  batch->release();
+  {
+    std::lock_guard lock(end_mutex_);
+    if (carried_error_) error = std::exchange(carried_error_, nullptr);
+    if (batch->goes_on) carried_error_ = error;
+  }
+  batch->fence->end(error);
+  if (batch->done) batch->done(error);
+  batch.reset();
+  std::lock_guard lock(end_mutex_);
+  ++done_;
+  ended_.notify_all();
+}
+
+void MetalQueue::synchronize() {
+  submit(nullptr);
+  std::unique_lock lock(end_mutex_);
+  const uint64_t awaited = committed_;
+  ended_.wait(lock, [&] { return done_ >= awaited; });
+}
+
+}  // namespace ftrans::metal

@@ -1,0 +1,230 @@
+#pragma once
+
+// Cases for hand-written step kernels: the host Metal device against the CPU's step kernels.
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <future>
+#include <string>
+
+#include "metal/host/device.h"
+#include "metal/kernels.h"
+#include "metal/step_kernel.h"
+#include "step_testing.h"
+
+namespace ftrans::test {
+
+/// An array of any dtype: the bytes from its lowest element to its highest.
+struct Data {
+  Dtype dtype;
+  Dims shape, strides;
+  int64_t first = 0;  ///< where element (0, …, 0) is
+  std::vector<char> bytes{};
+
+  template <typename T>
+  explicit Data(const Array<T>& array) : dtype(dtype_of<T>()), shape(array.shape), strides(array.strides) {
+    int64_t span = array.size() > 0 ? 1 : 0;
+    for (int axis = 0; axis < shape.size() && span > 0; ++axis) {
+      const int64_t reach = strides[axis] * (shape[axis] - 1);
+      first -= std::min<int64_t>(reach, 0);
+      span += std::abs(reach);
+    }
+    const char* begin = reinterpret_cast<const char*>(array.origin - first);
+    bytes.assign(begin, begin + span * static_cast<int64_t>(sizeof(T)));
+  }
+  /// Row-major, to be written.
+  Data(Dtype of, const Dims& extents) : dtype(of), shape(extents), strides(contiguous_strides(extents)) {
+    bytes.assign(static_cast<size_t>(element_count(shape) * itemsize(dtype)), 0);
+  }
+
+  TensorView view() {
+    return {bytes.data() + first * itemsize(dtype), dtype, shape.size(), shape.data(), strides.data()};
+  }
+  metal::Operand operand(metal::Memory& memory) const {
+    return {{&memory, static_cast<size_t>(first * itemsize(dtype))},
+            dtype,
+            shape.size(),
+            shape.data(),
+            strides.data()};
+  }
+};
+
+/// A step that both run.
+struct Case {
+  Opcode opcode;
+  std::vector<Data> inputs;
+  Data output;
+  Parameters parameters;
+  double tolerance = 0;  ///< relative to what is greater, 1 or the number
+};
+
+/// A device that compiles nothing, so that the kernels of many cases can be compiled together.
+class RecordingDevice : public metal::Device {
+ public:
+  metal::DeviceInfo info() const override { return {}; }
+  Ref<metal::Library> compile(const std::string& source) override {
+    const size_t begin = source.rfind("\nkernel void ") + 1, name = begin + std::strlen("kernel void ");
+    metal::PrintedKernel kernel;
+    kernel.name = source.substr(name, source.find('(', name) - name);
+    kernel.text = source.substr(begin);
+    kernel.uses_complex = kernel.uses_functions = true;
+    kernel.sources = {metal::kStepsSource,   metal::kArgreduceSource, metal::kScanSource,
+                      metal::kWindowSource,  metal::kProductSource,   metal::kMatmulSource,
+                      metal::kConvolutionSource};
+    kernels.push_back(kernel);
+    return new NoLibrary;
+  }
+  Ref<metal::Memory> allocate(size_t) override { return metal::device()->allocate(1); }
+  Ref<metal::Memory> wrap(void*, size_t, void*, void (*)(void*)) override { return nullptr; }
+  Ref<metal::Queue> new_queue() override { return nullptr; }
+  Ref<metal::SharedEvent> new_event() override { return nullptr; }
+
+  std::vector<metal::PrintedKernel> kernels;
+
+ private:
+  class NoFunction : public metal::Function {
+   public:
+    uint32_t most_threads_per_threadgroup() const override { return 1024; }
+  };
+  class NoLibrary : public metal::Library {
+   public:
+    Ref<metal::Function> function(const std::string&) override { return new NoFunction; }
+  };
+};
+
+class NoCommandBuffer : public metal::CommandBuffer {
+ public:
+  void wait(metal::SharedEvent&, uint64_t) override {}
+  void signal(metal::SharedEvent&, uint64_t) override {}
+  void set_function(metal::Function&) override {}
+  void set_memory(int, metal::Memory&, size_t) override {}
+  void set_bytes(int, const void*, size_t) override {}
+  void set_threadgroup_memory(int, size_t) override {}
+  void dispatch(metal::Size, metal::Size) override {}
+  void barrier() override {}
+  void commit(std::function<void(const std::string&)>) override {}
+};
+
+inline metal::Pipelines& pipelines() {
+  static auto* made = new metal::Pipelines(*metal::device());
+  return *made;
+}
+
+inline void encode(const Case& test, metal::Encoder& encoder, const std::vector<Ref<metal::Memory>>& memory) {
+  std::vector<metal::Operand> inputs;
+  for (size_t i = 0; i < test.inputs.size(); ++i) inputs.push_back(test.inputs[i].operand(*memory[i]));
+  const metal::Operand output = test.output.operand(*memory.back());
+  const metal::StepKernel kernel = metal::step_kernel(test.opcode, inputs[0].dtype);
+  if (!kernel) return check(false, (std::string("no kernel: ") + info(test.opcode).name).c_str());
+  kernel(encoder, {inputs.data(), static_cast<int>(inputs.size()), &output, 1, test.parameters.data(),
+                   static_cast<int>(test.parameters.size())});
+}
+
+/// Compiles, in one library, what the cases need.
+inline void compile(const std::vector<Case>& cases) {
+  RecordingDevice recorder;
+  metal::Pipelines recording(recorder);
+  for (const Case& test : cases) {
+    NoCommandBuffer buffer;
+    metal::Encoder encoder(recording, buffer);
+    const std::vector<Ref<metal::Memory>> memory(test.inputs.size() + 1, recorder.allocate(1));
+    encode(test, encoder, memory);
+  }
+  try {
+    pipelines().compile(recorder.kernels);
+  } catch (const metal::CompileError& error) {
+    std::printf("%.6000s\n", error.what());
+    std::exit(1);
+  }
+}
+
+inline std::string description(const Case& test) {
+  std::string text = info(test.opcode).name;
+  for (const Data& input : test.inputs) {
+    text += std::string(" ") + name(input.dtype) + to_string(input.shape) + " strides " +
+            to_string(input.strides);
+  }
+  text += " parameters";
+  for (const int64_t parameter : test.parameters) text += " " + std::to_string(parameter);
+  return text;
+}
+
+/// Bytes read and written.
+struct Traffic {
+  int64_t read = 0, written = 0;
+};
+
+/// Runs a case on the device; the result is in `bytes`.
+inline Traffic run_on_device(const Case& test, std::vector<char>& bytes) {
+  std::vector<Ref<metal::Memory>> memory;
+  for (const Data& input : test.inputs) {
+    memory.push_back(metal::device()->allocate(std::max<size_t>(input.bytes.size(), 1)));
+    if (!input.bytes.empty()) std::memcpy(memory.back()->data(), input.bytes.data(), input.bytes.size());
+  }
+  memory.push_back(metal::device()->allocate(std::max<size_t>(test.output.bytes.size(), 1)));
+  static auto* queue = new Ref<metal::Queue>(metal::device()->new_queue());
+  const Ref<metal::CommandBuffer> buffer = (*queue)->command_buffer();
+  metal::host::counters().bytes_read = metal::host::counters().bytes_written = 0;
+  {
+    metal::Encoder encoder(pipelines(), *buffer);
+    encode(test, encoder, memory);
+  }
+  std::promise<std::string> ended;
+  buffer->commit([&](const std::string& error) { ended.set_value(error); });
+  const std::string error = ended.get_future().get();
+  check(error.empty(), (description(test) + ": " + error).c_str());
+  const char* result = static_cast<const char*>(memory.back()->data());
+  bytes.assign(result, result + test.output.bytes.size());
+  return {static_cast<int64_t>(metal::host::counters().bytes_read),
+          static_cast<int64_t>(metal::host::counters().bytes_written)};
+}
+
+template <typename T>
+bool agree(T a, T b, double tolerance) {
+  const Value x = to_value(a), y = to_value(b);
+  const auto close = [&](double p, double q) {
+    return p == q || (p != p && q != q) ||
+           std::abs(p - q) <= tolerance * std::max({1.0, std::abs(y.real()), std::abs(y.imag())});
+  };
+  return close(x.real(), y.real()) && close(x.imag(), y.imag());
+}
+
+/// Runs a case on both sides; returns the traffic of the device.
+inline Traffic run_case(Case test) {
+  std::vector<char> bytes;
+  const Traffic traffic = run_on_device(test, bytes);
+  std::vector<TensorView> inputs;
+  for (Data& input : test.inputs) inputs.push_back(input.view());
+  run(test.opcode, inputs, {test.output.view()}, test.parameters);
+  cpu::steps::dispatch(test.output.dtype, [&]<typename T>(TypeTag<T>) {
+    const T* actual = reinterpret_cast<const T*>(bytes.data());
+    const T* expected = reinterpret_cast<const T*>(test.output.bytes.data());
+    const int64_t size = element_count(test.output.shape);
+    for (int64_t i = 0; i < size; ++i) {
+      if (agree(actual[i], expected[i], test.tolerance)) continue;
+      const Value a = to_value(actual[i]), b = to_value(expected[i]);
+      char text[160];
+      std::snprintf(text, sizeof text, ": element %lld is %.9g %+.9gi, not %.9g %+.9gi",
+                    static_cast<long long>(i), a.real(), a.imag(), b.real(), b.imag());
+      return check(false, (description(test) + text).c_str());
+    }
+  });
+  return traffic;
+}
+
+/// Compiles the kernels of the cases together, and runs them.
+inline void run_cases(const std::vector<Case>& cases) {
+  compile(cases);
+  for (const Case& test : cases) run_case(test);
+}
+
+/// function(TypeTag<T>) for every dtype that Metal has.
+template <typename Function>
+void for_each_metal_dtype(Function function) {
+  for_each_dtype([&]<typename T>(TypeTag<T> tag) {
+    if constexpr (!std::is_same_v<T, double> && !std::is_same_v<T, std::complex<double>>) function(tag);
+  });
+}
+
+}  // namespace ftrans::test

@@ -100,5 +100,6 @@ void bind_program(nb::module_& module);
 void bind_dispatch(nb::module_& module);
 void bind_host_function(nb::module_& module);
 void bind_source(nb::module_& module);
+void bind_custom_kernel(nb::module_& module);
 
 }  // namespace ftrans::bindings

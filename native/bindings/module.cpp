@@ -26,4 +26,5 @@ NB_MODULE(_native, module) {
   bind_host_function(module);
   bind_dispatch(module);
   bind_source(module);
+  bind_custom_kernel(module);
 }

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 # In a checkout this folder hides the installed package, which has the native module.
 __path__ = extend_path(__path__, __name__)
 
-from . import debug, ops
+from . import debug, metal, ops
 from ._native import (
     Array,
     Device,
@@ -203,6 +203,7 @@ __all__ = [
     "make_jaxpr",
     "max_vmap_paths",
     "map",
+    "metal",
     "nan_safe_derivatives",
     "new_stream",
     "nn",

@@ -61,7 +61,8 @@ def compiled(closed: ClosedJaxpr, donated: tuple[int, ...] = ()) -> Program:
 
     It may write over the memory of the `donated` inputs that nobody else refers to.
     """
-    key = ("program", donated)
+    stream = current_stream() or _native.default_stream(_native.default_device())
+    key = ("program", donated, stream)
     program = closed.derived.get(key)
     if program is None:
         program = closed.derived[key] = _compile(closed, donated)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import importlib
 import importlib.util
 import os
 import sys
@@ -92,7 +93,9 @@ def is_available(device: Device) -> bool:
 
 
 def device_info(device: Device | None = None) -> dict[str, Any]:
-    """What is known of a device: its threads, SIMD instruction set, BLAS library and memory limit.
+    """What is known of a device: of the CPU, its threads, SIMD instruction set, BLAS library and memory limit.
+
+    Of a GPU, what `metal.device_info` tells.
 
     Args:
         device: `ftrans.cpu` or `ftrans.gpu`; the default device if not given.
@@ -103,15 +106,20 @@ def device_info(device: Device | None = None) -> dict[str, Any]:
     >>> ft.device_info(ft.cpu)["threads"] >= 1
     True
     """
-    _native.default_stream(
-        _native.default_device() if device is None else device
-    )  # raises where there is no backend
+    device = _native.default_device() if device is None else device
+    _native.default_stream(device)  # raises where there is no backend
+    if device == _native.gpu:
+        return _native.metal_device_info()
     return {
         "threads": _native.thread_count(),
         "instruction set": _native.instruction_set(),
         "BLAS": _native.blas_description(),
         "memory limit": _native.get_memory_limit(),
     }
+
+
+def _log(note: str) -> None:
+    importlib.import_module("logging").getLogger("ftrans").debug(note)
 
 
 def _find_blas() -> str:
@@ -131,6 +139,7 @@ def _find_blas() -> str:
 
 
 _native.set_blas_path(_find_blas())
+_native.set_placement_hook(_log)
 
 # A stream's thread may need the interpreter, for a callback or to let go of foreign memory.
 atexit.register(_native.shut_down)

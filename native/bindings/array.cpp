@@ -131,6 +131,7 @@ Ref<Value> concrete_value(PyObject* object, const char* what) {
 
 void evaluate(const std::vector<Ref<Value>>& roots, bool blocking) {
   UnlockedEvaluation().run(roots, blocking);
+  tell_placement();
 }
 
 Ref<Value> ready_value(PyObject* object, const char* what) {

@@ -53,6 +53,9 @@ Ref<Value> ready_value(PyObject* array, const char* what);
 /// Evaluates with the interpreter lock released meanwhile.
 void evaluate(const std::vector<Ref<Value>>& roots, bool blocking);
 
+/// Tells, to Python's logger, which operations of a GPU's stream have turned out to run on the processor.
+void tell_placement();
+
 /// The stream that operations of this thread run on.
 Stream* current_stream();
 
@@ -99,6 +102,7 @@ void bind_runtime(nb::module_& module);
 void bind_program(nb::module_& module);
 void bind_dispatch(nb::module_& module);
 void bind_host_function(nb::module_& module);
+void bind_metal(nb::module_& module);
 void bind_source(nb::module_& module);
 void bind_custom_kernel(nb::module_& module);
 

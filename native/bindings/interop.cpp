@@ -143,13 +143,20 @@ nb::object from_memory(const ForeignArray& source, Dtype dtype, bool copy) {
                             strides.data()};
     return nb::steal(new_array(copy_of(memory, shape)));
   }
+  int64_t low = 0, high = 0;  // the lowest and the highest element
+  for (int axis = 0; axis < shape.size(); ++axis) {
+    const int64_t reach = (shape[axis] - 1) * strides[axis];
+    (reach < 0 ? low : high) += reach;
+  }
   auto* owner = new ForeignArray(source);
+  char* first = static_cast<char*>(const_cast<void*>(source.data()));
   Ref<Buffer> buffer =
-      Buffer::borrow(const_cast<void*>(source.data()), value->nbytes(), owner, [](void* held) {
-        nb::gil_scoped_acquire lock;
-        delete static_cast<ForeignArray*>(held);
-      });
-  value->publish(std::move(buffer), 0, strides);
+      Buffer::borrow(first + low * itemsize(dtype), static_cast<size_t>((high - low + 1) * itemsize(dtype)),
+                     owner, [](void* held) {
+                       nb::gil_scoped_acquire lock;
+                       delete static_cast<ForeignArray*>(held);
+                     });
+  value->publish(std::move(buffer), -low, strides);
   return nb::steal(new_array(std::move(value)));
 }
 

@@ -25,6 +25,7 @@ NB_MODULE(_native, module) {
   bind_program(module);
   bind_host_function(module);
   bind_dispatch(module);
+  bind_metal(module);
   bind_source(module);
   bind_custom_kernel(module);
 }

@@ -69,9 +69,12 @@ ProgramObject compile_program(nb::handle placeholders, nb::handle outputs, const
     for (size_t i = inputs.size(); i < captured.inputs.size(); ++i)
       kept_inputs.push_back(static_cast<int32_t>(i));
   }
-  nb::gil_scoped_release unlock;
-  object.program = compile(captured.graph, kept_inputs);
+  {
+    nb::gil_scoped_release unlock;
+    object.program = compile(captured.graph, kept_inputs);
+  }
   object.program->donated = std::move(donated_flags);
+  tell_placement();
   return object;
 }
 

@@ -7,6 +7,7 @@
 #include "cpu/blas.h"
 #include "cpu/fused_executor.h"
 #include "graph/execute.h"
+#include "graph/passes.h"
 
 namespace ftrans::bindings {
 namespace {
@@ -75,6 +76,8 @@ void shut_down() {
   Evaluation::always_block();
   synchronize(nb::none());
 }
+
+PyObject* placement_hook = nullptr;  ///< called with a text
 
 nb::list backends() {
   nb::list result;
@@ -192,6 +195,12 @@ void bind_memory(nb::module_& module) {
 
 }  // namespace
 
+void tell_placement() {
+  for (const std::string& note : take_placement_notes()) {
+    if (placement_hook) nb::borrow(placement_hook)(note);
+  }
+}
+
 bool nan_safe_derivatives() { return nan_safe_of_thread; }
 
 Stream* current_stream() { return stream_of_thread ? stream_of_thread : stream_of_device(default_device()); }
@@ -206,6 +215,9 @@ void bind_runtime(nb::module_& module) {
   module.def(
       "set_nan_safe_derivatives", [](bool enabled) { nan_safe_of_thread = enabled; }, nb::arg("enabled"));
   bind_memory(module);
+  module.def(
+      "set_placement_hook", [](nb::object hook) { placement_hook = hook.release().ptr(); }, nb::arg("hook"),
+      "The function that is told, once each, which operations of a GPU's streams run on the processor.");
   module.def("backends", &backends, "Names of the devices that have a backend.");
   module.def("instruction_set", &cpu::instruction_set, "The SIMD instruction set that the kernels use.");
   module.def("blas_description", &cpu::blas_description,

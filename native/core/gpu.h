@@ -85,11 +85,9 @@ class Gpu {
   /// The most inputs and outputs that a fused kernel can have together.
   virtual int most_operands() const = 0;
 
-  /// Kernels of what `can_run`; equal fused ones are compiled once.
+  /// Kernels of what `can_run`, and of Copy for every dtype; equal fused ones are compiled once.
   virtual std::shared_ptr<const GpuKernel> fused(const FusedKernel& kernel) = 0;
   virtual std::shared_ptr<const GpuKernel> step(Opcode opcode, Dtype operand) = 0;
-  /// From strided to row-major, of the same dtype.
-  virtual std::shared_ptr<const GpuKernel> copy(Dtype dtype, int ndim) = 0;
 
   virtual std::unique_ptr<GpuQueue> new_queue() = 0;
 };

@@ -75,7 +75,7 @@ class InnerRun {
       const Dims row_major = contiguous_strides(type.shape);
       const GpuOperand to = {
           buffer.get(), offset * itemsize(type.dtype), type.dtype, from.ndim, from.shape, row_major.data()};
-      queue_->record(*gpu()->copy(type.dtype, from.ndim), {&from, 1, &to, 1, from.shape});
+      queue_->record(*gpu()->step(Opcode::Copy, type.dtype), {&from, 1, &to, 1});
       return;
     }
     settle();

@@ -188,7 +188,7 @@ void Run::view(const Program::Step& step) {
     const Dims row_major = contiguous_strides(program_.slots[input].shape);
     to.shape = from.shape;
     to.strides = row_major.data();
-    queue->record(*gpu()->copy(from.dtype, from.ndim), {&from, 1, &to, 1, from.shape});
+    queue->record(*gpu()->step(Opcode::Copy, from.dtype), {&from, 1, &to, 1});
     return;
   }
   if (queue_) finish(*queue_);

@@ -1,9 +1,5 @@
 // Metal behind core/gpu.h.
 
-#include <map>
-#include <mutex>
-#include <tuple>
-
 #include "core/gpu.h"
 #include "metal/queue.h"
 #include "metal/supported.h"
@@ -17,7 +13,8 @@ constexpr int kMostBuffers = 31;  // that a kernel can have bound, its parameter
 std::string names_of(const FusedKernel& kernel) {
   std::string text;
   const auto add = [&text](Opcode opcode) {
-    text += (text.empty() ? "" : "+") + std::string(info(opcode).name);
+    if (!text.empty()) text += "+";
+    text += info(opcode).name;
   };
   for (const Instruction& instruction : kernel.body) {
     if (instruction.kind == Instruction::Kind::Apply) add(instruction.opcode);
@@ -94,26 +91,10 @@ class MetalGpu : public Gpu {
     return std::make_shared<OperationStep>(step_kernel(opcode, operand), opcode);
   }
 
-  std::shared_ptr<const GpuKernel> copy(Dtype dtype, int ndim) override {
-    std::lock_guard lock(mutex_);
-    std::shared_ptr<const GpuKernel>& known = copies_[{dtype, ndim}];
-    if (!known) {
-      const Instruction element{Instruction::Kind::Input, Opcode{}, dtype, {-1, -1, -1}, 0, {}};
-      known = fused({.ndim = ndim,
-                     .inputs = {dtype},
-                     .body = {element},
-                     .outputs = {{0, false, Opcode{}}},
-                     .reduced_axes = std::vector<bool>(static_cast<size_t>(ndim), false)});
-    }
-    return known;
-  }
-
   std::unique_ptr<GpuQueue> new_queue() override { return std::make_unique<MetalQueue>(pipelines_); }
 
  private:
   Pipelines pipelines_;
-  std::mutex mutex_;
-  std::map<std::pair<Dtype, int>, std::shared_ptr<const GpuKernel>> copies_;
 };
 
 }  // namespace

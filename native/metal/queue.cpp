@@ -76,7 +76,8 @@ struct MetalQueue::Batch {
     for (size_t i = 0; i < names.size(); ++i) {
       size_t repeats = 1;
       while (i + repeats < names.size() && names[i + repeats] == names[i]) ++repeats;
-      text += (text.empty() ? "" : ", ") + names[i];
+      if (!text.empty()) text += ", ";
+      text += names[i];
       if (repeats > 1) text += " (" + std::to_string(repeats) + " times)";
       i += repeats - 1;
     }

@@ -134,6 +134,7 @@ struct SignalCommand {
   Ref<HostEvent> event;
   uint64_t value;
 };
+struct BarrierCommand {};
 struct DispatchCommand {
   Dispatch dispatch;
   Ref<Function> function;
@@ -198,7 +199,7 @@ class HostCommandBuffer : public CommandBuffer {
     next_.dispatch.threadgroup_sizes[index] = size;
   }
   void dispatch(Size threadgroups, Size threads) override;
-  void barrier() override {}  // dispatches run one after the other
+  void barrier() override { commands_.emplace_back(BarrierCommand{}); }
   void commit(std::function<void(const std::string&)> done) override;
 
   /// On the queue's thread. Returns what went wrong.
@@ -206,12 +207,16 @@ class HostCommandBuffer : public CommandBuffer {
   void finish(const std::string& error) { done_(error); }
 
  private:
+  using Deadline = std::chrono::steady_clock::time_point;
+  std::string run(DispatchCommand& command, Deadline deadline, uint64_t seed);
+  void shuffle_dispatches(uint64_t seed);
+
   static void require(bool condition, const char* message) {
     if (!condition) throw std::invalid_argument(message);
   }
 
   Ref<HostQueue> queue_;
-  std::vector<std::variant<WaitCommand, SignalCommand, DispatchCommand>> commands_;
+  std::vector<std::variant<WaitCommand, SignalCommand, BarrierCommand, DispatchCommand>> commands_;
   DispatchCommand next_;
   std::function<void(const std::string&)> done_;
 };
@@ -301,36 +306,57 @@ void HostCommandBuffer::commit(std::function<void(const std::string&)> done) {
   queue_->submit(Ref<HostCommandBuffer>(this));
 }
 
-std::string HostCommandBuffer::run() {
-  if (injected(options().failing_command_buffers))
-    return "a command buffer failed because a test asked for it";
-  const auto deadline =
-      std::chrono::steady_clock::now() + std::chrono::milliseconds(options().milliseconds.load());
+/// Dispatches that no barrier separates may overlap: they come in a random order, one after the other.
+void HostCommandBuffer::shuffle_dispatches(uint64_t seed) {
+  std::mt19937_64 random(seed);
+  const auto is_dispatch = [](const auto& command) {
+    return std::holds_alternative<DispatchCommand>(command);
+  };
+  for (auto begin = commands_.begin(); begin != commands_.end();) {
+    begin = std::find_if(begin, commands_.end(), is_dispatch);
+    const auto end = std::find_if_not(begin, commands_.end(), is_dispatch);
+    std::shuffle(begin, end, random);
+    begin = end;
+  }
+}
+
+std::string HostCommandBuffer::run(DispatchCommand& command, Deadline deadline, uint64_t seed) {
+  Dispatch& dispatch = command.dispatch;
+  Traffic traffic;
+  dispatch.traffic = &traffic;
+  dispatch.deadline = deadline;
+  dispatch.seed = seed;
   std::string error;
+  try {
+    run_grid(dispatch);
+  } catch (const std::exception& fault) {
+    error = fault.what();
+  }
+  counters().dispatches.fetch_add(1);
+  for (const auto& bytes : traffic.read) counters().bytes_read.fetch_add(bytes.load());
+  for (const auto& bytes : traffic.written) counters().bytes_written.fetch_add(bytes.load());
+  return error;
+}
+
+std::string HostCommandBuffer::run() {
+  const uint64_t seed = options().seed.load();
+  std::string error;
+  if (injected(options().failing_command_buffers))
+    error = "a command buffer failed because a test asked for it";
+  const Deadline deadline =
+      std::chrono::steady_clock::now() + std::chrono::milliseconds(options().milliseconds.load());
+  shuffle_dispatches(seed);
   uint64_t number = 0;
   for (auto& command : commands_) {
     if (auto* signal = std::get_if<SignalCommand>(&command)) {
       signal->event->signal(signal->value);  // also after an error: nobody may wait for ever
+    } else if (!error.empty()) {
       continue;
-    }
-    if (!error.empty()) continue;
-    if (auto* wait = std::get_if<WaitCommand>(&command)) {
+    } else if (auto* wait = std::get_if<WaitCommand>(&command)) {
       if (!wait->event->wait_until(wait->value, deadline)) error = "waited too long for an event (time-out)";
-      continue;
+    } else if (auto* dispatch = std::get_if<DispatchCommand>(&command)) {
+      error = run(*dispatch, deadline, seed + ++number * 0xD1B54A32D192ED03u);
     }
-    Dispatch& dispatch = std::get<DispatchCommand>(command).dispatch;
-    Traffic traffic;
-    dispatch.traffic = &traffic;
-    dispatch.deadline = deadline;
-    dispatch.seed = options().seed.load() + ++number * 0xD1B54A32D192ED03u;
-    try {
-      run_grid(dispatch);
-    } catch (const std::exception& fault) {
-      error = fault.what();
-    }
-    counters().dispatches.fetch_add(1);
-    for (const auto& bytes : traffic.read) counters().bytes_read.fetch_add(bytes.load());
-    for (const auto& bytes : traffic.written) counters().bytes_written.fetch_add(bytes.load());
   }
   commands_.clear();
   next_ = {};

@@ -1,0 +1,147 @@
+"""What goes wrong on the GPU is an exception where its result is needed; everything else goes on."""
+
+import re
+import threading
+
+import numpy as np
+import pytest
+
+import ftrans as ft
+
+_constants = iter(range(1, 1000))
+
+
+def new_kernel(x):
+    """An operation with a constant of its own, hence with a kernel that is not known yet."""
+    return ft.add(ft.multiply(x, float(next(_constants)) / 7.0, stream=ft.gpu), 1.0, stream=ft.gpu)
+
+
+def test_compile_error_shows_the_numbered_source(host_option):
+    host_option("failing_compilations", 1)
+    y = new_kernel(ft.ones(5))
+    with pytest.raises(RuntimeError, match=r"(?s)because a test asked for it.*\b1 .*#include.*kernel void"):
+        ft.eval(y)
+    ft.eval(y)  # nothing is lost
+    assert np.all(np.array(y) > 1)
+
+
+def test_allocation_failure(host_option):
+    """Long reductions need memory for the parts; new arrays need pages that the device can map."""
+    x = ft.ones(1 << 17)
+    ft.eval(ft.sum(x, stream=ft.gpu))
+    host_option("failing_allocations", 1)
+    total = ft.sum(x, stream=ft.gpu)
+    with pytest.raises(MemoryError, match=r"reduce_sum: Device\(gpu, 0\) has no memory"):
+        ft.eval(total)
+    assert total.item() == 1 << 17
+    ft.clear_cache()
+    y = ft.asarray(np.ones(1 << 16, np.float32))
+    host_option("failing_allocations", 1)
+    with pytest.raises(MemoryError, match=r"Device\(gpu, 0\) has no memory for \d+ bytes"):
+        ft.eval(ft.add(y, 1.0, stream=ft.gpu))
+    assert ft.add(y, 1.0, stream=ft.gpu)[0].item() == 2.0
+
+
+def test_command_buffer_error_names_its_operations(host_option):
+    x = ft.ones(5)
+    ft.eval(ft.exp(x, stream=ft.gpu), ft.cumsum(x, stream=ft.gpu))
+    host_option("failing_command_buffers", 1)
+    y = ft.cumsum(ft.exp(x, stream=ft.gpu), stream=ft.gpu)
+    with pytest.raises(RuntimeError, match=re.escape("the command buffer held exp, cumsum")):
+        ft.eval(y)
+    np.testing.assert_allclose(np.array(y), np.e * np.arange(1, 6), rtol=1e-6)
+
+
+def test_error_of_an_asynchronous_evaluation_surfaces_where_the_result_is_needed(host_option):
+    x = ft.ones(5)
+    ft.eval(ft.exp(x, stream=ft.gpu))
+    host_option("failing_command_buffers", 1)
+    y = ft.exp(x, stream=ft.gpu)
+    ft.async_eval(y)
+    other = ft.new_stream(ft.gpu)
+    z = ft.exp(x, stream=other)
+    ft.synchronize(ft.gpu)
+    np.testing.assert_allclose(np.array(z), np.e, rtol=1e-6)
+    with pytest.raises(RuntimeError, match="the command buffer held exp"):
+        ft.add(y, 1.0, stream=ft.cpu).tolist()
+    np.testing.assert_allclose(np.array(y), np.e, rtol=1e-6)
+
+
+def test_an_error_in_an_earlier_command_buffer_of_the_evaluation(host_option):
+    """The chain fills several; it is the first that fails."""
+    with ft.stream(ft.gpu):
+        x = ft.ones(8)
+        for _ in range(100):
+            x = ft.cumsum(x) * 0.5
+    ft.async_eval(ft.cumsum(ft.ones(8) * 0.5, stream=ft.gpu))
+    ft.synchronize()
+    host_option("failing_command_buffers", 1)
+    with pytest.raises(RuntimeError, match="the command buffer held"):
+        ft.eval(x)
+    ft.eval(x)
+    assert np.all(np.isfinite(np.array(x)))
+
+
+def test_time_out(host_option):
+    x = ft.ones((300, 300))
+    ft.eval(ft.matmul(x, x, stream=ft.gpu))
+    host_option("milliseconds", 0)
+    y = ft.matmul(x, x, stream=ft.gpu)
+    with pytest.raises(RuntimeError, match=r"time-out.*the command buffer held dot_general"):
+        ft.eval(y)
+    host_option("milliseconds", 60_000)
+    assert y[0, 0].item() == 300.0
+
+
+@pytest.mark.parametrize("where", ["behind it on the CPU", "before it on the CPU", "on another GPU stream"])
+def test_other_streams_of_the_evaluation_end_too(host_option, where):
+    x = ft.ones(5)
+    other = ft.new_stream(ft.gpu)
+    ft.eval(ft.exp(x, stream=ft.gpu), ft.multiply(x, 2.0, stream=other))
+    host_option("failing_command_buffers", 1)
+    if where == "behind it on the CPU":
+        y = ft.multiply(ft.exp(x, stream=ft.gpu), 2.0, stream=ft.cpu)
+    elif where == "before it on the CPU":
+        y = ft.exp(ft.multiply(x, 2.0, stream=ft.cpu), stream=ft.gpu)
+    else:
+        y = ft.multiply(ft.exp(x, stream=ft.gpu), 2.0, stream=other)
+    with pytest.raises(RuntimeError, match="a test asked for it"):
+        ft.eval(y)
+    np.testing.assert_allclose(np.array(y), 2 * np.e if "before" not in where else np.e**2, rtol=1e-6)
+
+
+def test_error_inside_of_a_loop(host_option):
+    def loop():
+        with ft.stream(ft.gpu):
+            return ft.while_loop(lambda c: c < 10.0, lambda c: c * 2.0, ft.ones(()))
+
+    assert loop().item() == 16.0
+    host_option("failing_command_buffers", 1)
+    with pytest.raises(RuntimeError, match="the command buffer held"):
+        loop().item()
+    assert loop().item() == 16.0
+
+
+def test_threads_see_their_own_errors(host_option):
+    x = ft.ones(64)
+    streams = [ft.new_stream(ft.gpu) for _ in range(3)]
+    ft.eval([ft.exp(x, stream=s) for s in streams])
+    host_option("failing_command_buffers", 3)
+    outcomes = []
+
+    def work(stream):
+        for _ in range(4):
+            try:
+                outcomes.append(float(ft.exp(x, stream=stream)[0].item()))
+            except RuntimeError as error:
+                outcomes.append(str(error))
+
+    threads = [threading.Thread(target=work, args=(s,)) for s in streams]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    errors = [each for each in outcomes if isinstance(each, str)]
+    assert len(outcomes) == 12
+    assert len(errors) == 3
+    assert all("exp" in each for each in errors)

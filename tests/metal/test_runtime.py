@@ -1,0 +1,197 @@
+"""`ft.gpu` where there is a device: placement, order, unified memory, what is logged and counted."""
+
+import doctest
+
+import numpy as np
+import pytest
+
+import ftrans as ft
+from ftrans.__main__ import QUICK_START, two_devices
+
+
+def launches():
+    return ft.metal.counters()["kernel launches"]
+
+
+def test_the_default_device_is_the_gpu():
+    """Fixtures have put the CPU in its place."""
+    ft.set_default_device(ft.gpu)
+    assert ft.is_available(ft.gpu)
+    assert str(ft.default_device()) == "Device(gpu, 0)"
+    assert str(ft.default_stream(ft.default_device())) == "Stream(Device(gpu, 0), 0)"
+    before = launches()
+    assert (ft.ones(3) + 1.5).tolist() == [2.5, 2.5, 2.5]
+    assert launches() > before
+
+
+def test_device_info():
+    info = ft.metal.device_info()
+    assert ft.device_info(ft.gpu) == info
+    assert "host Metal device" in info["name"]
+    assert info["memory size"] > 2**30
+    assert ft.device_info(ft.cpu)["threads"] >= 1
+
+
+@pytest.mark.parametrize("where", ["device", "stream", "context", "context of a stream"])
+def test_ways_to_choose_the_gpu(where):
+    x = ft.array([1.0, 2.0, 3.0])
+    stream = ft.new_stream(ft.gpu)
+    assert stream.device == ft.gpu
+    before = launches()
+    if where == "device":
+        y = ft.add(x, 2.0, stream=ft.gpu)
+    elif where == "stream":
+        y = ft.add(x, 2.0, stream=stream)
+    else:
+        with ft.stream(ft.gpu if where == "context" else stream):
+            y = x + 2.0
+    assert y.tolist() == [3.0, 4.0, 5.0]
+    assert launches() == before + 1
+
+
+@pytest.mark.parametrize("d1", [ft.cpu, ft.gpu], ids=str)
+@pytest.mark.parametrize("d2", [ft.cpu, ft.gpu], ids=str)
+def test_two_devices_in_every_placement(d1, d2):
+    rng = np.random.default_rng(0)
+    a, b = rng.standard_normal((64, 32), np.float32), rng.uniform(-3, 0, (32, 4)).astype(np.float32)
+    x, y = two_devices(ft.array(a), ft.array(b), d1, d2)
+    ft.eval(x, y)
+    np.testing.assert_allclose(np.array(x), a @ b, rtol=1e-5, atol=1e-5)
+    assert np.all(np.isinf(np.array(y)))
+
+
+def test_every_line_of_the_quick_start_on_the_gpu():
+    ft.set_default_device(ft.gpu)
+    lines = QUICK_START.replace("cpu", "gpu")
+    assert "ft.new_stream(ft.gpu)" in lines
+    test = doctest.DocTestParser().get_doctest(lines, {"ft": ft, "np": np}, "quick start", None, None)
+    results = doctest.DocTestRunner(verbose=False).run(test)
+    assert results.attempted > 15
+    assert results.failed == 0
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [lambda x: x + x, ft.exp, ft.sum, lambda x: x.astype(ft.float64) * 2, lambda x: ft.cumsum(x)],
+)
+def test_float64_is_refused_when_it_is_recorded(operation):
+    x = ft.array([1.0, 2.0], dtype=ft.float64)
+    with ft.stream(ft.gpu), pytest.raises(TypeError, match=r"^\w+: Device\(gpu, 0\) has no float64.*float32.*cpu"):
+        operation(x)
+    assert operation(x).dtype in (ft.float64,)
+
+
+def test_complex128_is_refused_too_and_conversions_are_the_way_out():
+    z = ft.array([1 + 2j], dtype=ft.complex128)
+    with ft.stream(ft.gpu):
+        with pytest.raises(TypeError, match="complex64"):
+            ft.exp(z)
+        assert ft.abs(z.astype(ft.complex64) * 2).tolist() == pytest.approx([20**0.5])
+
+
+def test_what_has_no_kernel_runs_on_the_cpu_and_is_logged_once(notes):
+    x = np.array([[4.0, 1.0], [1.0, 3.0]], np.float32)
+    for _ in range(2):
+        with ft.stream(ft.gpu):
+            y = ft.exp(ft.linalg.cholesky(ft.array(x) * 2.0)) + 1.0
+        np.testing.assert_allclose(np.array(y), np.exp(np.linalg.cholesky(2 * x)) + 1, rtol=1e-5)
+    found = [note for note in notes() if "cholesky" in note]
+    assert found == ["cholesky of float32 has no GPU kernel: the CPU runs it, and the GPU waits where it must"]
+
+
+def test_fft_and_callbacks_between_gpu_steps():
+    x = np.linspace(0, 1, 16, dtype=np.float32)
+    shape = ft.ShapeDtypeStruct((16,), ft.float32)
+    with ft.stream(ft.gpu):
+        y = ft.real(ft.fft.ifft(ft.fft.fft(ft.array(x) * 3.0)))
+        y = ft.pure_callback(lambda v: np.flip(v), shape, y * 2.0) + 1.0
+    np.testing.assert_allclose(np.array(y), 6 * x[::-1] + 1, rtol=1e-5, atol=1e-5)
+
+
+def test_mixed_program_in_one_evaluation():
+    """Work on two GPU streams and two CPU streams that depends on one another in both directions."""
+    gpus, cpus = [ft.new_stream(ft.gpu) for _ in range(2)], [ft.new_stream(ft.cpu) for _ in range(2)]
+    x = y = ft.arange(1000, dtype=ft.float32)
+    for i in range(12):
+        y = ft.add(y, 1.0, stream=[gpus[0], cpus[0], gpus[1], cpus[1], gpus[0], gpus[1]][i % 6])
+        x = ft.add(x, y, stream=[cpus[1], gpus[1], gpus[0]][i % 3])
+    expected = np.arange(1000, dtype=np.float32) * 13 + sum(range(1, 13))
+    np.testing.assert_array_equal(np.array(x), expected)
+
+
+def test_updates_in_place_wait_for_readers_on_other_streams():
+    x = ft.arange(2**14, dtype=ft.float32)
+    ft.eval(x)
+    for stream in (ft.gpu, ft.cpu, ft.new_stream(ft.gpu)):
+        other = ft.cpu if stream == ft.gpu else ft.gpu
+        before = np.array(x).sum(dtype=np.float64)
+        slow = ft.sum(ft.cos(x, stream=other) * 0.0 + x, stream=other)
+        ft.async_eval(slow)
+        x = ft.add(x, 1.0, stream=stream)
+        ft.async_eval(x)
+        assert slow.item() == pytest.approx(before, rel=1e-5)
+
+
+def test_memory_is_shared():
+    """Nothing is copied between the devices, in either direction, for blocks of all sizes."""
+    before = ft.metal.counters()["bytes copied"]
+    for count in (1, 7, 1000, 5000, 300_000):
+        x = ft.arange(count, dtype=ft.float32)
+        y = ft.add(ft.multiply(ft.add(x, 1.0, stream=ft.cpu), 2.0, stream=ft.gpu), 1.0, stream=ft.cpu)
+        np.testing.assert_array_equal(np.array(y), np.arange(count, dtype=np.float32) * 2 + 3)
+    assert ft.metal.counters()["bytes copied"] == before
+
+
+def test_page_aligned_arrays_come_in_without_a_copy(page_aligned):
+    before = ft.metal.counters()["bytes copied"]
+    source = page_aligned(5000)
+    x = ft.asarray(source, copy=False)
+    assert ft.add(x, 1.0, stream=ft.gpu).tolist() == [1.0] * 5000
+    assert ft.from_dlpack(source)._is_ready
+    assert ft.sum(ft.from_dlpack(source), stream=ft.gpu).item() == 0.0
+    assert ft.metal.counters()["bytes copied"] == before
+
+
+def test_other_arrays_are_copied_once(page_aligned):
+    before = ft.metal.counters()["bytes copied"]
+    x = ft.asarray(page_aligned(5000, offset=64), copy=False)
+    for _ in range(3):
+        assert ft.add(x, 1.0, stream=ft.gpu).tolist() == [1.0] * 5000
+    assert ft.metal.counters()["bytes copied"] == before + 20_000
+
+
+def test_foreign_arrays_of_any_strides():
+    source = np.arange(60, dtype=np.float32).reshape(6, 10)
+    for view in (source[::-1], source[:, ::-2], source[1::2, 3:7].T, source[4]):
+        x = ft.asarray(view, copy=False)
+        np.testing.assert_array_equal(np.array(ft.multiply(x, 2.0, stream=ft.gpu)), view * 2)
+
+
+def test_command_buffers_are_bounded():
+    """A long chain goes out in several batches, not in one a step."""
+    x = ft.ones(100)
+    ft.eval(x)
+    before = ft.metal.counters()
+    with ft.stream(ft.gpu):
+        for _ in range(300):
+            x = ft.cumsum(x) * 0.5  # two steps, one of them a scan
+    ft.eval(x)
+    after = ft.metal.counters()
+    buffers = after["command buffers"] - before["command buffers"]
+    steps = after["kernel launches"] - before["kernel launches"]
+    assert steps >= 600
+    assert 5 <= buffers <= steps / 20
+
+
+def test_memory_goes_back_when_the_gpu_is_done():
+    ft.synchronize()
+    before = ft.get_active_memory()
+    x = ft.ones(1 << 18)
+    for _ in range(20):
+        x = ft.exp(x * -1.0, stream=ft.gpu)
+        ft.async_eval(x)
+    ft.synchronize()
+    assert ft.get_active_memory() <= before + 2 * 4 * (1 << 18)
+    del x
+    ft.synchronize()
+    assert ft.get_active_memory() <= before + 4096

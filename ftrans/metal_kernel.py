@@ -39,7 +39,7 @@ _GIVEN = {
 _DERIVED = {
     "threadgroup_position_in_grid": "const uint3 {0} = ftrans_group + ftrans_first;",
     "thread_position_in_grid": (
-        "const uint3 {0} = (ftrans_group + ftrans_first) * ftrans_size + ftrans_thread;"
+        "const uint3 {0} = (ftrans_group + ftrans_first) * ftrans_size + thread_position_in_threadgroup;"
     ),
     "threads_per_grid": "const uint3 {0} = ftrans_threads;",
     "threadgroups_per_grid": "const uint3 {0} = (ftrans_threads + ftrans_size - uint3(1)) / ftrans_size;",
@@ -251,16 +251,17 @@ class MetalKernel:
 
     def _positions(self, lines: list[str]) -> list[str]:
         """Parameters for the positions that the source mentions; adds the lines that make the others."""
-        given = [f"{kind} {word} [[{word}]]" for word, kind in _GIVEN.items() if word in self._words]
-        derived = [line.format(word) for word, line in _DERIVED.items() if word in self._words]
+        words = set(self._words)
+        derived = [line.format(word) for word, line in _DERIVED.items() if word in words]
+        positions = []
         if derived:
-            given.append("uint3 ftrans_group [[threadgroup_position_in_grid]]")
-            given.append("uint3 ftrans_thread [[thread_position_in_threadgroup]]")
+            words.add("thread_position_in_threadgroup")
+            positions.append("uint3 ftrans_group [[threadgroup_position_in_grid]]")
             for place, name in enumerate(("threads", "size", "first")):
                 numbers = ", ".join(f"ftrans_grid[{3 * place + i}]" for i in range(3))
                 lines.append(f"const uint3 ftrans_{name} = uint3({numbers});")
             lines += derived
-        return given
+        return positions + [f"{kind} {word} [[{word}]]" for word, kind in _GIVEN.items() if word in words]
 
 
 def metal_kernel(

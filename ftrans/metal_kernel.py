@@ -144,7 +144,7 @@ class MetalKernel:
             print(text)
         parameters = {
             "name": self.name,
-            "function": self._function,
+            "entry_point": self._function,
             "text": text,
             "out_avals": out_avals,
             "grid": threads,

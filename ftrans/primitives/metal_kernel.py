@@ -44,7 +44,7 @@ _OPAQUE = no_derivative(
 def _lower(parameters: dict[str, Any], in_avals, out_avals) -> tuple[int, ...]:
     initial = parameters["initial_values"]
     return (
-        _native.metal_kernel_number(parameters["function"], parameters["text"]),
+        _native.metal_kernel_number(parameters["entry_point"], parameters["text"]),
         int(parameters["row_contiguous"]),
         *parameters["grid"],
         *parameters["threadgroup"],

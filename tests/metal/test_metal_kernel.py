@@ -62,10 +62,30 @@ DTYPES = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_dtypes(dtype):
-    x = np.array([0, 1, 3, 100]).astype(dtype)
-    np.testing.assert_array_equal(copied(ft.array(x)), x)
+def test_dtypes():
+    kernel = ft.fast.metal_kernel(
+        "copies",
+        [f"x{i}" for i in range(len(DTYPES))],
+        [f"y{i}" for i in range(len(DTYPES))],
+        "".join(
+            [
+                f"y{i}[thread_position_in_grid.x] = x{i}[thread_position_in_grid.x];"
+                for i in range(len(DTYPES))
+            ]
+        ),
+    )
+    arrays = [np.array([0, 1, 3, 100]).astype(dtype) for dtype in DTYPES]
+    results = kernel(
+        inputs=[ft.array(x) for x in arrays],
+        output_shapes=[4] * len(DTYPES),
+        output_dtypes=list(DTYPES),
+        grid=(4, 1, 1),
+        threadgroup=(4, 1, 1),
+        stream=ft.gpu,
+    )
+    for x, y in zip(arrays, results, strict=True):
+        assert y.dtype == x.dtype
+        np.testing.assert_array_equal(y, x)
 
 
 def test_positions_where_the_grid_is_not_of_whole_threadgroups():

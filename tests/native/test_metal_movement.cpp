@@ -346,7 +346,8 @@ void add_pads() {
 /// Moving bytes takes no arithmetic.
 void add_copies_of_other_dtypes() {
   add(Opcode::Copy, {Array<double>({5, 40}, Order::Transposed)}, {{Dtype::Float64, {5, 40}}}, {});
-  add(Opcode::Copy, {Array<std::complex<double>>({3, 4}, Order::Reversed)}, {{Dtype::Complex128, {3, 4}}}, {});
+  add(Opcode::Copy, {Array<std::complex<double>>({3, 4}, Order::Reversed)}, {{Dtype::Complex128, {3, 4}}},
+      {});
 }
 
 void add_rooflines() {

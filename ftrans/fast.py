@@ -2,7 +2,7 @@
 
 Each is composed of ordinary operations, so it has every derivative and batches like any function, and the
 elementwise parts and reductions run as a few fused kernels. 16-bit floats are computed in float32 inside and
-rounded once.
+rounded once. `metal_kernel` makes functions of the user's own kernels.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 
 from . import primitives as p
 from ._native import Array, bool_, int32, int64
+from .metal_kernel import metal_kernel
 from .ops.creation import arange
 from .ops.joining import concatenate
 from .ops.linear_algebra import dot_general
@@ -32,7 +33,14 @@ from .ops.operands import (
 from .ops.statistical import accumulator_dtype
 from .ops.streams import streamed
 
-__all__ = ["cross_entropy", "layer_norm", "rms_norm", "rope", "scaled_dot_product_attention"]
+__all__ = [
+    "cross_entropy",
+    "layer_norm",
+    "metal_kernel",
+    "rms_norm",
+    "rope",
+    "scaled_dot_product_attention",
+]
 
 
 def _wide(function: str, x: Any, argument: str = "x", least_ndim: int = 1) -> tuple[Array, Array]:

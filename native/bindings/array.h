@@ -105,5 +105,6 @@ void bind_host_function(nb::module_& module);
 void bind_metal(nb::module_& module);
 void bind_source(nb::module_& module);
 void bind_tracebacks(nb::module_& module);
+void bind_custom_kernel(nb::module_& module);
 
 }  // namespace ftrans::bindings

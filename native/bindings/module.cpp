@@ -28,4 +28,5 @@ NB_MODULE(_native, module) {
   bind_metal(module);
   bind_source(module);
   bind_tracebacks(module);
+  bind_custom_kernel(module);
 }

@@ -13,6 +13,7 @@ target_sources(ftrans_core PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/steps/argreduce.cpp
   ${CMAKE_CURRENT_LIST_DIR}/steps/arithmetic.cpp
   ${CMAKE_CURRENT_LIST_DIR}/steps/convolution.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/steps/custom.cpp
   ${CMAKE_CURRENT_LIST_DIR}/steps/kernel_call.cpp
   ${CMAKE_CURRENT_LIST_DIR}/steps/matmul.cpp
   ${CMAKE_CURRENT_LIST_DIR}/steps/movement.cpp

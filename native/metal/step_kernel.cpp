@@ -15,7 +15,8 @@ Place Encoder::scratch(size_t bytes) {
 
 StepKernel step_kernel(Opcode opcode, Dtype dtype) {
   if (StepKernel kernel = arithmetic_step(opcode, dtype)) return kernel;
-  return movement_step(opcode, dtype);
+  if (StepKernel kernel = movement_step(opcode, dtype)) return kernel;
+  return custom_step(opcode);
 }
 
 }  // namespace ftrans::metal

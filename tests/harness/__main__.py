@@ -11,6 +11,7 @@ from typing import Any
 
 from ftrans.core.primitive import primitives
 from ftrans.primitives.collective import Collective
+from ftrans.primitives.metal_kernel import UserKernel
 from tests.harness.cases import all_cases
 from tests.harness.check_functions import FUNCTION_PROPERTIES, function_cases
 from tests.harness.functions import public_functions
@@ -60,7 +61,7 @@ def print_matrix(
 def print_tables() -> int:
     """Prints the matrices, then every failure; the number of failures."""
     of_primitives: dict[str, list[Any]] = {
-        name: [] for name, p in primitives.items() if not isinstance(p, Collective)
+        name: [] for name, p in primitives.items() if not isinstance(p, (Collective, UserKernel))
     }
     for case in all_cases():
         of_primitives[case.primitive.name].append(case)

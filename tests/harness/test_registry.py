@@ -5,6 +5,7 @@ import pytest
 
 from ftrans.core.primitive import NoDerivative, Primitive, Sample, no_derivative, primitives, zero_derivative
 from ftrans.primitives.collective import Collective
+from ftrans.primitives.metal_kernel import UserKernel
 from tests.harness.cases import Case, is_inexact, samples_of
 
 
@@ -39,7 +40,10 @@ def _is_floating(operands, position: int) -> bool:
 
 
 # Collectives mean something only to a whole batch: tests/transforms/test_collectives.py checks them.
-@pytest.mark.parametrize("name", [n for n, p in primitives.items() if not isinstance(p, Collective)])
+# A user's kernel means what the user says: tests/metal/test_metal_kernel.py.
+@pytest.mark.parametrize(
+    "name", [n for n, p in primitives.items() if not isinstance(p, (Collective, UserKernel))]
+)
 def test_primitive_can_be_checked(name):
     assert not deficiencies(primitives[name]), (
         f"primitive '{name}' {'; '.join(deficiencies(primitives[name]))}"

@@ -1,244 +1,12 @@
 // The Metal steps that move elements, on the host device, against the CPU's step kernels: every dtype, any
 // strides, and the same results under three orders of threads.
 
-#include <cstdlib>
-#include <functional>
-#include <future>
 #include <numeric>
-#include <string>
 
-#include "core/shape.h"
-#include "metal/host/device.h"
-#include "metal/kernels.h"
-#include "metal_recording.h"
-#include "step_testing.h"
+#include "metal_movement_testing.h"
 
 namespace ftrans::test {
 namespace {
-
-/// An array of any dtype: the bytes from its lowest element to its highest.
-struct Data {
-  Dtype dtype;
-  Dims shape, strides;
-  int64_t first = 0;  ///< where element (0, …, 0) is
-  std::vector<char> bytes{};
-
-  template <typename T>
-  Data(const Array<T>& array) : dtype(dtype_of<T>()), shape(array.shape), strides(array.strides) {
-    int64_t span = array.size() > 0 ? 1 : 0;
-    for (int axis = 0; axis < shape.size() && span > 0; ++axis) {
-      const int64_t reach = strides[axis] * (shape[axis] - 1);
-      first -= std::min<int64_t>(reach, 0);
-      span += std::abs(reach);
-    }
-    const char* begin = reinterpret_cast<const char*>(array.origin - first);
-    bytes.assign(begin, begin + span * static_cast<int64_t>(sizeof(T)));
-  }
-  /// Row-major, for a result.
-  Data(Dtype of, const Dims& extents) : dtype(of), shape(extents), strides(contiguous_strides(extents)) {
-    bytes.assign(static_cast<size_t>(element_count(shape) * itemsize(dtype)), 0);
-  }
-
-  int64_t size() const { return element_count(shape); }
-  TensorView view() {
-    return {bytes.data() + first * itemsize(dtype), dtype, shape.size(), shape.data(), strides.data()};
-  }
-  metal::Operand operand(metal::Memory& memory) const {
-    return {{&memory, static_cast<size_t>(first * itemsize(dtype))},
-            dtype,
-            shape.size(),
-            shape.data(),
-            strides.data()};
-  }
-};
-
-/// A step that both sides run.
-struct Case {
-  Opcode opcode;
-  std::vector<Data> inputs, outputs;
-  Parameters parameters;
-  bool in_place = false;       ///< the first input is row-major, and its memory is that of the output
-  double most_traffic = 0;     ///< bytes read and written, at most; 0: any
-  bool ignores_signs = false;  ///< of zeros
-};
-
-std::vector<Case>& cases() {
-  static std::vector<Case> cases;
-  return cases;
-}
-
-void add(Opcode opcode, std::vector<Data> inputs, std::vector<Data> outputs, Parameters parameters) {
-  cases().push_back({opcode, std::move(inputs), std::move(outputs), std::move(parameters)});
-}
-
-metal::Pipelines& pipelines() {
-  static auto* made = new metal::Pipelines(*metal::device());
-  return *made;
-}
-
-std::vector<Ref<metal::Memory>> memory_of(const Case& test) {
-  std::vector<Ref<metal::Memory>> memory;
-  const auto add = [&](const Data& data, bool filled) {
-    memory.push_back(metal::device()->allocate(std::max<size_t>(data.bytes.size(), 1)));
-    if (filled && !data.bytes.empty())
-      std::memcpy(memory.back()->data(), data.bytes.data(), data.bytes.size());
-  };
-  for (const Data& input : test.inputs) add(input, true);
-  for (const Data& output : test.outputs) add(output, false);
-  if (test.in_place) memory[test.inputs.size()] = memory[0];
-  return memory;
-}
-
-void encode(const Case& test, metal::Encoder& encoder, const std::vector<Ref<metal::Memory>>& memory) {
-  std::vector<metal::Operand> inputs, outputs;
-  for (size_t i = 0; i < test.inputs.size(); ++i) inputs.push_back(test.inputs[i].operand(*memory[i]));
-  for (size_t i = 0; i < test.outputs.size(); ++i)
-    outputs.push_back(test.outputs[i].operand(*memory[test.inputs.size() + i]));
-  const metal::StepKernel kernel = metal::step_kernel(test.opcode, test.inputs[0].dtype);
-  if (!kernel) return check(false, (std::string("no kernel: ") + info(test.opcode).name).c_str());
-  kernel(encoder,
-         {inputs.data(), static_cast<int>(inputs.size()), outputs.data(), static_cast<int>(outputs.size()),
-          test.parameters.data(), static_cast<int>(test.parameters.size()), test.in_place});
-}
-
-/// Compiles the kernels of all cases, a library for each file of kernels.
-void compile_all() {
-  RecordingDevice recorder(*metal::device());
-  metal::Pipelines recording(recorder);
-  for (const Case& test : cases()) {
-    ForgetfulBuffer buffer;
-    metal::Encoder encoder(recording, buffer);
-    encode(test, encoder, memory_of(test));
-  }
-  const std::vector<std::pair<std::vector<const char*>, std::vector<const char*>>> files = {
-      {{"copy_block"}, {metal::kBlocksSource, metal::kCopySource}},
-      {{"copy_transposed"}, {metal::kBlocksSource, metal::kTransposeSource}},
-      {{"pad"}, {metal::kBlocksSource, metal::kPadSource}},
-      {{"gather"}, {metal::kBlocksSource, metal::kGatherSource}},
-      {{"scatter"}, {metal::kBlocksSource, metal::kGatherSource, metal::kScatterSource}},
-      {{"sort", "merge", "take"}, {metal::kSortSource}},
-      {{"random"}, {metal::kBlocksSource, metal::kRandomSource}}};
-  size_t compiled = 0;
-  for (const auto& [prefixes, sources] : files) {
-    std::vector<metal::PrintedKernel> kernels;
-    for (metal::PrintedKernel kernel : recorder.kernels) {
-      for (const char* prefix : prefixes) {
-        if (kernel.name.rfind(prefix, 0) != 0) continue;
-        kernel.sources = sources;
-        kernels.push_back(kernel);
-      }
-    }
-    compiled += kernels.size();
-    try {
-      pipelines().compile(kernels);
-    } catch (const metal::CompileError& error) {
-      std::printf("%.6000s\n", error.what());
-      std::exit(1);
-    }
-  }
-  CHECK(compiled == recorder.kernels.size());
-}
-
-std::string description(const Case& test) {
-  std::string text = info(test.opcode).name;
-  for (const Data& input : test.inputs) {
-    text += std::string(" ") + name(input.dtype) + to_string(input.shape) + " strides " +
-            to_string(input.strides);
-  }
-  text += " parameters";
-  for (const int64_t parameter : test.parameters) text += " " + std::to_string(parameter);
-  return text + (test.in_place ? " in place" : "");
-}
-
-/// Runs a case on the device and returns the bytes of its outputs.
-std::vector<std::vector<char>> run_on_device(const Case& test) {
-  const std::vector<Ref<metal::Memory>> memory = memory_of(test);
-  static auto* queue = new Ref<metal::Queue>(metal::device()->new_queue());
-  const Ref<metal::CommandBuffer> buffer = (*queue)->command_buffer();
-  metal::host::counters().bytes_read = metal::host::counters().bytes_written = 0;
-  {
-    metal::Encoder encoder(pipelines(), *buffer);
-    encode(test, encoder, memory);
-  }
-  std::promise<std::string> ended;
-  buffer->commit([&](const std::string& error) { ended.set_value(error); });
-  const std::string error = ended.get_future().get();
-  check(error.empty(), (description(test) + ": " + error).c_str());
-  const auto traffic =
-      static_cast<double>(metal::host::counters().bytes_read + metal::host::counters().bytes_written);
-  if (test.most_traffic > 0 && traffic > test.most_traffic) {
-    check(false, (description(test) + ": moves " + std::to_string(traffic / test.most_traffic) +
-                  " times what it may")
-                     .c_str());
-  }
-  std::vector<std::vector<char>> results;
-  for (size_t i = 0; i < test.outputs.size(); ++i) {
-    const char* begin = static_cast<const char*>(memory[test.inputs.size() + i]->data());
-    results.emplace_back(begin, begin + test.outputs[i].bytes.size());
-  }
-  return results;
-}
-
-/// Equal bits, or NaN on both sides.
-template <typename T>
-bool agree(T a, T b, bool ignores_signs) {
-  const Value x = to_value(a), y = to_value(b);
-  const auto equal = [&](double p, double q) {
-    return p != p ? q != q : p == q && (ignores_signs || std::signbit(p) == std::signbit(q));
-  };
-  if constexpr (std::is_integral_v<T>) return a == b;
-  return equal(x.real(), y.real()) && equal(x.imag(), y.imag());
-}
-
-void run_case(Case test) {
-  std::vector<std::vector<char>> results;
-  for (const uint64_t seed : {1, 20, 300}) {
-    metal::host::options().seed = seed;
-    std::vector<std::vector<char>> again = run_on_device(test);
-    if (!results.empty() && again != results)
-      check(false, (description(test) + ": depends on the order of threads").c_str());
-    results = std::move(again);
-  }
-  std::vector<TensorView> inputs, outputs;
-  for (Data& input : test.inputs) inputs.push_back(input.view());
-  for (Data& output : test.outputs) outputs.push_back(output.view());
-  run(test.opcode, inputs, outputs, test.parameters);
-  for (size_t k = 0; k < test.outputs.size(); ++k) {
-    const Data& output = test.outputs[k];
-    cpu::steps::dispatch(output.dtype, [&]<typename T>(TypeTag<T>) {
-      const T* actual = reinterpret_cast<const T*>(results[k].data());
-      const T* expected = reinterpret_cast<const T*>(output.bytes.data());
-      for (int64_t i = 0; i < output.size(); ++i) {
-        if (agree(actual[i], expected[i], test.ignores_signs)) continue;
-        const Value a = to_value(actual[i]), b = to_value(expected[i]);
-        char text[160];
-        std::snprintf(text, sizeof text, ": element %lld of output %zu is %.9g %+.9gi, not %.9g %+.9gi",
-                      static_cast<long long>(i), k, a.real(), a.imag(), b.real(), b.imag());
-        return check(false, (description(test) + text).c_str());
-      }
-    });
-  }
-}
-
-template <typename Function>
-void for_each_metal_dtype(Function function) {
-  for_each_dtype([&]<typename T>(TypeTag<T> tag) {
-    if constexpr (!std::is_same_v<T, double> && !std::is_same_v<T, std::complex<double>>) function(tag);
-  });
-}
-
-/// An integer vector with these elements.
-template <typename T>
-Array<T> vector_of(const std::vector<int64_t>& items) {
-  Array<T> array({static_cast<int64_t>(items.size())});
-  for (size_t i = 0; i < items.size(); ++i) array.origin[i] = static_cast<T>(items[i]);
-  return array;
-}
-
-double bytes_of(const Data& data) { return static_cast<double>(data.size() * itemsize(data.dtype)); }
-
-/// Allows the last case 1.1 times these bytes.
-void limit_traffic(double least) { cases().back().most_traffic = 1.1 * least; }
 
 // ------------------------------------------------------------------ copies
 
@@ -303,6 +71,13 @@ void add_pads() {
   add_pad<T>({3}, Order::Dense, {-3, 0, 2});
   add_pad<T>({}, Order::Dense, {});
   add_pad<T>({7}, Order::Dense, {-9, 30, 4});
+}
+
+/// Moving bytes takes no arithmetic.
+void add_copies_of_other_dtypes() {
+  add(Opcode::Copy, {Array<double>({5, 40}, Order::Transposed)}, {{Dtype::Float64, {5, 40}}}, {});
+  add(Opcode::Copy, {Array<std::complex<double>>({3, 4}, Order::Reversed)}, {{Dtype::Complex128, {3, 4}}},
+      {});
 }
 
 void add_rooflines() {
@@ -540,6 +315,21 @@ void add_random_bits() {
   add_bits({3, 2}, Order::Dense, {0});
 }
 
+void add_arrays_far_apart() {
+  const Data source = Data::far_apart({3, 6});
+  const Array<int32_t> rows = vector_of<int32_t>({2, 0, 1, 2});
+  const Data vectors = Data(Array<int32_t>({4, 1}));
+  add(Opcode::Copy, {source}, {{Dtype::Int8, {3, 6}}}, {});
+  add(Opcode::Pad, {source, Array<int8_t>(Dims{})}, {{Dtype::Int8, {4, 7}}}, {1, 0, 0, 1, 0, 0});
+  add(Opcode::DynamicSlice, {source, rows}, {{Dtype::Int8, {1, 6}}}, {1, 6});
+  add(Opcode::Gather, {source, vectors}, {{Dtype::Int8, {4, 6}}}, {0, 1, 1, 1, 0, 1, 0, 0, 0, 1, 6});
+  add(Opcode::Sort, {source}, {{Dtype::Int8, {3, 6}}}, {0, 1});
+  for (const int64_t kind : {0, 1}) {
+    add(Opcode::Scatter, {Array<int8_t>({2, 6}), Array<int32_t>({3, 1}), source}, {{Dtype::Int8, {2, 6}}},
+        {0, kind, 0, 1, 1, 1, 0, 1, 0, 0, 0});
+  }
+}
+
 void add_all() {
   for_each_metal_dtype([]<typename T>(TypeTag<T>) {
     add_concatenations<T>();
@@ -561,9 +351,44 @@ void add_all() {
   add_gathers<float, uint64_t>(15);
   add_scatters<float, uint64_t>(5);
   add_scatters<float, int16_t>(5);
+  add_copies_of_other_dtypes();
   add_more_sorts();
   add_random_bits();
   add_rooflines();
+  add_arrays_far_apart();
+}
+
+}  // namespace
+}  // namespace ftrans::test
+
+namespace ftrans::test {
+namespace {
+
+/// What the device cannot count, or sort by, is refused in words.
+void test_errors() {
+  ForgetfulBuffer buffer;
+  RecordingDevice recorder(*metal::device());
+  metal::Pipelines recording(recorder);
+  metal::Encoder encoder(recording, buffer);
+  const Ref<metal::Memory> memory = metal::device()->allocate(8);
+  const auto sort = [&](Dtype dtype, int64_t length, int operands) {
+    const int64_t stride = 0;
+    const metal::Operand operand{{memory.get(), 0}, dtype, 1, &length, &stride};
+    const metal::Operand integers{{memory.get(), 0}, Dtype::Int32, 1, &length, &stride};
+    const metal::Operand inputs[] = {integers, operand}, outputs[] = {integers, operand};
+    const int64_t parameters[] = {0, operands};
+    try {
+      metal::step_kernel(Opcode::Sort, Dtype::Int32)(encoder,
+                                                     {inputs, operands, outputs, operands, parameters, 2});
+    } catch (const std::invalid_argument& error) {
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+  CHECK(sort(Dtype::Int32, int64_t{1} << 31, 1).find("sort: 2147483648 elements") == 0);
+  CHECK(sort(Dtype::Float64, 4, 2).find("sort: keys of float64") == 0);
+  CHECK(!metal::step_kernel(Opcode::Gather, Dtype::Float64));
+  CHECK(!metal::step_kernel(Opcode::Sort, Dtype::Complex128));
 }
 
 }  // namespace
@@ -575,6 +400,7 @@ int main() {
   add_all();
   compile_all();
   for (const Case& test : cases()) run_case(test);
+  test_errors();
   std::printf("%zu cases, %d failures\n", cases().size(), failures);
   return failures > 0;
 }

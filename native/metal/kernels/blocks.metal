@@ -29,6 +29,11 @@ template <class N>
 inline int64_t signed_index(N index) {
   return int64_t(index);
 }
-inline int64_t signed_index(uint64_t index) { return int64_t(min(index, uint64_t(0x7fffffffffffffff))); }
+inline int64_t signed_index(uint64_t index) {
+  const uint64_t most = 0x7fffffffffffffff;
+  return int64_t(index < most ? index : most);
+}
+
+inline int64_t clamped(int64_t index, int64_t limit) { return index < 0 ? 0 : index < limit ? index : limit; }
 
 }  // namespace movement

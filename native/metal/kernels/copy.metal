@@ -33,7 +33,7 @@ inline void copy_block_at(device const T* source, device const N* indices, devic
   const I count = moves[0];
   ++moves;
   for (I i = 0; i < count; ++i) {
-    const I start = I(clamp(signed_index(indices[moves[0]]), int64_t(0), int64_t(moves[1])));
+    const I start = I(clamped(signed_index(indices[moves[0]]), int64_t(moves[1])));
     source_base += start * moves[2];
     destination_base += start * moves[3];
     moves += 4;

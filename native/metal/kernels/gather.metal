@@ -11,7 +11,7 @@ inline bool add_window_offset(device const N* indices, I vector, constant I* com
   bool inside = true;
   for (I i = 0; i < count; ++i) {
     const int64_t index = signed_index(indices[I(vector + components[0])]), limit = int64_t(components[1]);
-    const int64_t start = clamp(index, int64_t(0), limit);
+    const int64_t start = clamped(index, limit);
     inside = inside && (clips || start == index);
     offset += I(start) * components[2];
     components += 3;
@@ -37,7 +37,9 @@ inline void gather_windows(device const T* operand, device const N* indices, dev
         inside =
             add_window_offset(indices, I(offsets[2] + x * axes[3]), components, layout[2], clips != 0, start);
       }
-      output[I(offsets[1] + x * axes[2])] = inside ? operand[I(start + x * axes[1])] : fill;
+      T value = fill;
+      if (inside) value = operand[I(start + x * axes[1])];
+      output[I(offsets[1] + x * axes[2])] = value;
     }
   }
 }

@@ -4,9 +4,9 @@
 namespace ftrans::metal {
 
 StepKernel movement_step(Opcode opcode, Dtype dtype) {
+  if (opcode == Opcode::Copy) return movement::copy;  // of bytes, whatever they mean
   if (dtype == Dtype::Float64 || dtype == Dtype::Complex128) return nullptr;
   switch (opcode) {
-    case Opcode::Copy: return movement::copy;
     case Opcode::Pad: return movement::pad;
     case Opcode::Concatenate: return movement::concatenate;
     case Opcode::DynamicSlice: return movement::dynamic_slice;

@@ -13,4 +13,7 @@ StepKernel arithmetic_step(Opcode opcode, Dtype dtype);
 /// Copies, sorting, reading and writing at indices, random bits.
 StepKernel movement_step(Opcode opcode, Dtype dtype);
 
+/// What users write in MSL (custom.h).
+StepKernel custom_step(Opcode opcode);
+
 }  // namespace ftrans::metal

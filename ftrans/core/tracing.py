@@ -274,6 +274,7 @@ class LinkedTrace(Trace):
         if primitive.regular_forward is not None:
             outs, points, parameters = primitive.regular_forward(primals, **parameters)
             return outs, primitive.vjp if self.mode == "vjp" else primitive.jvp, points, parameters
+        assert primitive.linked_forward is not None  # every other operation is applied in `record`
         outs, rule, *given = primitive.linked_forward(self.mode, primals, needed, **parameters)
         if any(out._trace is self for out in outs):
             raise TypeError(

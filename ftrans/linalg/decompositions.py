@@ -183,10 +183,9 @@ def eigh(x: Any, /, *, stream: Any = None) -> EigenResult:
 
     What is decomposed is the Hermitian part (x + xᴴ)/2, so the derivative with respect to x is Hermitian.
     Eigenvectors are determined up to a phase, and those of equal eigenvalues up to a rotation. The
-    derivatives take that choice for constant: they are those of every function that does not depend on it,
-    for instance of the projection on the space of some eigenvalues, or of a sum over all of them. But of
-    V·f(λ)·Vᴴ at equal eigenvalues the part with f′ between their vectors is missing (for f = exp there is
-    `expm`), and of the second derivative of a sum of f(λ) that with f″.
+    derivatives are those of every function that does not depend on that choice, such as V·f(λ)·Vᴴ or the
+    projection on the space of some eigenvalues. At equal eigenvalues they have half the digits of the dtype,
+    and second derivatives a third: docs/derivatives.md says why, and where they have less.
 
     Args:
         x: (…, n, n).
@@ -200,6 +199,13 @@ def eigh(x: Any, /, *, stream: Any = None) -> EigenResult:
 
     >>> ft.linalg.eigh(ft.array([[2.0, 0.0], [0.0, 1.0]])).eigenvalues
     array([1, 2], dtype=float32)
+    >>> def cube(x):
+    ...     w, v = ft.linalg.eigh(x)
+    ...     return (v * w**3) @ v.T
+    >>> tangent = ft.array([[0.0, 1.0], [1.0, 0.0]])
+    >>> ft.round(ft.jvp(cube, (ft.eye(2),), (tangent,))[1], 2)
+    array([[0, 3],
+           [3, 0]], dtype=float32)
     """
     return EigenResult(*p.eigh_p.bind(as_square(x, "eigh"), vectors=True))
 
@@ -251,8 +257,8 @@ def eigvals(x: Any, /, *, stream: Any = None) -> Array:
 def svd(x: Any, /, *, full_matrices: bool = True, stream: Any = None) -> SVDResult:
     """The singular value decomposition x = U·diag(S)·Vh.
 
-    Singular vectors are determined up to a choice as eigenvectors are, and the derivatives take it for
-    constant: see `eigh`.
+    Singular vectors are determined up to a choice as eigenvectors are. The derivatives are those of every
+    function that does not depend on it, such as U·f(S)·Vh for an odd f: see `eigh`.
 
     Args:
         x: (…, m, n).

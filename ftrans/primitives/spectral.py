@@ -1,14 +1,16 @@
 """Eigenvalues and singular values of matrices in the last two axes, with or without vectors, by LAPACK.
 
 The vectors are determined up to a choice: a phase of each, a basis of the space of equal eigenvalues or
-singular values, a basis of the complement. The rules take the choice for constant, so they are right for all
-functions that do not depend on it, at exact degeneracy too, with one exception. A function like V·f(λ)·Vᴴ
-of a Hermitian matrix with λ[i] = λ[j] has a term in f′(λ[i]) between the vectors i and j, which neither their
-tangents nor those of the eigenvalues can carry: it is left out, as if f were constant near λ[i]. Likewise the
-second derivative of a sum of f(λ) lacks the term in f″ between such vectors.
+singular values, a basis of the complement. The rules are right for all functions that do not depend on it.
+At equal eigenvalues the tangents of λ and V say too little of functions like V·f(λ)·Vᴴ, so derivatives are
+taken where these have been moved apart: see `separation.py`, and `points` of `LinkedTrace`. The parameter
+`order` tells how many derivatives are taken of the results: the more, the further apart. Eigenvalues without
+vectors need this from their second derivative on, as the first has no quotients.
 
-In the rules m = Vᴴ·a·V stands for the diagonal matrix of the eigenvalues that it is: unlike theirs, its
-derivative tells how a group of equal ones comes apart, which second derivatives of the vectors depend on.
+Taylor mode (`jet`) uses the rules as they stand, of order 0. They take the choice for constant then, which
+leaves out the term in f′ between vectors of equal eigenvalues. In them m = Vᴴ·a·V stands for the diagonal
+matrix of the eigenvalues that it is: unlike theirs, its derivative tells how a group of equal ones comes
+apart, which second derivatives of the vectors depend on.
 
 For the formulas see Giles, "An extended collection of matrix derivative results for forward and reverse mode
 algorithmic differentiation" (2008), sections 3.1 and 3.2; Townsend, "Differentiating the singular value

@@ -68,7 +68,7 @@ def _linked_forward(
     jaxpr: ClosedJaxpr,
     policy: Policy,
     prevent_cse: bool,
-) -> tuple[list[Array], Callable]:
+) -> tuple[list[Array], Callable, list[Array] | None]:
     def call(closed: ClosedJaxpr, args: Sequence[Array]) -> list[Array]:
         return checkpoint_p.bind(*args, jaxpr=closed, policy=policy, prevent_cse=prevent_cse)
 

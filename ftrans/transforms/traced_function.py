@@ -39,7 +39,7 @@ def _batch(
 
 def _linked_forward(
     mode: str, primals: list[Array], needed: list[bool], *, jaxpr: ClosedJaxpr, name: str
-) -> tuple[list[Array], Callable]:
+) -> tuple[list[Array], Callable, list[Array] | None]:
     return call_linked_forward(
         lambda j, args: jit_p.bind(*args, jaxpr=j, name=name), mode, primals, needed, jaxpr
     )

@@ -93,6 +93,52 @@ void test_square(int64_t n, Order order) {
   }
 }
 
+/// Enough matrices to be factored side by side, and some over.
+template <typename T>
+void test_many_cholesky_factors(int64_t n) {
+  constexpr int64_t kBatch = 19;
+  const Array<T> a({kBatch, n, n}), factor(a.shape);
+  for (int64_t batch = 0; batch < kBatch; ++batch) {
+    for (int64_t i = 0; i < n; ++i) a[{batch, i, i}] += T(static_cast<cpu::lapack::Real<T>>(4 * n));
+  }
+  run(Opcode::Cholesky, {a.view()}, {factor.view()}, {});
+  for (int64_t batch = 0; batch < kBatch; ++batch) {
+    const Matrix whole = matrix(a, batch), l = matrix(factor, batch);
+    CHECK(multiplies_to<T>(
+        l, adjoint(l), [&](int64_t i, int64_t j) { return (whole(i, j) + std::conj(whole(j, i))) / 2.0; }, n,
+        n, n));
+  }
+}
+
+/// Large enough for the stages that several threads share.
+template <typename T>
+void test_large_eigensystem() {
+  constexpr int64_t n = 161;
+  const Array<T> a({1, n, n}), v(a.shape);
+  const Array<cpu::lapack::Real<T>> w({1, n});
+  run(Opcode::Eigh, {a.view()}, {w.view(), v.view()}, {});
+  const Matrix whole = matrix(a, 0), vectors = matrix(v, 0);
+  CHECK(multiplies_to<T>([&](int64_t i, int64_t j) { return (whole(i, j) + std::conj(whole(j, i))) / 2.0; },
+                         vectors, [&](int64_t i, int64_t j) { return vectors(i, j) * to_value(w[{0, j}]); },
+                         n, n, n));
+  CHECK(multiplies_to<T>(
+      adjoint(vectors), vectors, [](int64_t i, int64_t j) { return Value(i == j); }, n, n, n));
+}
+
+/// Zeros stay on their side, ones around their mean; what is distinct stays.
+template <typename T>
+void test_separated_values() {
+  const Array<T> values({1, 5}), result(values.shape);
+  const T given[] = {0, 0, 1, 1, 4};
+  for (int64_t i = 0; i < 5; ++i) values[{0, i}] = given[i];
+  run(Opcode::Separate, {values.view()}, {result.view()}, {2, 0});
+  const T epsilon = std::numeric_limits<T>::epsilon();
+  CHECK((result[{0, 0}] == 0) && (result[{0, 1}] > 100 * epsilon) && (result[{0, 1}] < T(0.01)));
+  CHECK((result[{0, 2}] < 1 - 100 * epsilon) && (result[{0, 3}] > 1 + 100 * epsilon));
+  CHECK(std::abs(result[{0, 2}] + result[{0, 3}] - 2) < 4 * epsilon);
+  CHECK((result[{0, 4}] == 4));
+}
+
 template <typename T>
 void test_rectangles() {
   for (const bool full : {false, true}) {
@@ -136,6 +182,8 @@ void test_elements(const char* dtype) {
   for (const Order order : {Order::Dense, Order::Transposed, Order::Spread, Order::Reversed}) {
     for (const int64_t n : {1, 2, 5, 18}) test_square<T>(n, order);
   }
+  for (const int64_t n : {1, 6, 17}) test_many_cholesky_factors<T>(n);
+  test_large_eigensystem<T>();
   test_rectangles<T>();
   test_empty<T>();
   current_dtype = "";
@@ -145,7 +193,9 @@ void test_elements(const char* dtype) {
 
 void test_linear_algebra() {
   test_elements<float>("float32");
+  test_separated_values<float>();
   test_elements<double>("float64");
+  test_separated_values<double>();
   test_elements<std::complex<float>>("complex64");
   test_elements<std::complex<double>>("complex128");
 }

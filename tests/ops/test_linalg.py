@@ -243,6 +243,14 @@ def test_derivatives_of_pinv_at_equal_singular_values(x):
     check_derivatives(ft.linalg.pinv, x)
 
 
+@pytest.mark.parametrize("x", [DEFINITE, DEFINITE + 0.25j * (SPREAD - SPREAD.T)])
+def test_derivatives_of_definite_matrices(x):
+    check_derivatives(ft.linalg.cholesky, x)
+    check_derivatives(ft.linalg.eigvalsh, x)
+    check_derivatives(lambda x: ft.abs(ft.linalg.eigh(x).eigenvectors), x)
+    check_derivatives(ft.linalg.svdvals, x)
+
+
 def test_first_and_higher_derivatives_of_solvers_agree():
     def through_factor(a, b):
         factor = ft.linalg.cholesky(a)

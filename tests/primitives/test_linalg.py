@@ -130,6 +130,39 @@ def test_many_small_and_one_large():
         )
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("n", [1, 3, 16, 21, 32])
+def test_many_cholesky_factors_at_once(dtype, n):
+    x = general(2, 19, n, n).astype(dtype)
+    x = x @ np.swapaxes(x, -1, -2) + np.eye(n, dtype=dtype)
+    x[0, 3, 0, 0] = x[1, 5, n - 1, n - 1] = -1
+    x[1, 18] = np.nan
+    factor = np.asarray(ft.linalg.cholesky(ft.matrix_transpose(array(x, dtype))))
+    bad = np.zeros((2, 19), bool)
+    bad[0, 3] = bad[1, 5] = bad[1, 18] = True
+    assert np.isnan(factor[bad][:, np.tri(n) == 1]).all()
+    np.testing.assert_array_equal(factor[..., np.tri(n) == 0], 0)
+    tolerance = 10 * n * np.finfo(dtype).eps
+    np.testing.assert_allclose(
+        factor[~bad], np.linalg.cholesky(x[~bad]), atol=tolerance * np.abs(x[~bad]).max()
+    )
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.complex64, np.complex128])
+def test_one_large_eigensystem(dtype):
+    n, epsilon = 170, np.finfo(dtype).eps
+    x = general(n, n, complex_=True)
+    x = (x if np.iscomplexobj(dtype()) else x.real).astype(dtype)
+    x = x + x.conj().T
+    for scale in (0, 1e-25, 1, 1e25):
+        a = x * np.asarray(scale, dtype)
+        values, vectors = apply("eigh", a, vectors=True)
+        norm = np.abs(values).max()
+        np.testing.assert_allclose(a @ vectors, vectors * values, rtol=0, atol=10 * n * epsilon * norm)
+        np.testing.assert_allclose(vectors.conj().T @ vectors, np.eye(n), atol=10 * n * epsilon)
+        assert (np.diff(values) >= 0).all()
+
+
 # ---------------------------------------------------------------- failures are values
 
 

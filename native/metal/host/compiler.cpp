@@ -118,9 +118,23 @@ fs::path build(const HostSource& source, const std::string& msl, bool checked,
   const std::string library = base.string() + ".so";
   std::ofstream(cpp) << text;
   const std::string include = "-I" + work_folder().string();
-  std::vector<std::string> words = {
-      compiler(),        "-std=c++20",        "-O1",   "-fPIC", "-w", "-c",  "-fvisibility=hidden",
-      "-fno-math-errno", "-ffp-contract=off", include, cpp,     "-o", object};
+  // The host device throws out of calls that the sanitizers' instrumentation has inserted: tables of
+  // exception handlers, which don't know these, would end the process.
+  std::vector<std::string> words = {compiler(),
+                                    "-std=c++20",
+                                    "-O1",
+                                    "-fPIC",
+                                    "-w",
+                                    "-c",
+                                    "-fvisibility=hidden",
+                                    "-fno-math-errno",
+                                    "-ffp-contract=off",
+                                    "-fno-exceptions",
+                                    "-fasynchronous-unwind-tables",
+                                    include,
+                                    cpp,
+                                    "-o",
+                                    object};
   if (checked) words.insert(words.begin() + 1, {"-fsanitize=thread", "-fsanitize-coverage=trace-pc"});
   int status = run_program(words, log);
   if (status == 0) status = run_program({compiler(), "-shared", object, "-o", library, "-lm"}, log);

@@ -166,7 +166,10 @@ Ref<Fence> MetalQueue::submit(Done done) {
   }
   lock.unlock();
   if (done) before->then(std::move(done));
-  return Ref<Fence>(before.get());
+  // What went wrong before has been told to those who submitted it.
+  const Ref<QueueFence> end(new QueueFence(event_, before->value()));
+  before->then([end](std::exception_ptr) { end->end(nullptr); });
+  return Ref<Fence>(end.get());
 }
 
 /// Hands the batch over.

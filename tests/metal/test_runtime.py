@@ -76,7 +76,10 @@ def test_every_line_of_the_quick_start_on_the_gpu():
 )
 def test_float64_is_refused_when_it_is_recorded(operation):
     x = ft.array([1.0, 2.0], dtype=ft.float64)
-    with ft.stream(ft.gpu), pytest.raises(TypeError, match=r"^\w+: Device\(gpu, 0\) has no float64.*float32.*cpu"):
+    with (
+        ft.stream(ft.gpu),
+        pytest.raises(TypeError, match=r"^\w+: Device\(gpu, 0\) has no float64.*float32.*cpu"),
+    ):
         operation(x)
     assert operation(x).dtype in (ft.float64,)
 
@@ -96,7 +99,9 @@ def test_what_has_no_kernel_runs_on_the_cpu_and_is_logged_once(notes):
             y = ft.exp(ft.linalg.cholesky(ft.array(x) * 2.0)) + 1.0
         np.testing.assert_allclose(np.array(y), np.exp(np.linalg.cholesky(2 * x)) + 1, rtol=1e-5)
     found = [note for note in notes() if "cholesky" in note]
-    assert found == ["cholesky of float32 has no GPU kernel: the CPU runs it, and the GPU waits where it must"]
+    assert found == [
+        "cholesky of float32 has no GPU kernel: the CPU runs it, and the GPU waits where it must"
+    ]
 
 
 def test_fft_and_callbacks_between_gpu_steps():

@@ -127,11 +127,8 @@ def time_laziness() -> None:
     recorded = time.perf_counter()
     ft.eval(outcome)
     evaluated = time.perf_counter()
-    print(
-        f"the product on {other}, the steps on {ft.cpu}: recording {1e3 * (recorded - start):.2f} ms, ",
-        end="",
-    )
-    print(f"evaluating {1e3 * (evaluated - recorded):.2f} ms")
+    print(f"the product on {other}, the steps on {ft.cpu}")
+    print(f"recording {1e3 * (recorded - start):.2f} ms, evaluating {1e3 * (evaluated - recorded):.2f} ms")
 
 
 def show_jaxpr() -> None:

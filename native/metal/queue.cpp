@@ -216,8 +216,12 @@ void MetalQueue::end(Batch& ended, const std::string& failure) {
 
 void MetalQueue::synchronize() {
   submit(nullptr);
+  uint64_t awaited;
+  {
+    std::lock_guard lock(mutex_);
+    awaited = committed_;
+  }
   std::unique_lock lock(end_mutex_);
-  const uint64_t awaited = committed_;
   ended_.wait(lock, [&] { return done_ >= awaited; });
 }
 

@@ -99,7 +99,8 @@ def run_quick_start() -> None:
     """Runs the quick start as at Python's own prompt."""
     heading("Quick start")
     namespace = {"ft": ft, "np": np}
-    for part in doctest.DocTestParser().parse(QUICK_START):
+    lines = QUICK_START.replace("ft.new_stream(ft.cpu)\n", "ft.new_stream(ft.gpu)\n")
+    for part in doctest.DocTestParser().parse(lines if ft.is_available(ft.gpu) else QUICK_START):
         if isinstance(part, doctest.Example):
             print(f">>> {part.source}", end="")
             exec(compile(part.source, "<quick start>", "single"), namespace)
@@ -121,10 +122,12 @@ def time_laziness() -> None:
     a, b = ft.random.uniform(shape=(4096, 512)), ft.random.uniform(shape=(512, 4))
     ft.eval(a, b)
     start = time.perf_counter()
-    outcome = two_devices(a, b, ft.cpu, ft.cpu)
+    other = ft.gpu if ft.is_available(ft.gpu) else ft.cpu
+    outcome = two_devices(a, b, other, ft.cpu)
     recorded = time.perf_counter()
     ft.eval(outcome)
     evaluated = time.perf_counter()
+    print(f"the product on {other}, the steps on {ft.cpu}")
     print(f"recording {1e3 * (recorded - start):.2f} ms, evaluating {1e3 * (evaluated - recorded):.2f} ms")
 
 

@@ -95,9 +95,10 @@ def is_available(device: Device) -> bool:
 
 
 def device_info(device: Device | None = None) -> dict[str, Any]:
-    """What is known of a device: of the CPU, its threads, SIMD instruction set, BLAS library and memory limit.
+    """What is known of a device.
 
-    Of a GPU, what `metal.device_info` tells.
+    Of the CPU: its threads, SIMD instruction set, BLAS library and memory limit. Of a GPU: what
+    `metal.device_info` tells.
 
     Args:
         device: `ftrans.cpu` or `ftrans.gpu`; the default device if not given.

@@ -54,6 +54,11 @@ class Value : public RefCounted {
   void* data() const { return static_cast<char*>(buffer->data()) + offset * itemsize(dtype); }
   TensorView view() const { return {data(), dtype, shape.size(), shape.data(), strides.data()}; }
 
+  /// Throws, once, what went wrong with an earlier evaluation of a Pending value that nobody waited for.
+  void tell_failure() {
+    if (event && event->has_failed()) std::exchange(event, nullptr)->wait();
+  }
+
   /// Gives an immediate its buffer.
   void materialize_immediate();
 

@@ -54,6 +54,7 @@ class Capture {
       add_leaf(root);
       return;
     }
+    root.tell_failure();
     push(*root.node);
     while (!stack_.empty()) {
       Frame& frame = stack_.back();
@@ -68,6 +69,7 @@ class Capture {
       if (!is_pending(input)) {
         add_leaf(input);
       } else if (!node_is_known(*input.node)) {
+        input.tell_failure();
         push(*input.node);
       }
     }

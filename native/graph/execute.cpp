@@ -185,10 +185,12 @@ class Job : public Work {
     }
     condition_.wait(lock, all_there);
     if (error_) std::rethrow_exception(error_);
+    std::vector<Ref<Fence>> fences;
     for (int32_t awaited : step.waits) {
-      const Progress& progress = progress_[awaited];
-      if (!progress.done && program_->steps[awaited].stream != step.stream) queue->wait_for(*progress.fence);
+      if (!progress_[awaited].done) fences.push_back(progress_[awaited].fence);
     }
+    lock.unlock();  // the queue may have to wait for work whose end is told here
+    for (const Ref<Fence>& fence : fences) queue->wait_for(*fence);
   }
 
   /// Tells other streams that a step is done, or when the GPU will be done with it.

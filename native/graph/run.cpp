@@ -57,7 +57,7 @@ void Run::place(int32_t slot, const Ref<Buffer>& buffer, int64_t offset) {
 void Run::allocate(int32_t slot) {
   SlotState& state = states_[slot];
   const bool placed = is_placed(slot);
-  state.buffer = placed ? places_[slot].buffer : Allocator::instance().allocate(program_.slots[slot].nbytes);
+  state.buffer = placed ? places_[slot].buffer : new_block(program_.slots[slot].nbytes);
   state.offset = placed ? places_[slot].offset : 0;
   state.strides = program_.slots[slot].strides;
   state.contiguous = true;

@@ -89,6 +89,7 @@ class Run {
   void take_memory(int32_t from, int32_t to);
   void make_fused_output(const Program::Step& step, size_t k);
   bool make_kernel_outputs(const Program::Step& step);
+  Ref<Buffer> new_block(int64_t bytes) const;
   GpuQueue* queue_of(const Program::Step& step) const;
   void record(const Program::Step& step);
   void fused(const Program::Step& step);

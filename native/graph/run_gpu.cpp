@@ -1,6 +1,7 @@
 // Of a run, what concerns a GPU: its steps are recorded in a queue, and the processor waits where it looks at
 // memory that the GPU may not be done with.
 
+#include "core/error.h"
 #include "graph/run.h"
 
 namespace ftrans {
@@ -9,6 +10,17 @@ namespace ftrans {
 GpuQueue* Run::queue_of(const Program::Step& step) const {
   GpuQueue* own = step.stream->queue();
   return own && queue_ ? queue_ : own;
+}
+
+/// Memory that only what the GPU has yet to do holds is waited for, if there is no other.
+Ref<Buffer> Run::new_block(int64_t bytes) const {
+  try {
+    return Allocator::instance().allocate(static_cast<size_t>(bytes));
+  } catch (const MemoryLimitError&) {
+    if (!program_.gpu_stream) throw;
+    finish(queue_ ? *queue_ : *program_.gpu_stream->queue());
+    return Allocator::instance().allocate(static_cast<size_t>(bytes));
+  }
 }
 
 void Run::record(const Program::Step& step) {

@@ -30,12 +30,24 @@ class MetalQueue::QueueFence : public Fence {
   }
 
   void end(std::exception_ptr error) {
+    std::vector<Done> followers;
     {
       std::lock_guard lock(mutex_);
       ended_ = true;
       error_ = std::move(error);
+      followers.swap(followers_);
     }
     condition_.notify_all();
+    for (const Done& each : followers) each(nullptr);
+  }
+
+  /// Calls `done` when the work has ended, however it did.
+  void then(Done done) {
+    {
+      std::lock_guard lock(mutex_);
+      if (!ended_) return followers_.push_back(std::move(done));
+    }
+    done(nullptr);
   }
 
   SharedEvent& event() const { return *event_; }
@@ -46,6 +58,7 @@ class MetalQueue::QueueFence : public Fence {
   const uint64_t value_;
   std::mutex mutex_;
   std::condition_variable condition_;
+  std::vector<Done> followers_;
   bool ended_ = false;
   std::exception_ptr error_;
 };
@@ -146,11 +159,17 @@ void MetalQueue::wait_for(Fence& fence) {
 
 Ref<Fence> MetalQueue::submit(Done done) {
   std::unique_lock lock(mutex_);
-  if (batch_ || done) {
-    open();
+  const Ref<QueueFence> before = last_;
+  if (batch_) {
     commit(std::move(done), false);
+    return Ref<Fence>(last_.get());
   }
-  return Ref<Fence>(last_.get());
+  lock.unlock();
+  if (done) before->then(std::move(done));
+  // What went wrong before has been told to those who submitted it.
+  const Ref<QueueFence> end(new QueueFence(event_, before->value()));
+  before->then([end](std::exception_ptr) { end->end(nullptr); });
+  return Ref<Fence>(end.get());
 }
 
 /// Hands the batch over.
@@ -187,8 +206,8 @@ void MetalQueue::end(Batch& ended, const std::string& failure) {
     if (carried_error_) error = std::exchange(carried_error_, nullptr);
     if (batch->goes_on) carried_error_ = error;
   }
-  batch->fence->end(error);
   if (batch->done) batch->done(error);
+  batch->fence->end(error);
   batch.reset();
   std::lock_guard lock(end_mutex_);
   ++done_;
@@ -197,8 +216,12 @@ void MetalQueue::end(Batch& ended, const std::string& failure) {
 
 void MetalQueue::synchronize() {
   submit(nullptr);
+  uint64_t awaited;
+  {
+    std::lock_guard lock(mutex_);
+    awaited = committed_;
+  }
   std::unique_lock lock(end_mutex_);
-  const uint64_t awaited = committed_;
   ended_.wait(lock, [&] { return done_ >= awaited; });
 }
 

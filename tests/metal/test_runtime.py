@@ -20,7 +20,7 @@ def test_the_default_device_is_the_gpu():
     assert str(ft.default_device()) == "Device(gpu, 0)"
     assert str(ft.default_stream(ft.default_device())) == "Stream(Device(gpu, 0), 0)"
     before = launches()
-    assert (ft.ones(3) + 1.5).tolist() == [2.5, 2.5, 2.5]
+    assert (ft.array([1.0, 2.0]) + 1.5).tolist() == [2.5, 3.5]
     assert launches() > before
 
 
@@ -76,9 +76,12 @@ def test_every_line_of_the_quick_start_on_the_gpu():
 )
 def test_float64_is_refused_when_it_is_recorded(operation):
     x = ft.array([1.0, 2.0], dtype=ft.float64)
-    with ft.stream(ft.gpu), pytest.raises(TypeError, match=r"^\w+: Device\(gpu, 0\) has no float64.*float32.*cpu"):
+    with (
+        ft.stream(ft.gpu),
+        pytest.raises(TypeError, match=r"^\w+: Device\(gpu, 0\) has no float64.*float32.*cpu"),
+    ):
         operation(x)
-    assert operation(x).dtype in (ft.float64,)
+    assert operation(x).dtype == ft.float64
 
 
 def test_complex128_is_refused_too_and_conversions_are_the_way_out():
@@ -96,7 +99,9 @@ def test_what_has_no_kernel_runs_on_the_cpu_and_is_logged_once(notes):
             y = ft.exp(ft.linalg.cholesky(ft.array(x) * 2.0)) + 1.0
         np.testing.assert_allclose(np.array(y), np.exp(np.linalg.cholesky(2 * x)) + 1, rtol=1e-5)
     found = [note for note in notes() if "cholesky" in note]
-    assert found == ["cholesky of float32 has no GPU kernel: the CPU runs it, and the GPU waits where it must"]
+    assert found == [
+        "cholesky of float32 has no GPU kernel: the CPU runs it, and the GPU waits where it must"
+    ]
 
 
 def test_fft_and_callbacks_between_gpu_steps():
@@ -169,8 +174,8 @@ def test_foreign_arrays_of_any_strides():
 
 def test_command_buffers_are_bounded():
     """A long chain goes out in several batches, not in one a step."""
-    x = ft.ones(100)
-    ft.eval(x)
+    x = ft.array(np.ones(100, np.float32))
+    ft.cumsum(x, stream=ft.gpu).tolist()
     before = ft.metal.counters()
     with ft.stream(ft.gpu):
         for _ in range(300):
@@ -186,7 +191,7 @@ def test_command_buffers_are_bounded():
 def test_memory_goes_back_when_the_gpu_is_done():
     ft.synchronize()
     before = ft.get_active_memory()
-    x = ft.ones(1 << 18)
+    x = ft.array(np.ones(1 << 18, np.float32))
     for _ in range(20):
         x = ft.exp(x * -1.0, stream=ft.gpu)
         ft.async_eval(x)

@@ -29,7 +29,7 @@ def combine(name, x, y):
 
 
 def graph(rng):
-    """Steps (operation, operands, stream). Neighbours are on different streams, so that few kernels are new."""
+    """Steps (operation, operands, stream). Neighbours are on different streams: few kernels differ."""
     steps, streams = [], [rng.randrange(4) for _ in range(3)]
     for k in range(OPERATIONS):
         operands = rng.randrange(k + 3), rng.randrange(k + 3)

@@ -63,7 +63,10 @@ def test_training_step_launches_what_its_program_has():
     """An MLP: no launch beyond the fused groups and products (long reductions have a second pass)."""
     rng = np.random.default_rng(1)
     weights = tuple(ft.array(rng.standard_normal(s, np.float32) * 0.1) for s in ((16, 32), (32, 8)))
-    x, y = ft.array(rng.standard_normal((20, 16), np.float32)), ft.array(rng.standard_normal((20, 8), np.float32))
+    x, y = (
+        ft.array(rng.standard_normal((20, 16), np.float32)),
+        ft.array(rng.standard_normal((20, 8), np.float32)),
+    )
 
     def step(w1, w2, x, y):
         def error(w):
@@ -146,7 +149,9 @@ def test_views_and_gaps():
     both(lambda x: ft.sum(x.reshape(3, 4)[:, ::2] * 2.0, axis=0), X)
 
 
-@pytest.mark.parametrize("dtype", ["bool", "int8", "uint16", "int32", "int64", "float16", "float32", "complex64"])
+@pytest.mark.parametrize(
+    "dtype", ["bool", "int8", "uint16", "int32", "int64", "float16", "float32", "complex64"]
+)
 def test_dtypes(dtype):
     values = np.arange(12).astype(dtype)
     both(lambda x: (x.reshape(3, 4).T.reshape(-1), ft.where(x != 0, x, ft.ones_like(x))), values)

@@ -47,13 +47,29 @@ endforeach()
 configure_file(${CMAKE_CURRENT_LIST_DIR}/kernels.h.in ${CMAKE_CURRENT_BINARY_DIR}/generated/metal/kernels.h @ONLY)
 target_include_directories(ftrans_core PRIVATE ${CMAKE_CURRENT_BINARY_DIR}/generated)
 
+# Tests on the host device.
+function(ftrans_add_metal_test name)
+  set(target ftrans_metal_${name}_tests)
+  add_executable(${target} ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/../../tests/native/test_metal_${name}.cpp)
+  target_link_libraries(${target} PRIVATE ftrans_core)
+  target_compile_options(${target} PRIVATE -Wall -Wextra -O0)
+  add_test(NAME metal_${name} COMMAND ${target})
+endfunction()
+
+# Tests on the host device whose kernels are checked, too, for being legal MSL.
+function(ftrans_add_metal_kernel_test name)
+  ftrans_add_metal_test(${name})
+  set_tests_properties(metal_${name} PROPERTIES ENVIRONMENT FTRANS_METAL_DUMP=${CMAKE_BINARY_DIR}/metal
+                       FIXTURES_REQUIRED metal_folder FIXTURES_SETUP metal_kernels)
+endfunction()
+
 if(FTRANS_NATIVE_TESTS AND NOT APPLE)
-  add_executable(ftrans_metal_tests ${CMAKE_CURRENT_LIST_DIR}/../../tests/native/test_metal_host.cpp)
-  target_link_libraries(ftrans_metal_tests PRIVATE ftrans_core)
-  target_compile_options(ftrans_metal_tests PRIVATE -Wall -Wextra -O0)
-  add_test(NAME metal COMMAND ftrans_metal_tests)
-  add_executable(ftrans_metal_printer_tests ${CMAKE_CURRENT_LIST_DIR}/../../tests/native/test_metal_printer.cpp)
-  target_link_libraries(ftrans_metal_printer_tests PRIVATE ftrans_core)
-  target_compile_options(ftrans_metal_printer_tests PRIVATE -Wall -Wextra -O0)
-  add_test(NAME metal_printer COMMAND ftrans_metal_printer_tests)
+  ftrans_add_metal_test(host)
+  ftrans_add_metal_test(cache)
+  ftrans_add_metal_kernel_test(printer)
+  add_test(NAME metal_folder COMMAND ${CMAKE_COMMAND} -E rm -rf ${CMAKE_BINARY_DIR}/metal)
+  set_tests_properties(metal_folder PROPERTIES FIXTURES_SETUP metal_folder)
+  add_test(NAME metal_legality COMMAND "${Python_EXECUTABLE}" -m tests.metal.legality ${CMAKE_BINARY_DIR}/metal
+           WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+  set_tests_properties(metal_legality PROPERTIES FIXTURES_REQUIRED metal_kernels)
 endif()

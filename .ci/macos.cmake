@@ -16,3 +16,6 @@ set(CMAKE_CXX_FLAGS_INIT "-iframework ${sdk}/Frameworks -idirafter ${sdk}/includ
 foreach(kind EXE SHARED MODULE)
   set(CMAKE_${kind}_LINKER_FLAGS_INIT "-F${sdk}/Frameworks -L${sdk}/lib -lobjc -Wl,-undefined,dynamic_lookup")
 endforeach()
+# Zig's linker takes no file of arguments: nanobind's has the names of Python's functions, which are looked up at run time
+# in any case.
+set(CMAKE_CXX_LINKER_LAUNCHER sh -c "exec $(printf '%s\\n' \"$@\" | grep -v '^-Wl,@')" link)

@@ -12,7 +12,10 @@ namespace {
 /// bits. Its header only renames the functions so (ACCELERATE_NEW_LAPACK, ACCELERATE_LAPACK_ILP64); asking
 /// for the names does without it.
 void* accelerate_function(const std::string& name) {
-  void* function = dlsym(RTLD_DEFAULT, (name + "$NEWLAPACK$ILP64").c_str());
+  static void* const accelerate =
+      dlopen("/System/Library/Frameworks/Accelerate.framework/Accelerate", RTLD_NOW | RTLD_LOCAL);
+  if (accelerate == nullptr) throw std::runtime_error(std::string("cannot load Accelerate: ") + dlerror());
+  void* function = dlsym(accelerate, (name + "$NEWLAPACK$ILP64").c_str());
   if (function == nullptr)
     throw std::runtime_error("Accelerate lacks the function " + name + "; ftrans needs macOS 14 or later");
   return function;

@@ -22,7 +22,6 @@ set(step_sources
     steps/window.cpp)
 if(APPLE)
   list(APPEND step_sources blas_accelerate.cpp)
-  target_link_libraries(ftrans_core PUBLIC "-framework Accelerate")
 else()
   list(APPEND step_sources blas_openblas.cpp)
 endif()

@@ -1,14 +1,11 @@
 """Kernels are MSL that Metal's compiler would take, as far as that can be known without it."""
 
-import re
 from pathlib import Path
 
 import pytest
 
 from tests.metal.legality import main, report, violations
-
-METAL = Path(__file__).parents[2] / "native" / "metal"
-PREAMBLE = "#include <metal_stdlib>\nusing namespace metal;\n"
+from tests.metal.library import METAL, PREAMBLE, library, library_parts
 
 
 def kernel(body: str = "", parameters: str = "device float* out [[buffer(0)]]", before: str = "") -> str:
@@ -199,18 +196,10 @@ def test_lines_are_those_of_the_source() -> None:
     assert report(source, [violation]).endswith("return x * 2.0;")
 
 
-def library_parts() -> list[str]:
-    """The files of `kernels`, in the order in which libraries have them."""
-    listed = re.search(r"foreach\(part ([\w\s]+)\)", (METAL / "metal_sources.cmake").read_text())
-    assert listed is not None
-    return [f"{part.lower()}.metal" for part in listed.group(1).split()]
-
-
 def test_kernels_are_legal() -> None:
-    parts = library_parts()
-    assert sorted(parts) == sorted(path.name for path in (METAL / "kernels").iterdir())
-    source = PREAMBLE + "".join((METAL / "kernels" / part).read_text() for part in parts)
-    assert violations(source) == [], report(source, violations(source))
+    assert sorted(library_parts()) == sorted(path.name for path in (METAL / "kernels").iterdir())
+    found = violations(library())
+    assert found == [], report(library(), found)
 
 
 def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

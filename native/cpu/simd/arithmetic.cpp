@@ -46,7 +46,7 @@ struct Div {
 struct SafeMul {
   template <class T>
   static T apply(T t, T d) {
-    return (t == 0) | (d == 0) ? T{0} : t * d;
+    return ((t == 0) | (d == 0)) ? T{0} : t * d;
   }
 };
 struct Excess {  // so that equal infinities have none
@@ -287,7 +287,7 @@ void mul_add_loop(void* out, const void* a, const void* b, const void* c, int64_
   auto* z = static_cast<const T*>(c);
   if (n == 0) return;
   const T y0 = y[0], z0 = z[0];
-#pragma GCC ivdep
+  FTRANS_INDEPENDENT
   for (int64_t i = 0; i < n; ++i) {
     const T product = x[i] * (scalar_b ? y0 : y[i]), term = scalar_c ? z0 : z[i];
     o[i] = form == MulAdd::Add ? product + term : form == MulAdd::Subtract ? product - term : term - product;

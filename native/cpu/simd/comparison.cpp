@@ -74,7 +74,7 @@ void select_loop(void* out, const void* predicate, const void* on_true, const vo
   auto* b = static_cast<const T*>(on_false);
   if (n == 0) return;
   const T a0 = a[0], b0 = b[0];
-#pragma GCC ivdep
+  FTRANS_INDEPENDENT
   for (int64_t i = 0; i < n; ++i) {
     const T x = scalar_true ? a0 : a[i], y = scalar_false ? b0 : b[i];
     o[i] = p[i] != 0 ? x : y;
@@ -113,7 +113,7 @@ void clamp_loop(void* out, const void* low, const void* operand, const void* hig
   auto* h = static_cast<const T*>(high);
   if (n == 0) return;
   const T l0 = l[0], h0 = h[0];
-#pragma GCC ivdep
+  FTRANS_INDEPENDENT
   for (int64_t i = 0; i < n; ++i) {  // min(max(x, lo), hi); a NaN anywhere comes through
     const T lo = scalars ? l0 : l[i], hi = scalars ? h0 : h[i], v = x[i];
     const T raised = v > lo || v != v ? v : lo;

@@ -9,13 +9,21 @@
 
 #include "cpu/simd/kernel_set.h"
 
+/// Before a loop whose iterations do not depend on each other: an output may be the memory of an input, but
+/// only element for element.
+#if defined(__clang__)
+#define FTRANS_INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
+#else
+#define FTRANS_INDEPENDENT _Pragma("GCC ivdep")
+#endif
+
 namespace ftrans::cpu::FTRANS_ISA_NAMESPACE {
 
 template <class Op, class Out, class T>
 void unary_loop(void* out, const void* a, const void*, const void*, int64_t n) {
   auto* o = static_cast<Out*>(out);
   auto* x = static_cast<const T*>(a);
-#pragma GCC ivdep
+  FTRANS_INDEPENDENT
   for (int64_t i = 0; i < n; ++i) o[i] = Op::apply(x[i]);
 }
 
@@ -39,7 +47,7 @@ void binary_loop(void* out, const void* a, const void* b, const void*, int64_t n
   auto* y = static_cast<const T*>(b);
   if (n == 0) return;
   const T x0 = x[0], y0 = y[0];
-#pragma GCC ivdep
+  FTRANS_INDEPENDENT
   for (int64_t i = 0; i < n; ++i) o[i] = Op::apply(scalar_a ? x0 : x[i], scalar_b ? y0 : y[i]);
 }
 

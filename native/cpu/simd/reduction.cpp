@@ -21,13 +21,13 @@ struct Product {
 struct Maximum {  // a NaN, once in, stays
   template <class T>
   static void combine(T& accumulator, const T& x) {
-    accumulator = (x > accumulator) | (x != x) ? x : accumulator;
+    accumulator = ((x > accumulator) | (x != x)) ? x : accumulator;
   }
 };
 struct Minimum {
   template <class T>
   static void combine(T& accumulator, const T& x) {
-    accumulator = (x < accumulator) | (x != x) ? x : accumulator;
+    accumulator = ((x < accumulator) | (x != x)) ? x : accumulator;
   }
 };
 struct BitOr {
@@ -108,7 +108,7 @@ void columns_kernel(void* accumulators, const void* tile, int64_t rows, int64_t 
   auto* accumulator = static_cast<Accumulator*>(accumulators);
   auto* x = static_cast<const T*>(tile);
   for (int64_t row = 0; row < rows; ++row, x += columns) {
-#pragma GCC ivdep
+    FTRANS_INDEPENDENT
     for (int64_t column = 0; column < columns; ++column) {
       Op::combine(accumulator[column], static_cast<Accumulator>(x[column]));
     }

@@ -14,6 +14,7 @@
 #include <fstream>
 #include <iterator>
 
+#include "metal/host/device.h"
 #include "metal/host/headers.h"
 #include "metal/source_text.h"
 
@@ -142,6 +143,7 @@ void* load(const HostSource& source, const std::string& msl, bool checked, const
   if (const auto cached = cache.find(key)) {
     if (void* handle = dlopen(cached->c_str(), RTLD_NOW | RTLD_LOCAL)) return handle;
   }
+  counters().compiler_runs.fetch_add(1);
   const fs::path library = build(text, options, msl);
   cache.add(key, library);
   void* handle = dlopen(library.c_str(), RTLD_NOW | RTLD_LOCAL);

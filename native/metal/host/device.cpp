@@ -435,8 +435,8 @@ Ref<Library> HostDevice::compile(const std::string& source) {
   counters().compilations.fetch_add(1);
   if (injected(options().failing_compilations))
     throw CompileError("the compilation failed because a test asked for it\n" + with_line_numbers(source));
-  static const DiskCache* cache = new DiskCache(DiskCache::default_folder());
-  return new HostLibrary(Image::compile(source, options().checked.load(), *cache));
+  return new HostLibrary(
+      Image::compile(source, options().checked.load(), DiskCache(DiskCache::default_folder())));
 }
 
 Ref<Memory> HostDevice::allocate(size_t size) {

@@ -22,6 +22,7 @@ Options& options();
 /// What has happened since the last reset.
 struct Counters {
   std::atomic<uint64_t> compilations{0}, dispatches{0}, command_buffers{0};
+  std::atomic<uint64_t> compiler_runs{0};                 ///< for compilations that the cache did not save
   std::atomic<uint64_t> bytes_read{0}, bytes_written{0};  ///< by kernels, in buffers; if checked
   std::atomic<uint64_t> matrix_products{0};               ///< of 8 × 8, by SIMD-groups
 };

@@ -56,6 +56,9 @@ class Run {
   /// Gives a slot memory of its own.
   void allocate(int32_t slot);
 
+  /// Gives a slot memory that a step was handed over, if that is whole and the slot has no place already.
+  bool take_over(int32_t slot, const SlotState& memory);
+
   /// An input of a step for a program inside of it: with the memory, if nobody reads it afterwards.
   SlotState hand_over(const Program::Step& step, int32_t slot);
 

@@ -29,6 +29,8 @@ class Peer:
         scan: `scan(step, carry, xs) -> (carry, ys)`.
         fori_loop: `fori_loop(lower, upper, body, value) -> value`.
         while_loop: `while_loop(condition, body, value) -> value`.
+        cond: `cond(predicate, true_function, false_function, *operands)`.
+        reduce: `reduce(array, initial, function, axes)`, with any associative function.
     """
 
     name: str
@@ -47,6 +49,8 @@ class Peer:
     scan: Callable[..., Any] | None = None
     fori_loop: Callable[..., Any] | None = None
     while_loop: Callable[..., Any] | None = None
+    cond: Callable[..., Any] | None = None
+    reduce: Callable[..., Any] | None = None
 
 
 def unrolled_scan(stack: Callable[[list[Any]], Any]) -> Callable[..., Any]:
@@ -81,6 +85,8 @@ def load_ftrans(x64: bool) -> Peer:
         ft.scan,
         ft.fori_loop,
         ft.while_loop,
+        ft.cond,
+        ft.reduce,
     )
 
 
@@ -105,6 +111,8 @@ def load_jax(x64: bool) -> Peer:
         jax.lax.scan,
         jax.lax.fori_loop,
         jax.lax.while_loop,
+        jax.lax.cond,
+        jax.lax.reduce,
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from .._native import Array
 from ..core.avals import ShapedArray
+from ..core.interning import interned
 from ..core.jaxpr import (
     Atom,
     ClosedJaxpr,
@@ -35,7 +36,7 @@ def hoist_constants(closed: ClosedJaxpr) -> tuple[ClosedJaxpr, list[Array]]:
     """The closed-over arrays, concrete or traced, as the first inputs of the jaxpr, and these arrays."""
     jaxpr = closed.jaxpr
     hoisted = Jaxpr([], [*jaxpr.constvars, *jaxpr.invars], jaxpr.equations, jaxpr.outvars)
-    return ClosedJaxpr(hoisted, []), list(closed.consts)
+    return interned(ClosedJaxpr(hoisted, [])), list(closed.consts)
 
 
 def restricted(

@@ -12,6 +12,7 @@ from .. import _native
 from .._native import Array, int32, user_function
 from ..core.avals import ShapedArray, shaped_array
 from ..core.call import ControlFlowPrimitive, Evaluate
+from ..core.interning import interned
 from ..core.jaxpr import ClosedJaxpr, Jaxpr, Var
 from ..core.pytree import as_array, flatten, leaf_names, unflatten
 from ..core.source import function_name
@@ -336,4 +337,6 @@ def _with_all_constants(closed: ClosedJaxpr, constants: Sequence[Sequence[Array]
     invars: list[Var] = []
     for number, group in enumerate(constants):
         invars += jaxpr.invars[:n_own] if number == own else [Var(x.aval) for x in group]
-    return ClosedJaxpr(Jaxpr([], [*invars, *jaxpr.invars[n_own:]], jaxpr.equations, jaxpr.outvars), [])
+    return interned(
+        ClosedJaxpr(Jaxpr([], [*invars, *jaxpr.invars[n_own:]], jaxpr.equations, jaxpr.outvars), [])
+    )

@@ -49,6 +49,9 @@ _WINDOW_REDUCTIONS = {
     min_p: reduce_window_min_p,
 }
 
+#: Windows above this size are always combined by doubling, so that there are few operations.
+_LARGE_WINDOW = 8
+
 #: What is before and after the elements along each axis.
 Pairs = tuple[tuple[int, int], ...]
 
@@ -260,7 +263,7 @@ def reduce_window(
 
     Returns:
         A tree like `operands`, with an element for each window. Sums, products, largest and smallest elements
-        are recognised; others take 2·log₂(size) operations an axis.
+        are recognised; others take 2·log₂(size) operations an axis, or size - 1 where that is less work.
 
     Raises:
         TypeError: `computation` does not return a tree like its arguments, or an initial value has another
@@ -351,9 +354,25 @@ def _padding(
 def _windows(
     monoid: _Monoid, xs: list[Array], axis: int, window: int, stride: int, dilation: int, count: int
 ) -> list[Array]:
-    """The windows along one axis combined: those of twice the size of two, as far as a window needs them."""
+    """The windows along one axis combined."""
     before, after = xs[0].shape[:axis], xs[0].shape[axis + 1 :]
-    xs = [reshape(x, (math.prod(before), x.shape[axis], math.prod(after))) for x in xs]
+    extent = xs[0].shape[axis]
+    xs = [reshape(x, (math.prod(before), extent, math.prod(after))) for x in xs]
+    # How many slices are combined by doubling, and element by element.
+    doubling = (window.bit_length() - 1) * extent + (window.bit_count() - 1) * count
+    if window > _LARGE_WINDOW or (window - 1) * count > doubling:
+        ys = _by_doubling(monoid, xs, window, stride, dilation, count)
+    else:
+        ys = _every(xs, 1, 0, count, stride)
+        for k in range(1, window):
+            ys = monoid.combine(ys, _every(xs, 1, k * dilation, count, stride))
+    return [reshape(y, (*before, count, *after)) for y in ys]
+
+
+def _by_doubling(
+    monoid: _Monoid, xs: list[Array], window: int, stride: int, dilation: int, count: int
+) -> list[Array]:
+    """The windows along axis 1: those of twice the size of two, as far as a window needs them."""
     result: list[Array] | None = None
     size, covered = 1, 0  # of the windows in `xs`; of the first elements of the windows in `result`
     while True:
@@ -362,9 +381,7 @@ def _windows(
             result = part if result is None else monoid.combine(result, part)
             covered += size
         if covered == window:
-            break
+            return result  # type: ignore[return-value]  # a window has an element
         left = xs[0].shape[1] - size * dilation
         xs = monoid.combine(_every(xs, 1, 0, left, 1), _every(xs, 1, size * dilation, left, 1))
         size *= 2
-    assert result is not None  # a window has an element
-    return [reshape(y, (*before, count, *after)) for y in result]

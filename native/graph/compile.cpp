@@ -20,6 +20,16 @@ bool calls_host(const Graph::Node& node) {
                      [](const SubProgram& inner) { return inner.program->calls_host; });
 }
 
+/// Whether arrays that a program closed over are part of a node, or of a program inside of it.
+bool holds_arrays(const Graph::Node& node) {
+  if (node.opcode == Opcode::CallProgram) return static_cast<const Program*>(node.payload)->holds_arrays;
+  if (info(node.opcode).category != OpcodeCategory::Control) return false;
+  const auto& programs = static_cast<const SubPrograms*>(node.payload)->programs;
+  return std::any_of(programs.begin(), programs.end(), [](const SubProgram& inner) {
+    return !inner.captured.empty() || inner.program->holds_arrays;
+  });
+}
+
 class ProgramBuilder {
  public:
   ProgramBuilder(const Graph& graph, const std::vector<int32_t>& kept)
@@ -128,6 +138,7 @@ class ProgramBuilder {
       for (int i = 0; i < node.input_count; ++i) step.inputs.push_back(slot(graph_.node_inputs(node)[i]));
       for (int i = 0; i < node.output_count; ++i) step.outputs.push_back(slot(node.first_output + i));
       step.parameters = *node.parameters;
+      program_->holds_arrays |= holds_arrays(node);
       if (info(node.opcode).category == OpcodeCategory::View) {
         step.kind = Program::Step::Kind::View;
       } else if (node.opcode == Opcode::OptimizationBarrier) {
@@ -284,10 +295,12 @@ class ProgramCache {
 // Larger graphs are seldom seen twice, and their keys would fill the cache.
 constexpr size_t kMostCachedNodes = 256;
 
-/// A cached program would keep what the functions of its host calls refer to alive.
+/// A cached program would keep alive what the functions of its host calls refer to, and arrays that programs
+/// inside of it closed over.
 bool is_cacheable(const Graph& graph) {
   return graph.nodes.size() <= kMostCachedNodes &&
-         std::none_of(graph.nodes.begin(), graph.nodes.end(), calls_host);
+         std::none_of(graph.nodes.begin(), graph.nodes.end(),
+                      [](const Graph::Node& node) { return calls_host(node) || holds_arrays(node); });
 }
 
 }  // namespace

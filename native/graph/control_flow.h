@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <vector>
 
 #include "graph/run.h"
 
@@ -19,5 +20,9 @@ class ControlFlow {
 /// For the operation of `step`: one of Scan, While, WhileVjp and Cond. What the programs inside have for a
 /// GPU goes to `queue`; null: nothing.
 std::unique_ptr<ControlFlow> make_control_flow(const Program::Step& step, GpuQueue* queue);
+
+/// For each stacked result of a Scan, the array to slice, counted among them, whose memory it may take over
+/// if nobody else needs that: slice by slice, what is read is replaced. −1: none.
+std::vector<int> stacked_in_place(const Program::Step& scan);
 
 }  // namespace ftrans

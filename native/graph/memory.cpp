@@ -2,6 +2,7 @@
 #include <memory>
 
 #include "core/shape.h"
+#include "graph/control_flow.h"
 #include "graph/program.h"
 
 namespace ftrans {
@@ -120,6 +121,15 @@ class Rehearsal {
     }
   }
 
+  /// Whether a result took over the memory of an operand that nobody else needs.
+  bool take_over(const Program::Step& step, int32_t from, int32_t to) {
+    if (holdings_[from].sole_references != 1 || !may_overwrite(step, from) ||
+        std::count(step.inputs.begin(), step.inputs.end(), from) != 1)
+      return false;
+    take_memory(from, to);
+    return true;
+  }
+
   void alias(const Program::Step& step) {
     for (size_t i = 0; i < step.inputs.size(); ++i) holdings_[step.outputs[i]] = holdings_[step.inputs[i]];
   }
@@ -164,7 +174,16 @@ class Rehearsal {
 
   /// The results, and the most that one run of a program inside needs; what goes into it is counted outside.
   void control(const Program::Step& step) {
-    for (int32_t slot : step.outputs) allocate(slot);
+    const int64_t carry = step.opcode == Opcode::Scan ? step.parameters[1] : 0;
+    const std::vector<int> in_place =
+        step.opcode == Opcode::Scan ? stacked_in_place(step) : std::vector<int>(step.outputs.size(), -1);
+    for (size_t k = 0; k < step.outputs.size(); ++k) {
+      const int source = k < static_cast<size_t>(carry) ? -1 : in_place[k - static_cast<size_t>(carry)];
+      if (source < 0 ||
+          !take_over(step, step.inputs[static_cast<size_t>(step.parameters[0] + carry + source)],
+                     step.outputs[k]))
+        allocate(step.outputs[k]);
+    }
     for (const SubProgram& each : step.inner->programs) {
       Rehearsal inner(*each.program, account_);
       for (int32_t slot : each.program->inputs) {

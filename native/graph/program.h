@@ -61,6 +61,7 @@ class Program : public RefCounted {
   Stream* gpu_stream = nullptr;  ///< one of a GPU that it has steps on, or a program inside of it; else null
   bool has_control_flow = false;
   bool calls_host = false;    ///< a step of it, or of a callee, is a Host step
+  bool holds_arrays = false;  ///< a program inside of it closed over arrays
   std::vector<char> donated;  ///< per input, from the first: the caller gives up its memory
 
   bool is_donated(size_t input) const { return input < donated.size() && donated[input]; }

@@ -87,6 +87,13 @@ void Run::take_memory(int32_t from, int32_t to) {
   states_[from].owned = false;
 }
 
+bool Run::take_over(int32_t slot, const SlotState& memory) {
+  if (is_placed(slot) || !memory.owned || !memory.contiguous || memory.offset != 0) return false;
+  states_[slot] = memory;
+  states_[slot].strides = program_.slots[slot].strides;
+  return true;
+}
+
 SlotState Run::hand_over(const Program::Step& step, int32_t slot) {
   SlotState& state = states_[slot];
   if (state.sole_references == 1 && may_overwrite(step, slot) &&

@@ -58,6 +58,9 @@ class Run {
   /// Gives a slot memory of its own.
   void allocate(int32_t slot);
 
+  /// Gives a slot memory that a step was handed over, if that is whole and the slot has no place already.
+  bool take_over(int32_t slot, const SlotState& memory);
+
   /// The queue for the programs inside of a step; null if they run on the processor alone, to which
   /// everything that a GPU does for this step is visible then. Afterwards `leave` it.
   GpuQueue* enter(const Program::Step& step, const Stream* inner_stream) const;

@@ -23,6 +23,7 @@ from ..primitives.layout import broadcast_in_dim
 from ..primitives.reduction import reduce_or_p
 from ..transforms.batching import Dim
 from ..transforms.derivative import instantiate
+from ._checks import batch_with_checks_outside, checked_while, has_user_checks
 from ._derived import (
     Mask,
     batched_jaxpr,
@@ -261,6 +262,8 @@ def _batched_arguments(
 
 
 def _batch(args: list[Array], dims: list[Dim], size: int, **parameters: Any) -> tuple[list[Array], list[Dim]]:
+    if has_user_checks(while_p, parameters):
+        return batch_with_checks_outside(while_p, args, dims, size, parameters)
     loop = _Loop(**parameters)
     is_batched = [d is not None for d in dims]
     batched, carry = _batched_loop(loop, is_batched, size)
@@ -273,6 +276,7 @@ while_p = ControlFlowPrimitive(
     "while",
     abstract_eval=_abstract,
     run=_run,
+    checked=checked_while,
     make_operation=_make_operation,
     linked_forward=_linked_forward,
     batch=_batch,

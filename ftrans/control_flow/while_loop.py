@@ -15,7 +15,7 @@ import numpy as np
 from .._native import Array, bool_
 from ..core.avals import ShapedArray, shaped_array
 from ..core.call import ControlFlowPrimitive, Evaluate
-from ..core.jaxpr import ClosedJaxpr, Jaxpr, Var
+from ..core.jaxpr import ClosedJaxpr, Jaxpr, Var, silenced
 from ..core.tracing import eval_jaxpr, trace_to_jaxpr
 from ..lowering import evaluate_inline, sub_program
 from ..primitives.elementwise import select_p
@@ -176,7 +176,10 @@ def _linked_forward(
 
     def vjp_rule(cotangents: Any, primals: Any, outs: Any, needed: Any, **_: Any) -> list[Array | None]:
         given = instantiate(chosen(cotangents, carry_mask), chosen(outs, carry_mask))
-        gradients = spread(while_vjp_p.bind(*primals, *given, **parameters, differentiated=mask), mask)
+        silent = loop._replace(
+            cond_jaxpr=silenced(loop.cond_jaxpr), body_jaxpr=silenced(loop.body_jaxpr)
+        )._asdict()
+        gradients = spread(while_vjp_p.bind(*primals, *given, **silent, differentiated=mask), mask)
         gradients = [*[None] * loop.num_cond_consts, *gradients]
         return [g if need else None for g, need in zip(gradients, needed, strict=True)]
 

@@ -133,6 +133,27 @@ def inner_jaxprs(parameters: dict[str, Any]) -> Iterator[ClosedJaxpr]:
                 yield item
 
 
+def silenced(closed: ClosedJaxpr) -> ClosedJaxpr:
+    """A jaxpr without those effects that give no results, for what runs again; cached in it."""
+
+    def inner(value: Any) -> Any:
+        if isinstance(value, tuple):
+            return tuple([inner(item) for item in value])
+        return silenced(value) if isinstance(value, ClosedJaxpr) else value
+
+    def make() -> ClosedJaxpr:
+        jaxpr = closed.jaxpr
+        equations = []
+        for e in jaxpr.equations:
+            if e.primitive.has_effect and not e.outputs:
+                continue
+            parameters = {name: inner(value) for name, value in e.parameters.items()}
+            equations.append(Equation(e.primitive, e.inputs, e.outputs, parameters, e.source, e.stream))
+        return ClosedJaxpr(Jaxpr(jaxpr.constvars, jaxpr.invars, equations, jaxpr.outvars), closed.consts)
+
+    return closed.derive(("silenced",), make) if has_effects(closed) else closed
+
+
 def is_effectful(equation: Equation) -> bool:
     """Whether an equation must run even where nobody uses its results."""
     return equation.primitive.has_effect or any(map(has_effects, inner_jaxprs(equation.parameters)))

@@ -59,7 +59,7 @@ from .control_flow import (
     while_loop,
 )
 from .core.avals import ShapedArray
-from .core.errors import ConcretizationError, KeyReuseError, LeakedTracerError
+from .core.errors import CheckError, ConcretizationError, KeyReuseError, LeakedTracerError
 from .core.jaxpr import ClosedJaxpr, Jaxpr
 from .core.leaks import checking_leaks
 from .core.pytree import register_dataclass, register_pytree_node, tree_map
@@ -101,7 +101,7 @@ from .transforms.vmap import vmap
 if TYPE_CHECKING:
     from . import fast, fft, linalg, nn, random, special, testing
     from .checking import check
-    from .debugging import debug_infs, debug_key_reuse, debug_nans
+    from .debugging import checkify, debug_infs, debug_key_reuse, debug_nans
     from .exporting import Exported, export
     from .transforms.jet import jet
 
@@ -111,6 +111,7 @@ compile = jit
 #: What few programs use is loaded when it is first needed, with the modules of Python that it needs.
 _LOADED_LATER = {
     "check": ".checking",
+    "checkify": ".debugging",
     "debug_infs": ".debugging",
     "debug_key_reuse": ".debugging",
     "debug_nans": ".debugging",
@@ -136,6 +137,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Array",
+    "CheckError",
     "ClosedJaxpr",
     "Compiled",
     "ConcretizationError",
@@ -162,6 +164,7 @@ __all__ = [
     "bool_",
     "check",
     "checking_leaks",
+    "checkify",
     "checkpoint",
     "checkpoint_name",
     "checkpoint_policies",

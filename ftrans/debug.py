@@ -10,13 +10,42 @@ from typing import Any
 import numpy as np
 from optree import PyTreeSpec
 
-from ._native import Array, user_function
-from .core.pytree import flatten, unflatten
+from ._native import Array, int32, scalar, user_function, user_source
+from .control_flow._automatic_checks import DIVISION, INDEX, NAN
+from .control_flow._checks import USER
+from .core.pytree import as_array, flatten, unflatten
 from .core.source import function_name
 from .primitives.callback import debug_callback_p
+from .primitives.check import Site, check_p
+from .primitives.elementwise import select_p
 from .transforms.arguments import check_callable
 
-__all__ = ["breakpoint", "callback", "print"]
+__all__ = [
+    "all_checks",
+    "automatic_checks",
+    "breakpoint",
+    "callback",
+    "check",
+    "div_checks",
+    "float_checks",
+    "index_checks",
+    "nan_checks",
+    "print",
+    "user_checks",
+]
+
+#: What `checkify` looks for; combined by ``|``. What `check` asserts,
+user_checks = frozenset({USER})
+#: NaN in the result of an operation,
+nan_checks = frozenset({NAN})
+#: a division by zero, of integers too,
+div_checks = frozenset({DIVISION})
+#: an index that is out of bounds,
+index_checks = frozenset({INDEX})
+#: or several of these.
+float_checks = nan_checks | div_checks
+automatic_checks = float_checks | index_checks
+all_checks = automatic_checks | user_checks
 
 
 class _DebugCallback:
@@ -97,6 +126,13 @@ class _FieldCheck(string.Formatter):
             raise ValueError(f"the arguments {', '.join(unused)} are not used")
 
 
+def _check_format(function: str, fmt: str, args: tuple, kwargs: dict[str, Any]) -> None:
+    try:
+        _FieldCheck().vformat(fmt, args, kwargs)
+    except (IndexError, KeyError, ValueError) as error:
+        raise ValueError(f"{function}: the format {fmt!r} does not fit its arguments: {error}") from None
+
+
 @user_function
 def print(fmt: str, *args: Any, ordered: bool = False, **kwargs: Any) -> None:
     """Print the values that arrays have when the program comes by: `callback` of ``print(fmt.format(…))``.
@@ -119,10 +155,7 @@ def print(fmt: str, *args: Any, ordered: bool = False, **kwargs: Any) -> None:
     x = 1.0, of type float32
     x = 2.0, of type float32
     """
-    try:
-        _FieldCheck().vformat(fmt, args, kwargs)
-    except (IndexError, KeyError, ValueError) as error:
-        raise ValueError(f"debug.print: the format {fmt!r} does not fit its arguments: {error}") from None
+    _check_format("debug.print", fmt, args, kwargs)
 
     def show(*args: Any, **kwargs: Any) -> None:
         builtins.print(fmt.format(*args, **kwargs))
@@ -153,3 +186,42 @@ def breakpoint(*args: Any, ordered: bool = False, **kwargs: Any) -> None:
         builtins.breakpoint()
 
     callback(stop, *args, ordered=ordered, **kwargs)
+
+
+@user_function
+def check(pred: Any, fmt: str, *args: Any, **kwargs: Any) -> None:
+    """Assert that a condition holds when the program comes by: under `jit`, `vmap`, `grad`, in loops.
+
+    The function that `checkify` makes returns what fails. Elsewhere a failure raises: at once outside of
+    traces, and from the call of a compiled function. Under `vmap` each item is checked; in a `while_loop` or
+    `cond` only as far as an item gets.
+
+    Args:
+        pred: a boolean scalar.
+        fmt: the message, a format string as of `str.format`.
+        *args, **kwargs: what its fields refer to; arrays of ftrans become NumPy arrays.
+
+    Raises:
+        CheckError: the condition does not hold.
+        TypeError: `pred` is not a boolean scalar.
+        ValueError: `fmt` is not a format string for these arguments, or does not use one of them.
+
+    >>> @ft.jit
+    ... def root(x):
+    ...     ft.debug.check(x >= 0, "{} has no root", x)
+    ...     return ft.sqrt(x)
+    >>> root(-4.0)
+    Traceback (most recent call last):
+        ...
+    ftrans.core.errors.CheckError: -4.0 has no root (checked at ... (root))
+    """
+    condition = as_array(pred, lambda: "debug.check: pred")
+    if condition.shape != () or condition.dtype.kind != "b":
+        raise TypeError(f"debug.check: pred must be a boolean scalar, got {condition.aval}")
+    _check_format("debug.check", fmt, args, kwargs)
+    leaves, structure = flatten((args, kwargs))
+    arrays = [x for x in leaves if isinstance(x, Array)]
+    site = Site(fmt, user_source(), structure, tuple([None if isinstance(x, Array) else x for x in leaves]))
+    zero, one = scalar(0, int32, False), scalar(1, int32, False)
+    code = select_p.bind(condition, zero, one)
+    check_p.bind(code, *arrays, sites=(site,), out_avals=(), ordered=False)

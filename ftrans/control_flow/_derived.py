@@ -11,10 +11,8 @@ from ..core.interning import interned
 from ..core.jaxpr import (
     Atom,
     ClosedJaxpr,
-    Equation,
     Jaxpr,
     Var,
-    has_effects,
     is_effectful,
     live_equations,
 )
@@ -47,31 +45,6 @@ def restricted(
     equations = [e for e in jaxpr.equations if effects or not is_effectful(e)]
     return ClosedJaxpr(
         Jaxpr(jaxpr.constvars, invars, live_equations(equations, outvars), outvars), closed.consts
-    )
-
-
-def silenced(closed: ClosedJaxpr) -> ClosedJaxpr:
-    """A jaxpr for another run of what has run before: without the effects whose results nobody needs."""
-    if not has_effects(closed):
-        return closed
-    jaxpr = closed.jaxpr
-    live, kept = set(jaxpr.outvars), []
-    for equation in reversed(jaxpr.equations):
-        if not live.isdisjoint(equation.outputs):
-            kept.append(_silenced_equation(equation))
-            live.update(equation.inputs)
-    return ClosedJaxpr(Jaxpr(jaxpr.constvars, jaxpr.invars, kept[::-1], jaxpr.outvars), closed.consts)
-
-
-def _silenced_equation(equation: Equation) -> Equation:
-    def inner(value: Any) -> Any:
-        if type(value) is tuple:  # rules are named tuples
-            return tuple(map(inner, value))
-        return silenced(value) if isinstance(value, ClosedJaxpr) else value
-
-    parameters = {name: inner(value) for name, value in equation.parameters.items()}
-    return Equation(
-        equation.primitive, equation.inputs, equation.outputs, parameters, equation.source, equation.stream
     )
 
 

@@ -25,6 +25,7 @@ from ..transforms.batching import Dim
 from ..transforms.derivative import instantiate
 from ..transforms.partition import partition
 from ._bodies import common_avals, trace, typed_outputs
+from ._checks import batch_with_checks_outside, checked_cond, has_user_checks
 from ._derived import (
     Mask,
     batched_jaxpr,
@@ -142,6 +143,8 @@ def _linked_forward(
 def _batch(
     args: list[Array], dims: list[Dim], size: int, *, branches: Branches
 ) -> tuple[list[Array], list[Dim]]:
+    if dims[0] is not None and has_user_checks(cond_p, {"branches": branches}):
+        return batch_with_checks_outside(cond_p, args, dims, size, {"branches": branches})
     mask = [d is not None for d in dims[1:]]
     operands = batched_operands(args[1:], dims[1:], size, mask)
     none = [False] * len(branches[0].out_avals)
@@ -222,6 +225,7 @@ cond_p = ControlFlowPrimitive(
     "cond",
     abstract_eval=_abstract,
     run=_run,
+    checked=checked_cond,
     make_operation=_make_operation,
     linked_forward=_linked_forward,
     batch=_batch,

@@ -10,7 +10,7 @@ from optree import PyTreeSpec
 from .. import _native
 from .._native import Array, user_function
 from ..core.avals import shaped_array
-from ..core.jaxpr import ClosedJaxpr
+from ..core.jaxpr import ClosedJaxpr, has_effects
 from ..core.pytree import flatten, leaf_names, tree_map, unflatten
 from ..core.source import function_name
 from ..core.tracing import eval_jaxpr, trace_to_jaxpr
@@ -232,11 +232,14 @@ def _while_loop(name: str, cond_fun: Callable, body_fun: Callable, init_val: Any
     if not out_structure.is_leaf() or outs[0].shape != () or outs[0].dtype.kind != "b":
         found = str(outs[0]) if out_structure.is_leaf() else f"the tree {out_structure}"
         raise TypeError(f"{name}: {function_name(cond_fun)} must return a boolean scalar, got {found}")
+    carry = [as_aval(x, a) for x, a in zip(carry, avals, strict=True)]
+    if has_effects(predicate):
+        return unflatten(structure, _with_carried_condition(predicate, closed, carry))
     cond, cond_consts = hoist_constants(predicate)
     results = while_p.bind(
         *cond_consts,
         *body_consts,
-        *(as_aval(x, a) for x, a in zip(carry, avals, strict=True)),
+        *carry,
         cond_jaxpr=cond,
         body_jaxpr=body,
         num_cond_consts=len(cond_consts),
@@ -247,6 +250,28 @@ def _while_loop(name: str, cond_fun: Callable, body_fun: Callable, init_val: Any
 
 
 @user_function
+def _with_carried_condition(predicate: ClosedJaxpr, closed: ClosedJaxpr, carry: list[Array]) -> list[Array]:
+    """A loop whose condition has effects: it is evaluated before the loop, and then by the body."""
+
+    def step(_: Array, *carry: Array) -> list[Array]:
+        outs = eval_jaxpr(closed.jaxpr, closed.consts, *carry)
+        return [*eval_jaxpr(predicate.jaxpr, predicate.consts, *outs), *outs]
+
+    first = eval_jaxpr(predicate.jaxpr, predicate.consts, *carry)
+    avals = [x.aval for x in (*first, *carry)]
+    body, consts = hoist_constants(trace_to_jaxpr(step, avals, "while_loop"))
+    _, *results = while_p.bind(
+        *consts,
+        *first,
+        *carry,
+        cond_jaxpr=trace_to_jaxpr(lambda goes_on, *_: [goes_on], avals, "while_loop"),
+        body_jaxpr=body,
+        num_cond_consts=0,
+        num_body_consts=len(consts),
+    )
+    return results
+
+
 def fori_loop(lower: Any, upper: Any, body_fun: Callable, init_val: Any) -> Any:
     """A loop over integers: ``for i in range(lower, upper): val = body_fun(i, val)``.
 

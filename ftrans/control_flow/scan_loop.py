@@ -16,6 +16,7 @@ from ..lowering import evaluate_inline, sub_program
 from ..primitives.layout import move_axis
 from ..transforms.batching import Dim
 from ..transforms.derivative import instantiate
+from ._checks import checked_scan
 from ._contractions import defer_contractions
 from ._derived import (
     Mask,
@@ -222,6 +223,7 @@ scan_p = ControlFlowPrimitive(
     "scan",
     abstract_eval=_abstract,
     run=_run,
+    checked=checked_scan,
     make_operation=_make_operation,
     linked_forward=_linked_forward,
     batch=_batch,

@@ -16,12 +16,13 @@ import numpy as np
 from .._native import Array, bool_
 from ..core.avals import ShapedArray, shaped_array
 from ..core.call import ControlFlowPrimitive, Evaluate
-from ..core.jaxpr import ClosedJaxpr, Jaxpr, Var, has_effects
+from ..core.jaxpr import ClosedJaxpr, Jaxpr, Var, has_effects, silenced
 from ..core.tracing import eval_jaxpr, trace_to_jaxpr
 from ..lowering import evaluate_inline, sub_program
 from ..transforms.batching import Dim
 from ..transforms.derivative import instantiate, record
 from ._batched_loop import batched_loop
+from ._checks import batch_with_checks_outside, checked_while, has_user_checks
 from ._derived import (
     Mask,
     batched_operands,
@@ -29,7 +30,6 @@ from ._derived import (
     chosen,
     hoist_invariant,
     joint_jaxpr,
-    silenced,
     spread,
     zeros,
 )
@@ -143,7 +143,10 @@ def _linked_forward(
 
     def vjp_rule(cotangents: Any, primals: Any, outs: Any, needed: Any, **_: Any) -> list[Array | None]:
         given = instantiate(chosen(cotangents, carry_mask), chosen(outs, carry_mask))
-        gradients = spread(while_vjp_p.bind(*primals, *given, **parameters, differentiated=mask), mask)
+        silent = loop._replace(
+            cond_jaxpr=silenced(loop.cond_jaxpr), body_jaxpr=silenced(loop.body_jaxpr)
+        )._asdict()
+        gradients = spread(while_vjp_p.bind(*primals, *given, **silent, differentiated=mask), mask)
         gradients = [*[None] * loop.num_cond_consts, *gradients]
         return [g if need else None for g, need in zip(gradients, needed, strict=True)]
 
@@ -177,6 +180,8 @@ def _bind(loop: Loop, operands: Sequence[Array]) -> list[Array]:
 
 
 def _batch(args: list[Array], dims: list[Dim], size: int, **parameters: Any) -> tuple[list[Array], list[Dim]]:
+    if has_user_checks(while_p, parameters):
+        return batch_with_checks_outside(while_p, args, dims, size, parameters)
     batched = batched_loop(Loop(**parameters), [d is not None for d in dims], size)
     outs = batched.run(_bind, batched_operands(args, dims, size, batched.batched))
     return outs, [0 if b else None for b in batched.carry_batched]
@@ -186,6 +191,7 @@ while_p = ControlFlowPrimitive(
     "while",
     abstract_eval=_abstract,
     run=_run,
+    checked=checked_while,
     make_operation=_make_operation,
     linked_forward=_linked_forward,
     batch=_batch,

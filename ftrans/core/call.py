@@ -54,12 +54,21 @@ class ControlFlowPrimitive(Primitive):
     """A primitive whose parameters hold jaxprs that run any number of times, or not at all.
 
     `make_operation`: (operands, parameters) → the operands of the native operation, and that operation.
+    `checked`: how `checkify` makes results of what is asserted inside (control_flow/_checks.py).
     `run`: (how to evaluate a jaxpr, operands, parameters) → results, all of NumPy arrays; what it means.
     """
 
-    __slots__ = ("make_operation", "run")
+    __slots__ = ("make_operation", "run", "checked")
 
-    def __init__(self, name: str, *, make_operation: Callable, run: Callable, **rules: Any):
+    def __init__(
+        self,
+        name: str,
+        *,
+        make_operation: Callable,
+        run: Callable,
+        checked: Callable | None = None,
+        **rules: Any,
+    ):
         super().__init__(
             name,
             multiple_results=True,
@@ -68,6 +77,7 @@ class ControlFlowPrimitive(Primitive):
         )
         self.make_operation = make_operation
         self.run = run
+        self.checked: Any = checked
 
     def abstract(self, avals: tuple[ShapedArray, ...], parameters: dict[str, Any]) -> list[ShapedArray]:
         """The avals of the results. Not memoised: a memo would keep every jaxpr alive."""

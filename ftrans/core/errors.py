@@ -14,6 +14,10 @@ class Unavailable:
         self.error = error
 
 
+class CheckError(RuntimeError):
+    """What `debug.check` asserts does not hold, or what `checkify` asserts by itself."""
+
+
 class KeyReuseError(RuntimeError):
     """A random key was used twice, inside of `debug_key_reuse`."""
 

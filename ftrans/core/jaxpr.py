@@ -133,6 +133,38 @@ def inner_jaxprs(parameters: dict[str, Any]) -> Iterator[ClosedJaxpr]:
                 yield item
 
 
+def silenced(closed: ClosedJaxpr) -> ClosedJaxpr:
+    """A jaxpr for another run of what has run before: without effects whose results nobody needs.
+
+    Cached in it.
+    """
+    if not has_effects(closed):
+        return closed
+    return closed.derive(("silenced",), lambda: _silenced(closed))
+
+
+def _silenced(closed: ClosedJaxpr) -> ClosedJaxpr:
+    jaxpr = closed.jaxpr
+    live, kept = set(jaxpr.outvars), []
+    for equation in reversed(jaxpr.equations):
+        if not live.isdisjoint(equation.outputs):
+            kept.append(_silenced_equation(equation))
+            live.update(equation.inputs)
+    return ClosedJaxpr(Jaxpr(jaxpr.constvars, jaxpr.invars, kept[::-1], jaxpr.outvars), closed.consts)
+
+
+def _silenced_equation(equation: Equation) -> Equation:
+    def inner(value: Any) -> Any:
+        if type(value) is tuple:  # rules are named tuples
+            return tuple(map(inner, value))
+        return silenced(value) if isinstance(value, ClosedJaxpr) else value
+
+    parameters = {name: inner(value) for name, value in equation.parameters.items()}
+    return Equation(
+        equation.primitive, equation.inputs, equation.outputs, parameters, equation.source, equation.stream
+    )
+
+
 def is_effectful(equation: Equation) -> bool:
     """Whether an equation must run even where nobody uses its results."""
     return runs_once(equation.primitive, equation.parameters)

@@ -36,7 +36,7 @@ def checking_leaks() -> Iterator[None]:
     """A context in which a traced array that outlives its transformation is an error, as soon as that ends.
 
     Without it, the error comes when such an array is used. It counts for this thread; each transformation
-    inside of it collects garbage at its end, which is slow.
+    inside of it looks through all objects at its end, which is slow.
 
     Raises:
         LeakedTracerError: inside of the context, by the transformation whose arrays are still alive: with the
@@ -62,8 +62,11 @@ def check_leaks(trace: Trace) -> None:
     """Raise if this thread checks for leaks and there are still arrays of a trace that has ended."""
     if not _this_thread.checking:
         return
-    gc.collect()
-    leaked = [x for x in gc.get_referrers(trace) if isinstance(x, Array)]
+    leaked = _arrays_of(trace)
+    if leaked:  # perhaps garbage that is still to be collected
+        del leaked[:]
+        gc.collect()
+        leaked = _arrays_of(trace)
     lines = []
     for x in leaked:  # no generator: it would be a holder too
         line = _describe(x, leaked)
@@ -79,6 +82,10 @@ def check_leaks(trace: Trace) -> None:
         + "\nReturn it from the transformed function instead (has_aux=True lets grad, vjp and jvp return "
         "more than what is differentiated)."
     )
+
+
+def _arrays_of(trace: Trace) -> list[Array]:
+    return [x for x in gc.get_referrers(trace) if isinstance(x, Array)]
 
 
 def _describe(x: Array, leaked: list[Array]) -> str:

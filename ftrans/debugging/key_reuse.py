@@ -54,10 +54,10 @@ def _uses_keys(primitive: Primitive, parameters: dict[str, Any]) -> bool:
 
 
 def _jaxpr_uses_keys(closed: ClosedJaxpr) -> bool:
-    equations = closed.jaxpr.equations
-    return closed.derive(
-        ("uses keys",), lambda: any(_uses_keys(e.primitive, e.parameters) for e in equations)
-    )
+    def find() -> bool:
+        return any(_uses_keys(e.primitive, e.parameters) for e in closed.jaxpr.equations)
+
+    return closed.derive(("uses keys",), find)
 
 
 def debug_key_reuse() -> AbstractContextManager[None]:

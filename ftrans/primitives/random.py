@@ -65,7 +65,7 @@ class _UseKey(Primitive):
     __slots__ = ()
 
     def bind(self, *operands: Array, **parameters: Any) -> Any:
-        """Apply to a key. Whoever looks for uses sees those of each iteration and call, none while tracing."""
+        """Apply to a key. Whoever looks for uses sees that of each iteration and call, none of tracing."""
         trace = innermost_abstract_trace() if is_observed() else None
         if trace is not None:
             outer = operands[0]._trace

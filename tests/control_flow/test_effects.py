@@ -78,3 +78,30 @@ def test_what_does_not_change_is_not_hoisted():
 
     ft.eval(ft.jit(lambda x: ft.fori_loop(0, 2, step, x))(0.0))
     assert seen == [2.0, 2.0]
+
+
+def test_effects_of_a_condition_happen_for_each_evaluation(capsys):
+    def f(x):
+        def condition(y):
+            ft.debug.print("{}", y)
+            return y < 4
+
+        return ft.while_loop(condition, lambda y: y * 2, x)
+
+    for call in (f, ft.jit(f)):
+        assert call(ft.array(1.0)).item() == 4.0
+        assert capsys.readouterr().out.split() == ["1.0", "2.0", "4.0"]
+    assert ft.vmap(f)(ft.array([1.0, 5.0])).tolist() == [4.0, 5.0]
+
+
+def test_reverse_mode_of_a_while_loop_has_its_effects_once(capsys):
+    def f(x):
+        def body(c):
+            ft.debug.print("{}", c[0])
+            return c[0] + 1, ft.jit(lambda y: (ft.debug.print("inner {}", y), y * 2)[1])(c[1])
+
+        return ft.while_loop(lambda c: c[0] < 2, body, (0, x))[1]
+
+    for call in (ft.grad(f), ft.jit(ft.grad(f))):
+        assert call(1.0).item() == 4.0
+        assert capsys.readouterr().out.splitlines() == ["0", "inner 1.0", "1", "inner 2.0"]

@@ -208,7 +208,8 @@ def test_gradient_jaxpr_is_small():
 def test_nextafter_of_half_floats(dtype):
     x = np.array([1, -1, 0, 3e-5, INF, 2, 1], dtype)
     y = np.array([2, 0, -1, 5, 0, 2, NAN], dtype)
-    np.testing.assert_array_equal(apply("nextafter", x, y), np.nextafter(x, y))
+    expected = np.nextafter(x, y).astype(np.float64)
+    np.testing.assert_array_equal(apply("nextafter", x, y).astype(np.float64), expected)
 
 
 def test_errors_name_what_came():

@@ -8,7 +8,6 @@ rounded once. `metal_kernel` makes functions of the user's own kernels.
 from __future__ import annotations
 
 import math
-import operator
 from typing import Any
 
 from . import primitives as p
@@ -21,6 +20,7 @@ from .ops.log_space import excess_over_maximum
 from .ops.manipulation import slice_axis
 from .ops.operands import (
     as_array,
+    as_integer,
     broadcast,
     broadcast_shapes_of,
     constant_like,
@@ -195,7 +195,7 @@ def rope(
             [0.540302, 0.841471]]], dtype=float32)
     """
     a, wide = _wide("rope", a, "a", least_ndim=3)
-    dims = operator.index(dims)
+    dims = as_integer(dims, "fast.rope", "dims")
     if dims % 2 or not 0 <= dims <= a.shape[-1]:
         raise ValueError(f"fast.rope: dims must be even and at most {a.shape[-1]}, got {dims}")
     half, last = dims // 2, a.ndim - 1

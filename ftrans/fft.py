@@ -17,7 +17,7 @@ import numpy as np
 from ._native import Array, complex128, float64
 from .ops.creation import asarray
 from .ops.manipulation import roll
-from .ops.operands import AxisError, as_array, convert, normalize_axes, normalize_axis
+from .ops.operands import AxisError, as_array, convert, describe, normalize_axes, normalize_axis
 from .ops.promotion import DEFAULT_COMPLEX, DEFAULT_FLOAT, as_dtype
 from .ops.streams import streamed
 from .primitives._helpers import constant_like
@@ -60,15 +60,21 @@ def _operand(function: str, x: Any, kind: str) -> Array:
     return x if x.dtype is float64 else convert(x, DEFAULT_FLOAT)
 
 
-def _checked_axes(function: str, ndim: int, s: Any, axes: Any) -> tuple[list[int], list[int | None]]:
+def _checked_axes(
+    function: str, ndim: int, s: Any, axes: Any, argument: str
+) -> tuple[list[int], list[int | None]]:
     """The axes that are transformed, counted from the front, and their lengths; None is the extent."""
     if s is not None and not isinstance(s, (tuple, list)):
         raise TypeError(f"{function}: s must be a sequence of integers, got {type(s).__name__}")
     if axes is None:
         axes = range(ndim) if s is None else range(-len(s), 0)
-    checked = [normalize_axis(function, axis, ndim) for axis in axes]
+    elif not isinstance(axes, (tuple, list)):
+        raise TypeError(f"{function}: axes must be a sequence of integers, got {describe(axes)}")
+    checked = [normalize_axis(function, axis, ndim, argument) for axis in axes]
     if len(set(checked)) < len(checked):
-        raise AxisError(f"{function}: an axis is given twice in {tuple(axes)} for an array of ndim {ndim}")
+        raise AxisError(
+            f"{function}: an axis is given twice in {argument} {tuple(axes)} for an array of ndim {ndim}"
+        )
     lengths = [_length(function, n) for n in ([None] * len(checked) if s is None else s)]
     if len(lengths) != len(checked):
         raise ValueError(f"{function}: got {len(lengths)} lengths s for {len(checked)} axes")
@@ -99,12 +105,14 @@ def _resized(x: Array, axis: int, extent: int) -> Array:
     return pad_p.bind(x, constant_like(x, 0), low=zeros, high=high, interior=zeros)
 
 
-def _transform(function: str, kind: str, forward: bool, x: Any, s: Any, axes: Any, norm: Any) -> Array:
+def _transform(
+    function: str, kind: str, forward: bool, x: Any, s: Any, axes: Any, norm: Any, argument: str = "axes"
+) -> Array:
     """The transform of a kind of `fft_p` over axes whose lengths, in the real array, are `s`."""
     if norm not in _NORMS:
         raise ValueError(f"{function}: norm must be one of {', '.join(_NORMS)}, got {norm!r}")
     x = _operand(function, x, kind)
-    checked, given = _checked_axes(function, x.ndim, s, axes)
+    checked, given = _checked_axes(function, x.ndim, s, axes, argument)
     if not checked:
         if kind == "c2c":
             return x
@@ -148,7 +156,7 @@ def fft(
     >>> ft.fft.fft(ft.array([1.0, 0.0, 0.0, 0.0]))
     array([1+0j, 1+0j, 1+0j, 1+0j], dtype=complex64)
     """
-    return _transform("fft", "c2c", True, x, (n,), (axis,), norm)
+    return _transform("fft", "c2c", True, x, (n,), (axis,), norm, "axis")
 
 
 @streamed
@@ -175,7 +183,7 @@ def ifft(
     >>> ft.fft.ifft(ft.array([4.0, 0.0, 0.0, 0.0]))
     array([1+0j, 1+0j, 1+0j, 1+0j], dtype=complex64)
     """
-    return _transform("ifft", "c2c", False, x, (n,), (axis,), norm)
+    return _transform("ifft", "c2c", False, x, (n,), (axis,), norm, "axis")
 
 
 @streamed
@@ -202,7 +210,7 @@ def rfft(
     >>> ft.fft.rfft(ft.array([1.0, 0.0, 0.0, 0.0]))
     array([1+0j, 1+0j, 1+0j], dtype=complex64)
     """
-    return _transform("rfft", "r2c", True, x, (n,), (axis,), norm)
+    return _transform("rfft", "r2c", True, x, (n,), (axis,), norm, "axis")
 
 
 @streamed
@@ -228,7 +236,7 @@ def irfft(
     >>> ft.fft.irfft(ft.array([4.0, 0.0, 0.0]))
     array([1, 1, 1, 1], dtype=float32)
     """
-    return _transform("irfft", "c2r", False, x, (n,), (axis,), norm)
+    return _transform("irfft", "c2r", False, x, (n,), (axis,), norm, "axis")
 
 
 @streamed
@@ -254,7 +262,7 @@ def hfft(
     >>> ft.fft.hfft(ft.array([1.0, 0.0, 0.0]))
     array([1, 1, 1, 1], dtype=float32)
     """
-    return _transform("hfft", "c2r", True, x, (n,), (axis,), norm)
+    return _transform("hfft", "c2r", True, x, (n,), (axis,), norm, "axis")
 
 
 @streamed
@@ -281,7 +289,7 @@ def ihfft(
     >>> ft.fft.ihfft(ft.array([4.0, 0.0, 0.0, 0.0]))
     array([1+0j, 1-0j, 1+0j], dtype=complex64)
     """
-    return _transform("ihfft", "r2c", False, x, (n,), (axis,), norm)
+    return _transform("ihfft", "r2c", False, x, (n,), (axis,), norm, "axis")
 
 
 @streamed
@@ -570,7 +578,7 @@ def fftshift(x: Any, /, axes: int | Sequence[int] | None = None, *, stream: Any 
     array([-0.5, -0.25, 0, 0.25], dtype=float32)
     """
     x = as_array(x, "fftshift")
-    chosen = normalize_axes("fftshift", axes, x.ndim)
+    chosen = normalize_axes("fftshift", axes, x.ndim, "axes")
     return roll(x, [x.shape[axis] // 2 for axis in chosen], axis=chosen)
 
 
@@ -590,5 +598,5 @@ def ifftshift(x: Any, /, axes: int | Sequence[int] | None = None, *, stream: Any
     array([0, 1, 2], dtype=int32)
     """
     x = as_array(x, "ifftshift")
-    chosen = normalize_axes("ifftshift", axes, x.ndim)
+    chosen = normalize_axes("ifftshift", axes, x.ndim, "axes")
     return roll(x, [-(x.shape[axis] // 2) for axis in chosen], axis=chosen)

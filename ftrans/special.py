@@ -21,6 +21,7 @@ from .ops.log_space import log_softmax, logsumexp, softmax
 from .ops.operands import (
     as_array,
     as_dtype_array,
+    as_operand,
     broadcast_operands,
     constant_like,
     promoted_dtype,
@@ -108,10 +109,11 @@ gammaincc = binary("gammaincc", p.gamma_q_p, "f",
 psi = digamma
 
 
-def _floating(function: str, *operands: Any) -> list[Array]:
+def _floating(function: str, **given: Any) -> list[Array]:
     """The operands in their common floating dtype, broadcast."""
-    dtype = inexact_dtype(promoted_dtype(function, *operands))
-    arrays = [as_dtype_array(x, dtype, function, f"argument {i}") for i, x in enumerate(operands)]
+    operands = {name: as_operand(x, function, name) for name, x in given.items()}
+    dtype = inexact_dtype(promoted_dtype(function, *operands.values()))
+    arrays = [as_dtype_array(x, dtype, function, name) for name, x in operands.items()]
     require_kinds(function, arrays[0], "f", "a real")
     return list(broadcast_operands(function, *arrays))
 
@@ -135,7 +137,7 @@ def zeta(s: Any, q: Any = 1.0, /, *, stream: Any = None) -> Array:
     >>> ft.special.zeta(ft.array([2.0, 4.0]))
     array([1.64493, 1.08232], dtype=float32)
     """
-    return p.zeta_p.bind(*_floating("zeta", s, q), order=0)
+    return p.zeta_p.bind(*_floating("zeta", s=s, q=q), order=0)
 
 
 @streamed
@@ -159,7 +161,7 @@ def gammainc(a: Any, x: Any, /, *, stream: Any = None) -> Array:
     >>> ft.grad(ft.special.gammainc)(2.0, 1.0)
     array(-0.276196, dtype=float32)
     """
-    return p.gamma_p_p.bind(*_floating("gammainc", a, x), order=0)
+    return p.gamma_p_p.bind(*_floating("gammainc", a=a, x=x), order=0)
 
 
 @streamed
@@ -181,7 +183,7 @@ def betainc(a: Any, b: Any, x: Any, /, *, stream: Any = None) -> Array:
     >>> ft.special.betainc(1.0, 2.0, ft.array([0.0, 0.5, 1.0]))
     array([0, 0.75, 1], dtype=float32)
     """
-    return p.beta_inc_p.bind(*_floating("betainc", a, b, x), orders=(0, 0))
+    return p.beta_inc_p.bind(*_floating("betainc", a=a, b=b, x=x), orders=(0, 0))
 
 
 @streamed
@@ -206,7 +208,7 @@ def xlog1py(x: Any, y: Any, /, *, stream: Any = None) -> Array:
 
 def _annihilated(function: str, x: Any, y: Any, logarithm: Primitive) -> Array:
     """`x` times the logarithm of `y`, but 0 where x is 0 and y a number."""
-    x, y = _floating(function, x, y)
+    x, y = _floating(function, x=x, y=y)
     is_zero = p.and_p.bind(p.eq_p.bind(x, constant_like(x, 0)), p.not_p.bind(p.is_nan_p.bind(y)))
     factor = logarithm.bind(y)
     return where(is_zero, p.safe_mul_p.bind(x, factor), p.mul_p.bind(x, factor))

@@ -40,6 +40,8 @@ def associative_scan(fn: Callable, elems: Any, reverse: bool = False, axis: int 
     array([1, 3, 6, 10], dtype=float32)
     """
     check_callable("associative_scan", fn)
+    if not isinstance(axis, int):
+        raise TypeError(f"associative_scan: axis must be an int, got {axis!r}")
     leaves, structure = flatten(elems)
     arrays = argument_arrays("associative_scan", fn, leaves, flatten(((elems,), {}))[1])
     names = leaf_names(elems, "elems")

@@ -291,6 +291,8 @@ def switch(index: Any, branches: Sequence[Callable], *operands: Any) -> Any:
     array = as_array(index, lambda: "switch: index")
     if array.shape != () or array.dtype.kind not in "iu":
         raise TypeError(f"switch: index must be an integer scalar, got {array.aval}")
+    if not isinstance(branches, Sequence):
+        raise TypeError(f"switch: branches must be a sequence of functions, got {branches!r}")
     branches = tuple(branches)
     if not branches:
         raise ValueError("switch: branches must have at least one function")

@@ -70,6 +70,12 @@ def fixed_point(fun: Callable, init: Any, *, tol: float | None = None, max_itera
     unknowns = Unknowns("fixed_point", residual, init)
     if not any(a.size for a in unknowns.avals):
         return unknowns.result(unknowns.arrays, False)
+    if tol is not None and not isinstance(tol, (int, float, Array)):
+        raise TypeError(f"fixed_point: tol must be a number, got {tol!r}")
+    if not isinstance(max_iterations, int):
+        raise TypeError(f"fixed_point: max_iterations must be an int, got {max_iterations!r}")
+    if max_iterations < 1:
+        raise ValueError(f"fixed_point: max_iterations must be positive, got {max_iterations}")
     limit = 16 * max(float(np.finfo(a.dtype.name).eps) for a in unknowns.avals) if tol is None else tol
 
     def solver(function: Function, constants: Flat, start: Flat) -> list[Array]:

@@ -8,12 +8,12 @@ from .._native import Array
 from ..ops import linear_algebra
 from ..ops.operands import as_array
 from ..ops.streams import streamed
-from ..primitives._matrices import check_matrix
 
 
 def _matrices(x: Any, function: str) -> Array:
-    x = as_array(x, function)
-    check_matrix(f"linalg.{function}", x.aval, "x")
+    x = as_array(x, f"linalg.{function}")
+    if x.ndim < 2:
+        raise ValueError(f"linalg.{function}: x must have at least 2 dimensions, got shape {x.shape}")
     return x
 
 

@@ -10,7 +10,7 @@ from .._native import Array
 from ..ops import elementwise, statistical
 from ..ops.creation import zeros
 from ..ops.dtypes import finfo
-from ..ops.operands import as_array, as_dtype_array, convert, reshape_to
+from ..ops.operands import as_array, as_dtype_array, broadcast_shapes_of, convert, reshape_to
 from ..ops.pointwise import where
 from ..ops.promotion import DEFAULT_INT
 from ..ops.streams import streamed
@@ -176,6 +176,10 @@ def relative_cutoff(s: Array, shape: tuple[int, ...], rtol: Any, function: str) 
     else:
         tolerance = as_dtype_array(as_array(rtol, f"linalg.{function}", "rtol"), s.dtype, function, "rtol")
     batch = s.shape[:-1]
+    if broadcast_shapes_of(f"linalg.{function}", batch, tolerance.shape) != batch:
+        raise ValueError(
+            f"linalg.{function}: a relative cutoff of shape {tolerance.shape} does not broadcast to {batch}"
+        )
     largest = statistical.max(s, axis=-1) if s.shape[-1] else zeros(batch, dtype=s.dtype)
     return reshape_to(elementwise.multiply(largest, tolerance), (*batch, 1))
 

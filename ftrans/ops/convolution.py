@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Sequence
 from typing import Any
 
 from .. import primitives as p
-from .._native import Array, bool_
+from .._native import Array, Dtype, bool_
 from ..primitives.convolution import dilated_extent
-from .operands import promote, reshape_to
+from .operands import constant_like, promote, reshape_to
 from .streams import streamed
 
 __all__ = [
@@ -372,6 +373,32 @@ def conv_transpose3d(
     )
 
 
+#: How many multiplications of a direct convolution cost as much as one of the n·log n of a Fourier transform.
+_FOURIER_COST = 64
+
+
+def _is_cheaper_by_fourier(dtype: Dtype, n: int, m: int) -> bool:
+    """Of floats alone: integers must be exact, and half types have no transform."""
+    total = n + m
+    return dtype.kind in "fc" and dtype.itemsize >= 4 and n * m > _FOURIER_COST * total * math.log2(total)
+
+
+def _convolve_by_fourier(a: Array, v: Array, begin: int, end: int) -> Array:
+    """The places `begin` to `end` of the full convolution, by a product of Fourier transforms."""
+    n = a.size + v.size - 1
+    unit = 1 << max(0, n.bit_length() - 4)
+    length = -(-n // unit) * unit  # a small number times a power of two
+    forwards, backwards = ("c2c", "c2c") if a.dtype.kind == "c" else ("r2c", "c2r")
+
+    def spectrum(x: Array) -> Array:
+        padded = p.pad_p.bind(x, constant_like(x, 0), low=(0,), high=(length - x.size,), interior=(0,))
+        return p.fft_p.bind(padded, kind=forwards, axes=(0,), forward=True, norm=0, length=length)
+
+    product = p.mul_p.bind(spectrum(a), spectrum(v))
+    out = p.fft_p.bind(product, kind=backwards, axes=(0,), forward=False, norm=2, length=length)
+    return p.slice_p.bind(out, start=(begin,), limit=(end,), strides=(1,))
+
+
 @streamed
 def convolve(a: Any, v: Any, /, mode: str = "full", *, stream: Any = None) -> Array:
     """The convolution of two vectors: out[n] is the sum of a[m] · v[n - m] over m.
@@ -380,6 +407,10 @@ def convolve(a: Any, v: Any, /, mode: str = "full", *, stream: Any = None) -> Ar
         a, v: vectors of n and m elements, not empty.
         mode: 'full' gives all n + m - 1 places where they overlap, 'same' the max(n, m) in the middle of
             them, 'valid' the max(n, m) - min(n, m) + 1 where they overlap wholly.
+
+    Long vectors of float32, float64 or complex numbers are convolved by Fourier transforms where that is
+    cheaper, as by SciPy's `convolve`: the rounding errors are then relative to the largest results, and an
+    infinity or a NaN reaches all of them. `conv1d` never does so.
 
     Raises:
         ValueError: an operand is not a vector or is empty, or the mode is unknown.
@@ -399,6 +430,9 @@ def convolve(a: Any, v: Any, /, mode: str = "full", *, stream: Any = None) -> Ar
     paddings = {"full": (reach, reach), "same": (reach - reach // 2, reach // 2), "valid": (0, 0)}
     if mode not in paddings:
         raise ValueError(f"convolve: mode must be 'full', 'same' or 'valid', got {mode!r}")
+    if _is_cheaper_by_fourier(dtype, a.size, v.size):
+        low, high = paddings[mode]
+        return _convolve_by_fourier(a, v, reach - low, a.size + high)
     out = _convolution(
         "convolve", reshape_to(a, (1, a.size, 1)), reshape_to(v, (1, v.size, 1)), 1, (paddings[mode],),
         (1,), (1,), 1, True,

@@ -115,11 +115,14 @@ multiply = binary("multiply", p.mul_p, "iufc", "x1 * x2; logical and of bools.",
     "ft.array([1, 2]), ft.array([3, 4])", "array([3, 8], dtype=int32)", others=p.and_p.bind)
 divide = binary("divide", p.div_p, "fc", "x1 / x2, in float32 for integers.",
     "ft.array([1, 2]), 2", "array([0.5, 1], dtype=float32)", to=inexact_dtype)
-floor_divide = binary("floor_divide", p.floor_divide_p, "iuf", "The greatest integer not above x1 / x2.",
+floor_divide = binary("floor_divide", p.floor_divide_p, "iuf",
+    "The greatest integer not above x1 / x2; of integers 0 where x2 is 0.",
     "ft.array([7, -7]), 2", "array([3, -4], dtype=int32)", to=bool_to_int8)
-remainder = binary("remainder", p.remainder_p, "iuf", "x1 - floor_divide(x1, x2) * x2, of the sign of x2.",
+remainder = binary("remainder", p.remainder_p, "iuf",
+    "x1 - floor_divide(x1, x2) * x2, of the sign of x2; of integers 0 where x2 is 0.",
     "ft.array([7, -7]), 4", "array([3, 1], dtype=int32)", to=bool_to_int8)
-fmod = binary("fmod", p.fmod_p, "iuf", "The remainder of C's division, of the sign of x1.",
+fmod = binary("fmod", p.fmod_p, "iuf",
+    "The remainder of C's division, of the sign of x1; of integers 0 where x2 is 0.",
     "ft.array([7, -7]), 4", "array([3, -3], dtype=int32)", to=bool_to_int8)
 maximum = binary("maximum", p.max_p, "iuf", "The greater of x1 and x2; NaN if either is NaN.",
     "ft.array([1, 5]), 3", "array([3, 5], dtype=int32)", others=p.or_p.bind)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from types import FunctionType
 from typing import Any
 
@@ -104,7 +105,7 @@ _API_VERSIONS = ("2021.12", "2022.12", "2023.12", "2024.12", __array_api_version
 
 
 def _array_namespace(self: Array, /, *, api_version: str | None = None) -> Any:
-    """The module with the array API standard's functions.
+    """The module with the array API standard's functions, as they are in the version asked for.
 
     Raises:
         ValueError: `api_version` is a version of the standard that the module does not follow.
@@ -113,7 +114,9 @@ def _array_namespace(self: Array, /, *, api_version: str | None = None) -> Any:
         raise ValueError(
             f"__array_namespace__: api_version must be one of {', '.join(_API_VERSIONS)}; got {api_version!r}"
         )
-    return sys.modules[__package__.partition(".")[0]]
+    package = __package__.partition(".")[0]
+    is_current = api_version in (None, __array_api_version__)
+    return sys.modules[package] if is_current else import_module(f"{package}.array_api_2024")
 
 
 def _contains(self: Array, value: Any) -> bool:

@@ -313,13 +313,10 @@ def _complex(re, im):
     return out
 
 
-def _not_half(name: str) -> Callable[[Dtype], Dtype]:
-    def check(dtype: Dtype) -> Dtype:
-        if dtype.itemsize < 4:
-            raise TypeError(f"{name}: operands have dtype {dtype}, expected float32 or float64")
-        return dtype
-
-    return check
+def _complex_of(dtype: Dtype) -> Dtype:
+    if dtype.itemsize < 4:
+        raise TypeError(f"complex: operands have dtype {dtype}, expected float32 or float64")
+    return _complex_dtype(dtype)
 
 
 complex_p = binary(
@@ -332,7 +329,7 @@ complex_p = binary(
         lambda ct, re, im, out: real_p.bind(ct),
         lambda ct, re, im, out: neg(imag_p.bind(ct)),
     ),
-    result=lambda dtype: _complex_dtype(_not_half("complex")(dtype)),
+    result=_complex_of,
 )  # fmt: skip
 
 # ---------------------------------------------------------------- predicates and bits

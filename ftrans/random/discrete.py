@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from typing import Any
 
 from .. import primitives as p
@@ -12,11 +11,13 @@ from ..ops import elementwise, manipulation, pointwise
 from ..ops.operands import (
     as_array,
     as_dtype_array,
+    as_integer,
     broadcast,
     broadcast_shapes_of,
     convert,
     normalize_axis,
     normalize_shape,
+    require_kinds,
     reshape_to,
     to_inexact,
 )
@@ -74,6 +75,7 @@ def bernoulli(p: Any = 0.5, shape: Any = None, key: Any = None, *, stream: Any =
     bool
     """
     probability = to_inexact(as_array(p, "bernoulli", "p"))
+    require_kinds("bernoulli", probability, "f", "a real", "p")
     shape = shape_for("bernoulli", shape, probability)
     return elementwise.less(unit_uniform(key_for("bernoulli", key), shape, probability.dtype), probability)
 
@@ -125,13 +127,15 @@ def categorical(
     """
     key = key_for("categorical", key)
     logits = to_inexact(as_array(logits, "categorical", "logits"))
+    require_kinds("categorical", logits, "f", "a real", "logits")
     axis = normalize_axis("categorical", axis, logits.ndim)
     logits = manipulation.moveaxis(logits, axis, -1)
     batch, classes = logits.shape[:-1], logits.shape[-1]
     if num_samples is not None:
         if shape is not None:
             raise ValueError("categorical: give shape or num_samples, not both")
-        logits, shape = reshape_to(logits, (*batch, 1, classes)), (*batch, operator.index(num_samples))
+        drawn = as_integer(num_samples, "categorical", "num_samples", least=0)
+        logits, shape = reshape_to(logits, (*batch, 1, classes)), (*batch, drawn)
     shape = batch if shape is None else normalize_shape("categorical", shape)
     if broadcast_shapes_of("categorical", logits.shape[:-1], shape) != shape:
         raise ValueError(f"categorical: logits of batch shape {batch} do not broadcast to shape {shape}")

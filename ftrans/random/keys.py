@@ -17,7 +17,7 @@ from ..core.tracing import is_tracing_abstractly
 from ..interop import asarray
 from ..ops import creation, joining
 from ..ops.operands import as_array, broadcast, constant_like, convert, normalize_shape, reshape_to
-from ..ops.streams import streamed
+from ..ops.streams import attributed, streamed
 from ..primitives.random import threefry2x32
 from ..transforms.jit import jit
 
@@ -78,6 +78,7 @@ class _GlobalKey:
 _global_key = _GlobalKey()
 
 
+@attributed
 def seed(seed: int) -> None:
     """Set the global key, which functions called without ``key=`` draw on.
 
@@ -142,7 +143,7 @@ def split(key: Any, num: int | tuple[int, ...] = 2, *, stream: Any = None) -> Ar
     >>> ft.random.split(ft.random.key(0)).shape
     (2, 2)
     """
-    return subkeys(key_for("split", key), normalize_shape("split", num))
+    return subkeys(key_for("split", key), normalize_shape("split", num, "num"))
 
 
 def subkeys(key: Array, shape: tuple[int, ...] = (2,)) -> Array:

@@ -10,7 +10,15 @@ import numpy as np
 from .. import primitives as p
 from .._native import Array
 from ..ops import creation, elementwise, sorting
-from ..ops.operands import as_array, normalize_axis, normalize_shape, reshape_to, to_inexact
+from ..ops.operands import (
+    as_array,
+    as_integer,
+    normalize_axis,
+    normalize_shape,
+    require_kinds,
+    reshape_to,
+    to_inexact,
+)
 from ..ops.searching import searchsorted
 from ..ops.streams import streamed
 from ..ops.taking import take
@@ -43,7 +51,8 @@ def permutation(x: Any, axis: int = 0, key: Any = None, *, stream: Any = None) -
     """
     key = key_for("permutation", key)
     if isinstance(x, (int, np.integer)):
-        return shuffled_indices(key, int(x))
+        normalize_axis("permutation", axis, 1)
+        return shuffled_indices(key, as_integer(x, "permutation", "x", least=0))
     x = as_array(x, "permutation")
     axis = normalize_axis("permutation", axis, x.ndim)
     return take(x, shuffled_indices(key, x.shape[axis]), axis=axis, mode="promise_in_bounds")
@@ -89,9 +98,8 @@ def choice(
     key = key_for("choice", key)
     shape = normalize_shape("choice", shape)
     array = None if isinstance(a, (int, np.integer)) else as_array(a, "choice", "a")
-    if array is not None:
-        axis = normalize_axis("choice", axis, array.ndim)
-    n = int(a) if array is None else array.shape[axis]
+    axis = normalize_axis("choice", axis, 1 if array is None else array.ndim)
+    n = as_integer(a, "choice", "a", least=0) if array is None else array.shape[axis]
     drawn = math.prod(shape)
     if n == 0 and drawn:
         raise ValueError("choice: there is nothing to choose from")
@@ -107,6 +115,7 @@ def _choose(key: Array, n: int, drawn: int, replace: bool, probabilities: Any) -
     if probabilities is None:
         return randint(0, n, (drawn,), key=key) if replace else shuffled_indices(key, n)[:drawn]
     weights = to_inexact(as_array(probabilities, "choice", "p"))
+    require_kinds("choice", weights, "f", "a real", "p")
     if weights.shape != (n,):
         raise ValueError(f"choice: p must have shape ({n},), got {weights.shape}")
     if replace:

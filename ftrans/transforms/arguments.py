@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from typing import Any
 
@@ -90,6 +90,21 @@ def check_callable(transformation: str, fun: Any) -> None:
     """Raise TypeError unless `fun` can be called."""
     if not callable(fun):
         raise TypeError(f"{transformation} expects a function, got {type(fun).__name__}: {fun!r}")
+
+
+def several(what: str, given: Any, kind: type) -> tuple:
+    """One int (or str), or several, as a tuple.
+
+    Raises:
+        TypeError: it is neither, naming it by `what`.
+    """
+    if isinstance(given, kind):
+        return (given,)
+    is_collection = isinstance(given, Collection) and not isinstance(given, str)
+    if not is_collection or not all(isinstance(x, kind) for x in given):
+        expected = "an int or ints" if kind is int else "a name or names"
+        raise TypeError(f"{what} must be {expected}, got {given!r}")
+    return tuple(given)
 
 
 def split_aux(transformation: str, fun: Callable, result: Any) -> tuple[Any, Any]:

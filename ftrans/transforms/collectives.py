@@ -79,7 +79,7 @@ def pmean(x: Any, axis_name: Hashable | Sequence[Hashable]) -> Any:
     >>> ft.vmap(lambda x: x - ft.pmean(x, "i"), axis_name="i")(ft.array([1.0, 3.0]))
     array([-1, 1], dtype=float32)
     """
-    size = axis_size(axis_name)
+    size = _size("pmean", axis_name)
 
     def divide(total: Array) -> Array:
         return div(total if total.aval.is_inexact else convert(total, _native.float32), size)
@@ -128,7 +128,9 @@ def axis_index(axis_name: Hashable | Sequence[Hashable]) -> Array:
     >>> ft.vmap(lambda x: x * ft.axis_index("i"), axis_name="i")(ft.array([1, 1, 1]))
     array([0, 1, 2], dtype=int32)
     """
-    first, *rest = _axes("axis_index", axis_name)
+    first, *rest = _axes("axis_index", axis_name) or (None,)
+    if first is None:
+        raise ValueError("axis_index: axis_name must be a name or several, got none")
     index = first.index
     for axis in rest:
         index = add(mul(index, axis.size), axis.index)
@@ -145,14 +147,19 @@ def axis_size(axis_name: Hashable | Sequence[Hashable]) -> int:
     >>> ft.vmap(lambda x: x * ft.axis_size("i"), axis_name="i")(ft.array([1, 2]))
     array([2, 4], dtype=int32)
     """
+    return _size("axis_size", axis_name)
+
+
+def _size(function: str, axis_name: Hashable | Sequence[Hashable]) -> int:
     size = 1
-    for axis in _axes("axis_size", axis_name):
+    for axis in _axes(function, axis_name):
         size *= axis.size
     return size
 
 
 def _normalized(function: str, parameter: str, axis: Any, ndim: int) -> int:
-    axis = operator.index(axis)
+    if not isinstance(axis, int):
+        raise TypeError(f"{function}: {parameter} must be an int, got {axis!r}")
     if not -ndim <= axis < ndim:
         raise ValueError(f"{function}: {parameter} must be in [{-ndim}, {ndim}), got {axis}")
     return axis % ndim
@@ -269,7 +276,10 @@ def ppermute(x: Any, axis_name: Hashable, perm: Sequence[tuple[int, int]]) -> An
     array([0, 1, 2], dtype=float32)
     """
     (named,) = _axes("ppermute", (axis_name,))
-    pairs = tuple((operator.index(source), operator.index(destination)) for source, destination in perm)
+    try:
+        pairs = tuple([(operator.index(source), operator.index(destination)) for source, destination in perm])
+    except (TypeError, ValueError):
+        raise TypeError(f"ppermute: perm must be pairs of integers, got {perm!r}") from None
     return _map_arrays(
         "ppermute",
         lambda leaf: ppermute_p.bind(

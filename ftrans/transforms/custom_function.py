@@ -22,7 +22,7 @@ from ..core.pytree import flatten, leaf_names, unflatten
 from ..core.source import ArgumentSource, function_name
 from ..core.tracing import trace_to_jaxpr
 from ..primitives.layout import batch_first, zeros_like
-from .arguments import argument_arrays, argument_sources, check_callable, check_like, output_arrays
+from .arguments import argument_arrays, argument_sources, check_callable, check_like, output_arrays, several
 from .batching import Dim, eval_batched, removed_axis
 from .traced_function import hoist_tracers
 
@@ -89,7 +89,7 @@ class CustomFunction:
     def __init__(self, fun: Callable, nondiff_argnums: int | Sequence[int] = ()):
         check_callable(self._transformation, fun)
         self._fun = fun
-        self._nondiff = (nondiff_argnums,) if isinstance(nondiff_argnums, int) else tuple(nondiff_argnums)
+        self._nondiff = several(f"{self._transformation}: nondiff_argnums", nondiff_argnums, int)
         update_wrapper(self, fun, updated=())  # not its attributes: ours have the same names
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:

@@ -14,7 +14,7 @@ from ..core.pytree import unflatten
 from ..core.source import ArgumentSource, function_name
 from ..primitives.elementwise import convert
 from ..primitives.layout import move_axis, reshape
-from .arguments import Argnums, Chosen, Selection, argument_arrays, argument_sources
+from .arguments import Argnums, Chosen, Selection, argument_arrays, argument_sources, check_callable
 from .autodiff import (
     DifferentiatedFunction,
     check_differentiable_input,
@@ -159,6 +159,7 @@ def hessian(
     array([[2, 0],
            [0, 2]], dtype=float32)
     """
+    check_callable("hessian", fun)
     return jacfwd(jacrev(fun, argnums, has_aux, holomorphic), argnums, has_aux, holomorphic)
 
 
@@ -188,6 +189,9 @@ def hvp(fun: Callable, primals: tuple, tangents: tuple) -> tuple:
         raise TypeError(
             f"hvp: primals must be a tuple of the arguments of {function_name(fun)}, got {primals!r}"
         )
+    check_callable("hvp", fun)
+    if not isinstance(tangents, (tuple, list)) or len(tangents) != len(primals):
+        raise TypeError(f"hvp: tangents must be a tuple like primals, got {tangents!r}")
     gradient = grad(fun, argnums=tuple(range(len(primals))))
     return jvp(gradient, primals, tangents)[1]
 

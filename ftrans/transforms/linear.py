@@ -224,6 +224,8 @@ def _follow_barrier(equation: Equation, operands: list[str], message: str) -> li
     return operands
 
 
+_CONTROL_FLOW = ("scan", "while", "cond")
+
 #: By the name of the primitive, what is known of the results where an entry of a table does not tell.
 _FOLLOWERS = {
     "scan": _follow_scan,

@@ -10,6 +10,7 @@ from optree import PyTreeSpec
 
 from ..core.pytree import flatten
 from ..core.source import function_name, parameter_names
+from .arguments import several
 
 
 class NamedArguments:
@@ -17,22 +18,34 @@ class NamedArguments:
 
     Raises:
         TypeError: they are not ints and names.
-        ValueError: a name is not a parameter of `fun`.
+        ValueError: a name is not a parameter of `fun`, or a position not that of one.
     """
 
     def __init__(self, transformation: str, kind: str, fun: Callable, argnums: Any, argnames: Any):
-        self.argnums = (argnums,) if isinstance(argnums, int) else tuple(argnums)
-        self.argnames = (argnames,) if isinstance(argnames, str) else tuple(argnames)
-        if not all(isinstance(i, int) for i in self.argnums):
-            raise TypeError(f"{transformation}: {kind}_argnums must be an int or ints, got {argnums!r}")
-        if not all(isinstance(n, str) for n in self.argnames):
-            raise TypeError(f"{transformation}: {kind}_argnames must be a name or names, got {argnames!r}")
+        self.argnums = several(f"{transformation}: {kind}_argnums", argnums, int)
+        self.argnames = several(f"{transformation}: {kind}_argnames", argnames, str)
+        self._check_numbers(transformation, kind, fun)
         # An argument may be given either way: complete each list from the other.
         names = parameter_names(fun) if self.argnums or self.argnames else []
         by_number = {names[i] for i in self.argnums if -len(names) <= i < len(names)}
         self.argnums += tuple(names.index(n) for n in self.argnames if n in names)
         self.argnames += tuple(by_number)
         self._check_names(transformation, kind, fun)
+
+    def _check_numbers(self, transformation: str, kind: str, fun: Callable) -> None:
+        try:
+            parameters = inspect.signature(fun).parameters.values() if self.argnums else ()
+        except (TypeError, ValueError):
+            return
+        if any(p.kind is p.VAR_POSITIONAL for p in parameters):
+            return
+        n = len([p for p in parameters if p.kind is not p.KEYWORD_ONLY and p.kind is not p.VAR_KEYWORD])
+        outside = [i for i in self.argnums if not -n <= i < n]
+        if outside:
+            raise ValueError(
+                f"{transformation}: {kind}_argnums {outside} are out of range: {function_name(fun)} has {n} "
+                "positional parameters"
+            )
 
     def _check_names(self, transformation: str, kind: str, fun: Callable) -> None:
         try:

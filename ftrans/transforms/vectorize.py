@@ -63,8 +63,12 @@ def vectorize(
     (4, 2)
     """
     check_callable("vectorize", fun)
+    if signature is not None and not isinstance(signature, str):
+        raise TypeError(f"vectorize: signature must be a string, got {signature!r}")
     parsed = None if signature is None else _parse(signature)
-    if any(not isinstance(e, (int, str)) or (isinstance(e, int) and e < 0) for e in excluded):
+    if not isinstance(excluded, Collection) or any(
+        not isinstance(e, (int, str)) or (isinstance(e, int) and e < 0) for e in excluded
+    ):
         raise TypeError(
             f"vectorize: excluded must hold positions (not negative) and names of arguments, got {excluded!r}"
         )

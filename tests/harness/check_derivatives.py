@@ -6,6 +6,7 @@ import pytest
 import ftrans as ft
 from tests.harness.cases import Case, in_double, is_inexact, to_array
 from tests.harness.numerics import (
+    COMPLEX_STEP_TOLERANCE,
     DIFFERENCE_TOLERANCE,
     DUALITY_TOLERANCE,
     assert_near,
@@ -121,6 +122,36 @@ def jvp(case: Case) -> bool:
     expected = directional_difference(problem.reference, problem.point, problem.tangents)
     for result, reference in zip(problem.pushforward(point, tangents), expected, strict=True):
         assert_near(result, reference, DIFFERENCE_TOLERANCE, f"{case} jvp against finite differences")
+    return True
+
+
+#: These are no analytic functions: they conjugate, or are real.
+_NOT_ANALYTIC = {"abs", "sign", "convert", "cholesky", "qr", "svd", "eigh", "eig"}
+_COMPLEX_STEP = 1e-30
+
+
+def complex_step(case: Case) -> bool:
+    """J·t of real operands against Im f(x + iht) / h, which no difference cancels, of the analytic ones."""
+    if not _has_derivative(case) or case.declares_zero_derivative or case.is_call:
+        return False
+    problem = Problem(case)
+    real = all(x.dtype == np.float64 for x in problem.point)
+    if case.primitive.name in _NOT_ANALYTIC or not real or not problem.differentiable_results:
+        return False
+    stepped = [x.astype(np.complex128) if x.dtype == np.float64 else x for x in problem.operands]
+    for position, tangent in zip(problem.positions, problem.tangents, strict=True):
+        stepped[position] = stepped[position] + 1j * _COMPLEX_STEP * tangent
+    if not case.accepts(tuple(stepped)):
+        return False
+    results = case.reference(*stepped)
+    forward = problem.pushforward(_arrays(problem.point), _arrays(problem.tangents))
+    for tangent, i in zip(forward, problem.differentiable_results, strict=True):
+        assert_near(
+            tangent,
+            results[i].imag / _COMPLEX_STEP,
+            COMPLEX_STEP_TOLERANCE,
+            f"{case} jvp against a complex step",
+        )
     return True
 
 

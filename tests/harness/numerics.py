@@ -24,6 +24,9 @@ STEP = 1e-4
 STENCIL = ((-2, 1 / 12), (-1, -8 / 12), (1, 8 / 12), (2, -1 / 12))
 DIFFERENCE_TOLERANCE = 1e-7
 
+# A complex step does not subtract: what is left are the rounding errors of the two evaluations.
+COMPLEX_STEP_TOLERANCE = 1e-12
+
 # Forward and reverse mode compute the same sums of products in float64 in another order.
 DUALITY_TOLERANCE = 1e-11
 

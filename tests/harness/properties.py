@@ -16,6 +16,7 @@ PROPERTIES: dict[str, Callable[[Case], bool]] = {
     "stream": check_values.stream,
     "jit": check_values.jit,
     "jvp": check_derivatives.jvp,
+    "complex_step": check_derivatives.complex_step,
     "vjp": check_derivatives.vjp,
     "second_order": check_derivatives.second_order,
     "vmap": check_batching.vmap,

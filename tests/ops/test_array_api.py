@@ -72,7 +72,11 @@ def test_namespace_and_version():
     x = ft.ones(2)
     assert x.__array_namespace__() is ft
     assert x.__array_namespace__(api_version=ft.__array_api_version__) is ft
-    assert x.__array_namespace__(api_version="2023.12") is ft
+    earlier = x.__array_namespace__(api_version="2023.12")
+    assert earlier.sin is ft.sin
+    assert type(earlier.meshgrid(x.reshape(-1))) is list
+    assert type(earlier.broadcast_arrays(x)) is list
+    assert type(earlier.__array_namespace_info__().devices()) is list
     with pytest.raises(ValueError, match=r"api_version must be one of .* got '1999.12'"):
         x.__array_namespace__(api_version="1999.12")
     assert ft.bool is ft.bool_

@@ -215,7 +215,14 @@ def test_hadamard_transform_is_its_own_inverse(n):
     twice = ft.hadamard_transform(ft.hadamard_transform(ft.array(x)))
     np.testing.assert_allclose(np.asarray(twice), x, rtol=1e-12, atol=1e-12)
     with pytest.raises(ValueError, match="the last axis must be a power of two"):
-        ft.hadamard_transform(ft.ones(3 * n))
+        ft.hadamard_transform(ft.ones(9 * n))
+
+
+@pytest.mark.parametrize("n", [12, 20, 28, 56])
+def test_hadamard_transform_of_other_orders(n):
+    matrix = np.asarray(ft.hadamard_transform(ft.eye(n), 1.0))
+    np.testing.assert_array_equal(np.abs(matrix), 1)
+    np.testing.assert_array_equal(matrix @ matrix.T, n * np.eye(n))
 
 
 def test_block_masks_of_bool():

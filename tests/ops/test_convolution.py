@@ -140,3 +140,36 @@ def test_errors():
         ft.conv1d(ft.ones((1, 3, 1), dtype=bool), ft.ones((1, 2, 1), dtype=bool))
     with pytest.raises(TypeError, match=r"convolve: a and v must not both be bool"):
         ft.convolve(ft.ones(3, dtype=bool), ft.ones(2, dtype=bool))
+
+
+@pytest.mark.parametrize("mode", ["full", "same", "valid"])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "complex128", "int32", "float16"])
+def test_convolve_of_long_vectors(mode, dtype):
+    """By Fourier transforms, but for dtypes that are exact or have none."""
+    random = np.random.default_rng(0)
+    a, v = random.uniform(-9, 9, 3100), random.uniform(-9, 9, 2900)
+    a, v = (x + 1j * x[::-1] if dtype == "complex128" else x for x in (a, v))
+    a, v = a.astype(dtype), v.astype(dtype)
+    precision = {"float32": 1e-6, "float16": 2.0**-11, "int32": 0}.get(dtype, 1e-14)
+    for x, y in ((a, v), (v, a)):
+        wide = np.result_type(dtype, np.float64) if dtype != "int32" else np.int64
+        expected = np.convolve(x.astype(wide), y.astype(wide), mode)
+        out = ft.convolve(ft.array(x), ft.array(y), mode)
+        assert str(out.dtype) == dtype
+        np.testing.assert_allclose(
+            np.asarray(out), expected, rtol=precision, atol=precision * np.max(np.abs(expected))
+        )
+
+
+def test_derivatives_of_convolutions_of_long_vectors():
+    random = np.random.default_rng(0)
+    a, v = random.standard_normal(3000), random.standard_normal(2500)
+    c = random.standard_normal(5499)
+    (by_a, by_v) = ft.vjp(ft.convolve, ft.array(a), ft.array(v))[1](ft.array(c))
+    np.testing.assert_allclose(np.asarray(by_a), np.correlate(c, v, "valid"), atol=1e-10)
+    np.testing.assert_allclose(np.asarray(by_v), np.correlate(c, a, "valid"), atol=1e-10)
+    tangent = ft.jvp(
+        ft.convolve, (ft.array(a), ft.array(v)), (ft.array(v.repeat(2)[:3000]), ft.array(a[:2500]))
+    )[1]
+    expected = np.convolve(v.repeat(2)[:3000], v) + np.convolve(a, a[:2500])
+    np.testing.assert_allclose(np.asarray(tangent), expected, atol=1e-10)

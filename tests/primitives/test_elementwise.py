@@ -204,11 +204,12 @@ def test_gradient_jaxpr_is_small():
     assert [e.primitive.name for e in equations if e.primitive.name != "sin"] == ["cos"]
 
 
-def test_nextafter_of_half_floats_is_refused():
-    with pytest.raises(
-        TypeError, match="nextafter: operands have dtype float16, expected float32 or float64"
-    ):
-        apply("nextafter", np.ones(2, np.float16), np.ones(2, np.float16))
+@pytest.mark.parametrize("dtype", [np.float16, ml_dtypes.bfloat16])
+def test_nextafter_of_half_floats(dtype):
+    x = np.array([1, -1, 0, 3e-5, INF, 2, 1], dtype)
+    y = np.array([2, 0, -1, 5, 0, 2, NAN], dtype)
+    expected = np.nextafter(x, y).astype(np.float64)
+    np.testing.assert_array_equal(apply("nextafter", x, y).astype(np.float64), expected)
 
 
 def test_errors_name_what_came():

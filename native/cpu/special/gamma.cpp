@@ -34,7 +34,7 @@ double zeta_of_positive(double s, double q) {
   for (; a < start; a += 1) {
     const Series term = power(a);
     for (int i = 0; i <= k; ++i) sum[i] += term.c[i];
-    if (std::abs(term.c[k]) * start < 1e-19 * std::abs(static_cast<double>(sum[k])) && a > q + 1)
+    if (std::abs(term.c[k]) * start <= 1e-19 * std::abs(static_cast<double>(sum[k])) && a > q + 1)
       return factorial * static_cast<double>(sum[k]);
   }
 

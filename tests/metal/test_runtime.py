@@ -200,3 +200,26 @@ def test_memory_goes_back_when_the_gpu_is_done():
     del x
     ft.synchronize()
     assert ft.get_active_memory() <= before + 4096
+
+
+def test_empty_arrays():
+    x = ft.array(np.zeros((0, 3), np.float32))
+    with ft.stream(ft.gpu):
+        results = [
+            x + 1,
+            ft.cumsum(x, axis=0),
+            ft.concatenate([x, x]),
+            x.T @ x,
+            x.sum(axis=0),
+            x.T.reshape(-1),
+        ]
+    assert [np.array(each).shape for each in results] == [(0, 3), (0, 3), (0, 3), (3, 3), (3,), (0,)]
+
+
+def test_callback_that_uses_the_gpu_itself():
+    """The stream's thread stands still meanwhile: the callback's work runs all the same."""
+    x = ft.arange(4, dtype=ft.float32)
+    shape = ft.ShapeDtypeStruct((4,), ft.float32)
+    with ft.stream(ft.gpu):
+        y = ft.pure_callback(lambda v: np.array(ft.add(ft.asarray(v), 1.0, stream=ft.gpu)), shape, x * 2.0)
+        assert (y * 3.0).tolist() == [3.0, 9.0, 15.0, 21.0]

@@ -19,7 +19,7 @@ HAS_DEVICE = ft.metal.is_available()
 def pytest_ignore_collect(collection_path):
     if not collection_path.name.startswith("test_"):
         return None
-    return HAS_DEVICE == (collection_path.name == "test_on_host_device.py") or None
+    return (collection_path.name == "test_on_host_device.py") == HAS_DEVICE or None
 
 
 @pytest.fixture(autouse=True)

@@ -303,6 +303,7 @@ void Evaluation::run(const std::vector<Ref<Value>>& roots, bool blocking) {
       case Value::State::Placeholder: throw std::logic_error("eval: a placeholder has no value");
       case Value::State::Pending:
         if (root->node->symbolic) throw std::logic_error("eval: a placeholder has no value");
+        root->tell_failure();
         pending.push_back(root);
     }
   }

@@ -160,7 +160,8 @@ void MetalQueue::wait_for(Fence& fence) {
 Ref<Fence> MetalQueue::submit(Done done) {
   std::unique_lock lock(mutex_);
   const Ref<QueueFence> before = last_;
-  if (batch_) {
+  if (batch_ || goes_on_) {
+    open();
     commit(std::move(done), false);
     return Ref<Fence>(last_.get());
   }
@@ -179,7 +180,7 @@ void MetalQueue::commit(Done done, bool goes_on) {
   ++committed_;
   batch.fence = last_ = Ref<QueueFence>(new QueueFence(event_, committed_));
   batch.done = std::move(done);
-  batch.goes_on = goes_on;
+  batch.goes_on = goes_on_ = goes_on;
   batch.buffer->signal(*event_, committed_);
   counters().command_buffers.fetch_add(1, std::memory_order_relaxed);
   const Ref<CommandBuffer> buffer = batch.buffer;

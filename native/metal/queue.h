@@ -51,6 +51,7 @@ class MetalQueue : public GpuQueue {
   Ref<QueueFence> last_;  ///< of the last batch that was committed
   Hazards hazards_;
   uint64_t committed_ = 0;
+  bool goes_on_ = false;  ///< the last batch was committed because it was full: `submit` tells its errors
 
   std::mutex end_mutex_;  ///< of what has ended
   std::condition_variable ended_;

@@ -15,13 +15,11 @@ from ftrans import _native
 
 HAS_DEVICE = ft.metal.is_available()
 
-collect_ignore_glob = ["test_on_host_device.py"] if HAS_DEVICE else []
 
-
-def pytest_ignore_collect(collection_path, config):
-    if not HAS_DEVICE and collection_path.parent.name == "metal" and collection_path.name.startswith("test_"):
-        return collection_path.name != "test_on_host_device.py"
-    return None
+def pytest_ignore_collect(collection_path):
+    if not collection_path.name.startswith("test_"):
+        return None
+    return (collection_path.name == "test_on_host_device.py") == HAS_DEVICE or None
 
 
 @pytest.fixture(autouse=True)

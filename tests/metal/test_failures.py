@@ -150,3 +150,16 @@ def test_threads_see_their_own_errors(host_option):
     assert len(outcomes) == 12
     assert len(errors) == 3
     assert all("exp" in each for each in errors)
+
+
+def test_error_of_a_compiled_function_that_nobody_waited_for(host_option):
+    f = ft.jit(lambda x: ft.exp(x, stream=ft.gpu))
+    x = ones(5)
+    ft.eval(f(x))
+    host_option("failing_command_buffers", 1)
+    y = f(x)
+    ft.async_eval(y)
+    ft.synchronize()
+    with pytest.raises(RuntimeError, match="the command buffer held exp"):
+        ft.eval(y)
+    np.testing.assert_allclose(np.array(y), np.e, rtol=1e-6)

@@ -200,3 +200,41 @@ def test_memory_goes_back_when_the_gpu_is_done():
     del x
     ft.synchronize()
     assert ft.get_active_memory() <= before + 4096
+
+
+def test_empty_arrays():
+    x = ft.array(np.zeros((0, 3), np.float32))
+    with ft.stream(ft.gpu):
+        results = [
+            x + 1,
+            ft.cumsum(x, axis=0),
+            ft.concatenate([x, x]),
+            x.T @ x,
+            x.sum(axis=0),
+            x.T.reshape(-1),
+        ]
+    assert [np.array(each).shape for each in results] == [(0, 3), (0, 3), (0, 3), (3, 3), (3,), (0,)]
+
+
+def test_callback_that_uses_the_gpu_itself():
+    """The stream's thread stands still meanwhile: the callback's work runs all the same."""
+    x = ft.arange(4, dtype=ft.float32)
+    shape = ft.ShapeDtypeStruct((4,), ft.float32)
+    with ft.stream(ft.gpu):
+        y = ft.pure_callback(lambda v: np.array(ft.add(ft.asarray(v), 1.0, stream=ft.gpu)), shape, x * 2.0)
+        assert (y * 3.0).tolist() == [3.0, 9.0, 15.0, 21.0]
+
+
+def test_the_memory_limit_counts_what_the_gpu_holds_but_waits_for_it():
+    """The chain needs a few blocks at a time, which the GPU gives back while the rest is being recorded."""
+    x = ft.array(np.ones(1 << 15, np.float32))
+    ft.synchronize()
+    before = ft.set_memory_limit(ft.get_active_memory() + 5 * (1 << 17))
+    try:
+        with ft.stream(ft.gpu):
+            for _ in range(20):
+                x = ft.cumsum(x * 0.0 + 1.0)
+        ft.eval(x)
+    finally:
+        ft.set_memory_limit(before)
+    assert x[-1].item() == 1 << 15

@@ -249,7 +249,6 @@ def _while_loop(name: str, cond_fun: Callable, body_fun: Callable, init_val: Any
     return unflatten(structure, results)
 
 
-@user_function
 def _with_carried_condition(predicate: ClosedJaxpr, closed: ClosedJaxpr, carry: list[Array]) -> list[Array]:
     """A loop whose condition has effects: it is evaluated before the loop, and then by the body."""
 
@@ -268,10 +267,12 @@ def _with_carried_condition(predicate: ClosedJaxpr, closed: ClosedJaxpr, carry: 
         body_jaxpr=body,
         num_cond_consts=0,
         num_body_consts=len(consts),
+        checkpointed=any(e.primitive is checkpoint_p for e in closed.jaxpr.equations),
     )
     return results
 
 
+@user_function
 def fori_loop(lower: Any, upper: Any, body_fun: Callable, init_val: Any) -> Any:
     """A loop over integers: ``for i in range(lower, upper): val = body_fun(i, val)``.
 

@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from .._native import Array, Dtype, bool_, scalar
+from .._native import Array, Dtype, bool_, scalar, user_function
 from ..core.avals import ShapedArray, shaped_array
 from ..core.jaxpr import ClosedJaxpr
 from ..core.primitive import Primitive
@@ -157,6 +157,7 @@ def _check_result(
 # ---------------------------------------------------------------- reduce
 
 
+@user_function
 def reduce(operands: Any, init_values: Any, computation: Callable, dimensions: Sequence[int]) -> Any:
     """Arrays reduced over some of their axes by a function of the user.
 
@@ -237,6 +238,7 @@ def _every(xs: list[Array], axis: int, start: int, count: int, step: int) -> lis
 # ---------------------------------------------------------------- reduce_window
 
 
+@user_function
 def reduce_window(
     operands: Any,
     init_values: Any,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from .._native import Array, bool_, float64
+from .._native import Array, bool_, float64, user_function
 from ..core.primitive import Primitive
 from ..primitives import (
     abs_p,
@@ -62,6 +62,7 @@ from .streams import run_on, streamed
 _MOST_MULTIPLICATIONS = 16  # the greatest |exponent| that is multiplied out
 
 
+@user_function
 def power(x1: Any, x2: Any, /, *, stream: Any = None) -> Array:
     """x1 ** x2. A small Python int exponent is multiplied out, so its derivative exists everywhere.
 

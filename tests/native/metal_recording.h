@@ -30,6 +30,8 @@ class RecordingDevice : public metal::Device {
   }
   Ref<metal::Queue> new_queue() override { return device_.new_queue(); }
   Ref<metal::SharedEvent> new_event() override { return device_.new_event(); }
+  void start_capture(const std::string& path) override { device_.start_capture(path); }
+  void stop_capture() override { device_.stop_capture(); }
 
   std::vector<metal::PrintedKernel> kernels;  ///< name and text
 

@@ -80,6 +80,8 @@ class RecordingDevice : public metal::Device {
   Ref<metal::Memory> wrap(void*, size_t, void*, void (*)(void*)) override { return nullptr; }
   Ref<metal::Queue> new_queue() override { return nullptr; }
   Ref<metal::SharedEvent> new_event() override { return nullptr; }
+  void start_capture(const std::string&) override {}
+  void stop_capture() override {}
 
   std::vector<metal::PrintedKernel> kernels;
 

@@ -6,6 +6,7 @@
 #include "core/buffer.h"
 #include "core/dtype.h"
 #include "core/inline_vector.h"
+#include "core/interruption.h"
 #include "core/ref.h"
 #include "core/stream.h"
 #include "core/tensor_view.h"
@@ -54,9 +55,14 @@ class Value : public RefCounted {
   void* data() const { return static_cast<char*>(buffer->data()) + offset * itemsize(dtype); }
   TensorView view() const { return {data(), dtype, shape.size(), shape.data(), strides.data()}; }
 
-  /// Throws, once, what went wrong with an earlier evaluation of a Pending value that nobody waited for.
+  /// Throws, once, what went wrong with an earlier evaluation of a Pending value that nobody waited for. One
+  /// that was given up is no failure: it begins anew.
   void tell_failure() {
-    if (event && event->has_failed()) std::exchange(event, nullptr)->wait();
+    if (!event || !event->has_failed()) return;
+    try {
+      std::exchange(event, nullptr)->wait();
+    } catch (const Interrupted&) {
+    }
   }
 
   /// Gives an immediate its buffer.

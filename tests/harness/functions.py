@@ -34,6 +34,10 @@ CALLS: dict[str, list[Call]] = arrays.CALLS | {
 }
 
 
+#: What makes functions of arrays rather than is one: tests/metal/test_metal_kernel.py has its checks.
+_MAKERS = {"fast.metal_kernel"}
+
+
 def function_of(name: str) -> Callable:
     """The public function of that name."""
     namespace, _, last = name.rpartition(".")
@@ -52,6 +56,8 @@ def public_functions() -> dict[str, Callable]:
     functions: dict[int, tuple[str, Callable]] = {}
     for name in names:
         value = function_of(name)
+        if name in _MAKERS:
+            continue
         if _is_function(value) and (id(value) not in functions or name in CALLS):
             functions[id(value)] = (name, value)
     return dict(functions.values())

@@ -97,7 +97,7 @@ CALLS = {
 
 
 def call_samples(primitive: Primitive, dtype: type = np.float64) -> tuple[Sample, ...]:
-    """Samples of the primitive, if `CALLS` knows functions that bind it, with floating operands of a dtype."""
+    """Samples of the primitive, if `CALLS` knows functions that bind it; floating operands have the dtype."""
     return tuple(
         _sample(primitive, function, _in_dtype(operands, dtype), differentiable)
         for function, operands, differentiable in CALLS.get(primitive.name, ())

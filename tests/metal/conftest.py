@@ -15,6 +15,19 @@ from ftrans import _native
 
 HAS_DEVICE = ft.metal.is_available()
 
+#: What was logged since this process began: an operation that runs on the CPU is told once.
+NOTES: list[str] = []
+
+
+class _Notes(logging.Handler):
+    def emit(self, record):
+        NOTES.append(record.getMessage())
+
+
+if HAS_DEVICE:
+    logging.getLogger("ftrans").addHandler(_Notes())
+    logging.getLogger("ftrans").setLevel(logging.DEBUG)
+
 
 def pytest_ignore_collect(collection_path):
     if not collection_path.name.startswith("test_"):

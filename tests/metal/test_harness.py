@@ -5,27 +5,36 @@ is compared by itself, with what the CPU computes in the same dtype. That the CP
 tests/harness to show, in float64 and against NumPy.
 """
 
+import contextlib
 import functools
-import itertools
-import warnings
 from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
 
 import ftrans as ft
+from ftrans.core.avals import shaped_array
 from ftrans.core.primitive import Sample, primitives
 from ftrans.primitives.collective import Collective
 from ftrans.primitives.metal_kernel import UserKernel
 from tests.harness.call_samples import call_samples
 from tests.harness.cases import Case, Operands, all_cases, dtype_variants, is_inexact, native_dtype, to_array
 from tests.harness.numerics import assert_same
-
+from tests.metal.conftest import NOTES
 
 NARROW = {np.dtype(np.float64): np.dtype(np.float32), np.dtype(np.complex128): np.dtype(np.complex64)}
 
-#: How many cases are evaluated at once.
-TOGETHER = 120
+#: In how many evaluations each property is checked.
+PARTS = 10
+
+#: What the CPU runs: LAPACK, FFT and callbacks, and special functions that have no GPU kernel (gamma_p and
+#: zeta: their derivatives by a parameter).
+CPU_ONLY = {
+    *("cholesky", "diagonal_sylvester", "eig", "eigh", "expm", "lu", "qr", "separate", "solve", "svd"),
+    *("triangular_solve", "beta_density", "beta_inc", "gamma_p", "zeta"),
+    *("the host function check", "the host function debug_callback", "the host function fft"),
+    *("the host function io_callback", "the host function pure_callback"),
+}
 
 #: A case's name, and what computes its results.
 Check = tuple[str, Callable[[], list[ft.Array]]]
@@ -52,7 +61,8 @@ def narrow(operands: Operands) -> Operands:
 
 @functools.cache
 def cases() -> list[NarrowCase]:
-    return [NarrowCase(each.primitive, each.index) for each in all_cases()]
+    found = [NarrowCase(each.primitive, each.index) for each in all_cases()]
+    return [case for case in found if exists_on_gpu(case, case.operands)]
 
 
 def copies(operands: Operands) -> tuple[ft.Array, ...]:
@@ -67,11 +77,22 @@ def copies(operands: Operands) -> tuple[ft.Array, ...]:
 
 def values() -> Iterator[Check]:
     """The first sample of a primitive in every dtype, the others as they are."""
+    seen = set()
     for case in cases():
-        variants = dtype_variants(case) if case.index == 0 else [("as given", case.operands)]
+        is_first = case.primitive not in seen
+        seen.add(case.primitive)
+        variants = dtype_variants(case) if is_first else [("as given", case.operands)]
         for dtype, operands in variants:
-            if not any(x.dtype in NARROW for x in operands):
+            if exists_on_gpu(case, operands):
                 yield f"{case} {dtype}", functools.partial(apply, case, operands)
+
+
+def exists_on_gpu(case: Case, operands: Operands) -> bool:
+    """Whether neither operands nor results are of a dtype that only the CPU has."""
+    avals = [shaped_array(x.shape, native_dtype(x.dtype)) for x in operands]
+    results = case.primitive.abstract_eval(*avals, **case.parameters)
+    types = [*avals, *(results if case.primitive.multiple_results else [results])]
+    return not any(each.dtype in (ft.float64, ft.complex128) for each in types)
 
 
 def apply(case: Case, operands: Operands) -> list[ft.Array]:
@@ -99,9 +120,11 @@ def differentiable(case: Case) -> tuple[Callable[..., list[ft.Array]], list[ft.A
 
 
 def direction(case: Case, like: ft.Array) -> ft.Array:
-    values = case.random().standard_normal(like.shape)
-    return to_array(np.asarray(values + 1j * values[::-1] if like.dtype.kind == "c" and values.ndim else values)
-                    .astype(like.dtype.name))
+    random = case.random()
+    values = random.standard_normal(like.shape)
+    if like.dtype.kind == "c":
+        values = values + 1j * random.standard_normal(like.shape)
+    return to_array(np.asarray(values).astype(like.dtype.name))
 
 
 def jvp(case: Case) -> list[ft.Array]:
@@ -118,11 +141,11 @@ def vjp(case: Case) -> list[ft.Array]:
 def batches() -> Iterator[Check]:
     """All operands mapped, and, where there are several, the first alone."""
     for case in cases():
-        operands = case.operands
-        if operands:
-            yield f"{case} vmap", functools.partial(vmap, case, (0,) * len(operands))
-        if len(operands) > 1:
-            yield f"{case} vmap of the first", functools.partial(vmap, case, (0, *[None] * (len(operands) - 1)))
+        count = len(case.operands)
+        if count:
+            yield f"{case} vmap", functools.partial(vmap, case, (0,) * count)
+        if count > 1:
+            yield f"{case} vmap of the first", functools.partial(vmap, case, (0, *[None] * (count - 1)))
 
 
 def vmap(case: Case, in_axes: tuple) -> list[ft.Array]:
@@ -131,24 +154,49 @@ def vmap(case: Case, in_axes: tuple) -> list[ft.Array]:
     return list(ft.vmap(case.bind, in_axes=in_axes)(*arrays))
 
 
-def chunks(checks: Callable[[], Iterator[Check]]) -> list:
-    """As parameters of a test; how many there are is known without making a check."""
-    return []
-
-
-def compare(checks: list[Check]) -> None:
-    """Each check on the GPU, all of them in one evaluation, against the CPU."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)
-        with ft.stream(ft.gpu):
-            actual = [compute() for _, compute in checks]
-        expected = [compute() for _, compute in checks]
-    ft.eval(actual, expected)
+def compare(checks: list[Check]) -> list[str]:
+    """What the GPU computes, all in one evaluation, against the CPU: the failures."""
+    with ft.stream(ft.gpu):
+        actual = [compute() for _, compute in checks]
+    expected = [compute() for _, compute in checks]
+    with contextlib.suppress(RuntimeError):  # whose it is shows below
+        ft.eval(actual)
     failures = []
     for (what, _), results, references in zip(checks, actual, expected, strict=True):
         try:
             for result, reference in zip(results, references, strict=True):
                 assert_same(result, np.asarray(reference), what)
-        except AssertionError as error:
-            failures.append(str(error))
+        except (AssertionError, RuntimeError) as error:
+            failures.append(f"{what}: {error}")
+    return failures
+
+
+@functools.cache
+def listed(checks: Callable[[], Iterator[Check]]) -> list[Check]:
+    return list(checks())
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+@pytest.mark.parametrize("checks", [values, derivatives, batches])
+def test_primitives_on_the_gpu(checks, part):
+    everything = listed(checks)
+    assert len(everything) > 500
+    begin, end = (len(everything) * i // PARTS for i in (part, part + 1))
+    before = ft.metal.counters()["bytes copied"]
+    failures = compare(everything[begin:end])
     assert not failures, "\n".join(failures)
+    assert ft.metal.counters()["bytes copied"] == before
+
+
+def test_every_primitive_is_here():
+    """But for those that other files check: collectives, users' kernels, and callbacks, whose
+    samples declare results of float64 (test_runtime.py)."""
+    expected = {p.name for p in primitives.values() if not isinstance(p, (Collective, UserKernel))}
+    expected -= {"io_callback", "pure_callback"}
+    assert {case.primitive.name for case in cases()} == expected
+
+
+def test_what_runs_on_the_cpu():
+    """Nothing falls back to it silently: the notes are those of all tests of this process."""
+    operations = {note.split(" has no GPU kernel")[0].split(" of ")[0] for note in NOTES}
+    assert operations - CPU_ONLY == set()

@@ -110,6 +110,7 @@ def test_fft_and_callbacks_between_gpu_steps():
     with ft.stream(ft.gpu):
         y = ft.real(ft.fft.ifft(ft.fft.fft(ft.array(x) * 3.0)))
         y = ft.pure_callback(lambda v: np.flip(v), shape, y * 2.0) + 1.0
+        y = ft.io_callback(lambda v: v * 1, shape, y)
     np.testing.assert_allclose(np.array(y), 6 * x[::-1] + 1, rtol=1e-5, atol=1e-5)
 
 
@@ -186,6 +187,17 @@ def test_command_buffers_are_bounded():
     steps = after["kernel launches"] - before["kernel launches"]
     assert steps >= 600
     assert 5 <= buffers <= steps / 20
+
+
+def test_kernels_of_a_command_buffer_are_compiled_in_one_library(monkeypatch, tmp_path):
+    monkeypatch.setenv("FTRANS_METAL_DUMP", str(tmp_path))
+    x = ft.array(np.ones((4, 6), np.float32))
+    with ft.stream(ft.gpu):
+        y = ft.sort(ft.cumsum(x * 0.12345, axis=1) @ x.T, axis=0)
+        total = ft.sum(y * 0.54321)
+    ft.eval(total, y)
+    (library,) = tmp_path.iterdir()
+    assert library.read_text().count("kernel void ") >= 5
 
 
 def test_memory_goes_back_when_the_gpu_is_done():

@@ -189,8 +189,7 @@ def test_primitives_on_the_gpu(checks, part):
 
 
 def test_every_primitive_is_here():
-    """But for those that other files check: collectives, users' kernels, and callbacks, whose
-    samples declare results of float64 (test_runtime.py)."""
+    """But for collectives and users' kernels, and callbacks, whose samples have results of float64."""
     expected = {p.name for p in primitives.values() if not isinstance(p, (Collective, UserKernel))}
     expected -= {"io_callback", "pure_callback"}
     assert {case.primitive.name for case in cases()} == expected

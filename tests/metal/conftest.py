@@ -68,10 +68,3 @@ def page_aligned():
         return np.frombuffer(memory, dtype, count, offset)
 
     return make
-
-
-@pytest.fixture
-def notes(caplog):
-    """The texts that are logged when an operation turns out to run on the CPU."""
-    with caplog.at_level(logging.DEBUG, logger="ftrans"):
-        yield lambda: [record.getMessage() for record in caplog.records if record.name == "ftrans"]

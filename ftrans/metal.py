@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from . import _native
 
-__all__ = ["counters", "device_info", "is_available"]
+__all__ = ["counters", "device_info", "is_available", "start_capture", "stop_capture"]
 
 
 def is_available() -> bool:
@@ -49,3 +50,39 @@ def counters() -> dict[str, int]:
     ...     assert ft.metal.counters()["kernel launches"] > before
     """
     return _native.metal_counters()
+
+
+def start_capture(path: str | os.PathLike[str]) -> None:
+    """Records what the device does from now on, until `stop_capture`, into the new file `path`.
+
+    It is a GPU trace for Xcode, whose name ends in ``.gputrace``; Metal makes one only if the environment
+    variable ``MTL_CAPTURE_ENABLED`` is 1 when the process begins. The host device (see `is_available`)
+    writes a text with a line for each kernel that it runs.
+
+    Raises:
+        RuntimeError: there is no Metal device; something is being captured already; `path` exists, or
+            cannot be written.
+        TypeError: `path` is not the path of a file.
+
+    >>> if ft.metal.is_available():
+    ...     import pathlib, tempfile
+    ...     path = pathlib.Path(tempfile.mkdtemp(), "trace.gputrace")
+    ...     ft.metal.start_capture(path)
+    ...     ft.eval(ft.exp(ft.ones(3), stream=ft.gpu))
+    ...     ft.metal.stop_capture()
+    """
+    name = os.fspath(path)
+    if not isinstance(name, str):
+        raise TypeError(f"start_capture: path has type {type(path).__name__}, expected a string or a path")
+    _native.metal_start_capture(name)
+
+
+def stop_capture() -> None:
+    """Ends what `start_capture` began; what has been evaluated until now is in the file.
+
+    Work that goes on belongs to the capture only in part: `ftrans.synchronize` waits for it.
+
+    Raises:
+        RuntimeError: there is no Metal device, or nothing is being captured.
+    """
+    _native.metal_stop_capture()

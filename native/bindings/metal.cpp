@@ -41,6 +41,9 @@ nb::dict counters() {
   return result;
 }
 
+void start_capture(const std::string& path) { require_device().start_capture(path); }
+void stop_capture() { require_device().stop_capture(); }
+
 /// Sets how the host device runs, and what it lets fail (native/metal/host/device.h).
 void set_host_option(const std::string& name, int64_t value) {
   if (!dynamic_cast<metal::host::HostDevice*>(&require_device()))
@@ -68,6 +71,8 @@ void bind_metal(nb::module_& module) {
       "metal_is_available", [] { return metal::device() != nullptr; }, "Whether there is a Metal device.");
   module.def("metal_device_info", &device_info, "What is known of the Metal device.");
   module.def("metal_counters", &counters, "What the Metal device has done since the process began.");
+  module.def("metal_start_capture", &start_capture, nb::arg("path"), "Begins a capture.");
+  module.def("metal_stop_capture", &stop_capture, "Ends the capture.");
   module.def("set_host_metal_option", &set_host_option, nb::arg("name"), nb::arg("value"),
              "Sets how the host Metal device runs, and what it lets fail: for tests.");
 }

@@ -35,7 +35,7 @@ class FusedStep : public RecordedKernel {
               const Place* outputs) const override {
     InlineVector<const int64_t*, 8> strides;
     for (int i = 0; i < arguments.input_count; ++i) strides.push_back(arguments.inputs[i].strides);
-    function_.encode(encoder.buffer(), arguments.space, inputs, strides.data(), outputs);
+    function_.encode(encoder.recording(), arguments.space, inputs, strides.data(), outputs);
   }
 
   const std::string& name() const override { return name_; }

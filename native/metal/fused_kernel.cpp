@@ -49,40 +49,16 @@ std::vector<unsigned char> bytes_of(const std::vector<int64_t>& numbers) {
 
 }  // namespace
 
-void Pipelines::compile(const std::vector<PrintedKernel>& kernels) {
-  std::lock_guard lock(mutex_);
-  std::vector<PrintedKernel> missing;
-  for (const PrintedKernel& each : kernels) {
-    const bool is_new = functions_.find(each.text) == functions_.end() &&
-                        std::none_of(missing.begin(), missing.end(),
-                                     [&](const PrintedKernel& other) { return other.text == each.text; });
-    if (is_new) missing.push_back(each);
-  }
-  if (missing.empty()) return;
-  const Ref<Library> library = device_.compile(library_source(missing));
-  for (const PrintedKernel& each : missing) functions_.emplace(each.text, library->function(each.name));
-}
-
-Ref<Function> Pipelines::get(const PrintedKernel& kernel) {
-  compile({kernel});
-  std::lock_guard lock(mutex_);
-  return functions_.at(kernel.text);
-}
-
 FusedFunction::FusedFunction(Pipelines& pipelines, FusedKernel kernel)
     : pipelines_(pipelines), kernel_(std::move(kernel)), sources_(sources_of(kernel_)) {
   require_supported(kernel_);
 }
 
-PrintedKernel FusedFunction::printed(const Variant& variant) const {
-  return print(kernel_, sources_, variant);
-}
-
-Ref<Function> FusedFunction::function_of(const Variant& variant) const {
+Ref<Pipeline> FusedFunction::pipeline_of(const Variant& variant) const {
   std::lock_guard lock(mutex_);
-  Ref<Function>& function = functions_[variant];
-  if (!function) function = pipelines_.get(printed(variant));
-  return function;
+  Ref<Pipeline>& pipeline = pipelines_of_variants_[variant];
+  if (!pipeline) pipeline = pipelines_.get(print(kernel_, sources_, variant));
+  return pipeline;
 }
 
 FusedKernel FusedFunction::joining_kernel(const KernelOutput& output) const {
@@ -95,63 +71,44 @@ FusedKernel FusedFunction::joining_kernel(const KernelOutput& output) const {
           .reduced_axes = {true, false}};
 }
 
-std::vector<PrintedKernel> FusedFunction::printed(const int64_t* shape,
-                                                  const int64_t* const* input_strides) const {
-  Layout layout(kernel_, sources_, shape, input_strides);
-  const int64_t splits = splits_of(layout);
-  layout.variant.partial = splits > 1;
-  std::vector<PrintedKernel> all = {printed(layout.variant)};
-  if (splits == 1) return all;
-  const int64_t parts[] = {splits, layout.kept_size}, strides[] = {layout.kept_size, 1};
-  const int64_t* const part_strides[] = {strides};
-  for (const KernelOutput& output : kernel_.outputs) {
-    if (!output.reduced) continue;
-    for (PrintedKernel& each : FusedFunction(pipelines_, joining_kernel(output)).printed(parts, part_strides))
-      all.push_back(std::move(each));
-  }
-  return all;
-}
-
-void FusedFunction::dispatch(CommandBuffer& buffer, const Layout& layout, int64_t splits, const Place* inputs,
+void FusedFunction::dispatch(Recording& recording, const Layout& layout, int64_t splits, const Place* inputs,
                              const Place* outputs) const {
   const Variant& variant = layout.variant;
-  const Ref<Function> function = function_of(variant);
-  buffer.set_function(*function);
+  recording.set_pipeline(pipeline_of(variant));
   int index = 0;
   for (size_t i = 0; i < kernel_.inputs.size(); ++i, ++index) {
     const auto source =
         std::find(sources_.begin(), sources_.end(), Source{Source::Kind::Input, static_cast<int>(i)});
     if (source == sources_.end()) continue;
     const int64_t below = layout.below[static_cast<size_t>(source - sources_.begin())];
-    buffer.set_memory(index, *inputs[i].memory,
-                      inputs[i].offset - static_cast<size_t>(below * itemsize(kernel_.inputs[i])));
+    recording.set_memory(index, *inputs[i].memory,
+                         inputs[i].offset - static_cast<size_t>(below * itemsize(kernel_.inputs[i])));
   }
   for (size_t i = 0; i < kernel_.outputs.size(); ++i, ++index)
-    buffer.set_memory(index, *outputs[i].memory, outputs[i].offset);
+    recording.set_memory(index, *outputs[i].memory, outputs[i].offset);
   const std::vector<int64_t> parameters = layout.parameters(divide_up(layout.reduced_size, splits));
   const std::vector<unsigned char> bytes =
       variant.wide ? bytes_of<uint64_t>(parameters) : bytes_of<uint32_t>(parameters);
-  buffer.set_bytes(index, bytes.data(), bytes.size());
+  recording.set_bytes(index, bytes.data(), bytes.size());
   if (variant.form == Variant::Form::Rows) {
-    const uint32_t threads = std::min(threads_of_row(divide_up(layout.reduced_size, splits)),
-                                      function->most_threads_per_threadgroup() / 32 * 32);
-    buffer.dispatch(grid_of(layout.kept_size, splits, variant.wide), {threads});
+    const uint32_t threads = threads_of_row(divide_up(layout.reduced_size, splits));
+    recording.dispatch(grid_of(layout.kept_size, splits, variant.wide), {threads});
   } else {
     const auto threads = static_cast<uint32_t>(std::min<int64_t>(layout.kept_size, kThreadsPerGroup));
-    buffer.dispatch(grid_of(divide_up(layout.kept_size, threads), splits, variant.wide), {threads});
+    recording.dispatch(grid_of(divide_up(layout.kept_size, threads), splits, variant.wide), {threads});
   }
 }
 
-void FusedFunction::encode(CommandBuffer& buffer, const int64_t* shape, const Place* inputs,
+void FusedFunction::encode(Recording& recording, const int64_t* shape, const Place* inputs,
                            const int64_t* const* input_strides, const Place* outputs) const {
   Layout layout(kernel_, sources_, shape, input_strides);
   if (layout.kept_size == 0) return;
   const int64_t splits = splits_of(layout);
-  if (splits == 1) return dispatch(buffer, layout, 1, inputs, outputs);
+  if (splits == 1) return dispatch(recording, layout, 1, inputs, outputs);
 
   layout.variant.partial = true;
   std::vector<Place> places(outputs, outputs + kernel_.outputs.size());
-  std::vector<Ref<Memory>> parts;  // the command buffer keeps them
+  std::vector<Ref<Memory>> parts;  // the recording keeps them
   for (size_t i = 0; i < kernel_.outputs.size(); ++i) {
     if (!kernel_.outputs[i].reduced) continue;
     const int64_t width = itemsize(register_dtype(kernel_.body[kernel_.outputs[i].instruction].dtype));
@@ -159,14 +116,14 @@ void FusedFunction::encode(CommandBuffer& buffer, const int64_t* shape, const Pl
     if (!parts.back()) throw std::bad_alloc();
     places[i] = {parts.back().get(), 0};
   }
-  dispatch(buffer, layout, splits, inputs, places.data());
-  buffer.barrier();
+  dispatch(recording, layout, splits, inputs, places.data());
+  recording.barrier();
   const int64_t part_shape[] = {splits, layout.kept_size}, strides[] = {layout.kept_size, 1};
   const int64_t* const part_strides[] = {strides};
   for (size_t i = 0; i < kernel_.outputs.size(); ++i) {
     if (!kernel_.outputs[i].reduced) continue;
     FusedFunction(pipelines_, joining_kernel(kernel_.outputs[i]))
-        .encode(buffer, part_shape, &places[i], part_strides, &outputs[i]);
+        .encode(recording, part_shape, &places[i], part_strides, &outputs[i]);
   }
 }
 

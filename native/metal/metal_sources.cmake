@@ -8,6 +8,7 @@ target_sources(ftrans_core PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/memory.cpp
   ${CMAKE_CURRENT_LIST_DIR}/printer.cpp
   ${CMAKE_CURRENT_LIST_DIR}/queue.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/recording.cpp
   ${CMAKE_CURRENT_LIST_DIR}/source_text.cpp
   ${CMAKE_CURRENT_LIST_DIR}/step_kernel.cpp
   ${CMAKE_CURRENT_LIST_DIR}/steps/argreduce.cpp

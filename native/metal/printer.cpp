@@ -113,7 +113,10 @@ class Printer {
     print_body();
     print_signature();
     printed_.name = kernel_name("fused_", text_);
-    printed_.text = "kernel void " + printed_.name + text_;
+    // Rows are reduced by as many threads as a threadgroup can have.
+    const char* most =
+        variant_.form == Variant::Form::Rows ? "[[max_total_threads_per_threadgroup(1024)]] " : "";
+    printed_.text = most + ("kernel void " + printed_.name + text_);
     printed_.uses_exchange = variant_.form == Form::Rows;
     note_functions();
     return printed_;

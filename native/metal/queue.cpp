@@ -65,12 +65,13 @@ class MetalQueue::QueueFence : public Fence {
 
 /// A command buffer with what it needs until it is done.
 struct MetalQueue::Batch {
-  Ref<CommandBuffer> buffer;
+  Recording recording;
   std::vector<std::string> names;  ///< of its steps
   int64_t bytes = 0;               ///< of their outputs
   std::unordered_set<Buffer*> held;
   Ref<QueueFence> fence;
-  bool goes_on = false;  ///< what was recorded since the last `submit` ends in a later batch
+  std::exception_ptr error;  ///< that kept it from being handed over
+  bool goes_on = false;      ///< what was recorded since the last `submit` ends in a later batch
   Done done;
 
   void hold(const GpuOperand* operands, int count) {
@@ -112,7 +113,6 @@ MetalQueue::Batch& MetalQueue::open() {
   if (!batch_) {
     wait_for_room();
     batch_ = std::make_unique<Batch>();
-    batch_->buffer = queue_->command_buffer();
   }
   return *batch_;
 }
@@ -130,12 +130,12 @@ void MetalQueue::record(const GpuKernel& kernel, const GpuArguments& arguments) 
     batch.hold(arguments.inputs, arguments.input_count);
     batch.hold(arguments.outputs, arguments.output_count);
     if (hazards_.conflict_with(arguments)) {
-      batch.buffer->barrier();
+      batch.recording.barrier();
       hazards_.clear();
     }
     hazards_.add(arguments);
     batch.names.push_back(recorded.name());
-    Encoder encoder(pipelines_, *batch.buffer);
+    Encoder encoder(pipelines_, batch.recording);
     recorded.encode(encoder, arguments, inputs.data(), outputs.data());
     for (int i = 0; i < arguments.output_count; ++i) {
       const GpuOperand& output = arguments.outputs[i];
@@ -154,7 +154,7 @@ void MetalQueue::record(const GpuKernel& kernel, const GpuArguments& arguments) 
 void MetalQueue::wait_for(Fence& fence) {
   const auto& awaited = static_cast<const QueueFence&>(fence);
   std::lock_guard lock(mutex_);
-  open().buffer->wait(awaited.event(), awaited.value());
+  open().recording.wait(awaited.event(), awaited.value());
 }
 
 Ref<Fence> MetalQueue::submit(Done done) {
@@ -181,9 +181,16 @@ void MetalQueue::commit(Done done, bool goes_on) {
   batch.fence = last_ = Ref<QueueFence>(new QueueFence(event_, committed_));
   batch.done = std::move(done);
   batch.goes_on = goes_on_ = goes_on;
-  batch.buffer->signal(*event_, committed_);
+  Ref<CommandBuffer> buffer = queue_->command_buffer();
+  try {
+    batch.recording.compile(pipelines_);
+    batch.recording.play(*buffer);
+  } catch (...) {
+    batch.error = std::current_exception();
+    buffer = queue_->command_buffer();  // in its place, one that does nothing
+  }
+  buffer->signal(*event_, committed_);
   counters().command_buffers.fetch_add(1, std::memory_order_relaxed);
-  const Ref<CommandBuffer> buffer = batch.buffer;
   buffer->commit([this, &batch](const std::string& failure) { end(batch, failure); });
 }
 
@@ -195,7 +202,7 @@ void MetalQueue::wait_for_room() {
 /// On any thread, batch after batch.
 void MetalQueue::end(Batch& ended, const std::string& failure) {
   std::unique_ptr<Batch> batch(&ended);
-  std::exception_ptr error;
+  std::exception_ptr error = batch->error;
   if (!failure.empty()) {
     error = std::make_exception_ptr(std::runtime_error("Device(gpu, 0): " + failure +
                                                        "; the command buffer held " + batch->description()));

@@ -33,10 +33,10 @@ struct StepArguments {
 /// Where a step records its work.
 class Encoder {
  public:
-  Encoder(Pipelines& pipelines, CommandBuffer& buffer) : pipelines_(pipelines), buffer_(buffer) {}
+  Encoder(Pipelines& pipelines, Recording& recording) : pipelines_(pipelines), recording_(recording) {}
 
   Pipelines& pipelines() const { return pipelines_; }
-  CommandBuffer& buffer() const { return buffer_; }
+  Recording& recording() const { return recording_; }
 
   /// Memory for what lies between two dispatches: the encoder keeps it until commands use it, and they until
   /// they are done. Throws std::bad_alloc.
@@ -45,7 +45,7 @@ class Encoder {
  private:
   std::vector<Ref<Memory>> scratch_;
   Pipelines& pipelines_;
-  CommandBuffer& buffer_;
+  Recording& recording_;
 };
 
 /// Records the work of a step, with barriers between its own dispatches. Reentrant.

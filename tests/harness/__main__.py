@@ -24,7 +24,8 @@ INTRODUCTION = f"""# What is checked
 Printed by `python -m tests.harness --table > docs/coverage.md`. {HOLDS} holds for every sample, {FAILS} fails
 for one at least, {NOTHING} there is nothing to check (no derivative, no arrays, a result whose shape depends
 on values), {UNKNOWN} there is no sample. Collectives mean something only to a whole batch, so they are not
-here: `tests/transforms/test_collectives.py` checks them."""
+here: `tests/transforms/test_collectives.py` checks them. On `ft.gpu`, `tests/metal/test_harness.py`
+checks every primitive."""
 
 
 def outcome(check: Callable[[Any], bool], cases: Sequence[Any], failures: list[str]) -> str:

@@ -96,9 +96,16 @@ CALLS = {
 }
 
 
-def call_samples(primitive: Primitive) -> tuple[Sample, ...]:
-    """Samples of the primitive, if `CALLS` knows functions that bind it."""
-    return tuple(_sample(primitive, *call) for call in CALLS.get(primitive.name, ()))
+def call_samples(primitive: Primitive, dtype: type = np.float64) -> tuple[Sample, ...]:
+    """Samples of the primitive, if `CALLS` knows functions that bind it; floating operands have the dtype."""
+    return tuple(
+        _sample(primitive, function, _in_dtype(operands, dtype), differentiable)
+        for function, operands, differentiable in CALLS.get(primitive.name, ())
+    )
+
+
+def _in_dtype(operands, dtype: type) -> tuple[np.ndarray, ...]:
+    return tuple(x.astype(dtype) if x.dtype == np.float64 else x for x in operands)
 
 
 def _sample(primitive: Primitive, function, operands, differentiable) -> Sample:

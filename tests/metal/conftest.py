@@ -15,6 +15,19 @@ from ftrans import _native
 
 HAS_DEVICE = ft.metal.is_available()
 
+#: What was logged since this process began: an operation that runs on the CPU is told once.
+NOTES: list[str] = []
+
+
+class _Notes(logging.Handler):
+    def emit(self, record):
+        NOTES.append(record.getMessage())
+
+
+if HAS_DEVICE:
+    logging.getLogger("ftrans").addHandler(_Notes())
+    logging.getLogger("ftrans").setLevel(logging.DEBUG)
+
 
 def pytest_ignore_collect(collection_path):
     if not collection_path.name.startswith("test_"):
@@ -55,10 +68,3 @@ def page_aligned():
         return np.frombuffer(memory, dtype, count, offset)
 
     return make
-
-
-@pytest.fixture
-def notes(caplog):
-    """The texts that are logged when an operation turns out to run on the CPU."""
-    with caplog.at_level(logging.DEBUG, logger="ftrans"):
-        yield lambda: [record.getMessage() for record in caplog.records if record.name == "ftrans"]

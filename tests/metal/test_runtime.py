@@ -7,6 +7,7 @@ import pytest
 
 import ftrans as ft
 from ftrans.__main__ import QUICK_START, two_devices
+from tests.metal.conftest import NOTES
 
 
 def launches():
@@ -92,13 +93,13 @@ def test_complex128_is_refused_too_and_conversions_are_the_way_out():
         assert ft.abs(z.astype(ft.complex64) * 2).tolist() == pytest.approx([20**0.5])
 
 
-def test_what_has_no_kernel_runs_on_the_cpu_and_is_logged_once(notes):
+def test_what_has_no_kernel_runs_on_the_cpu_and_is_logged_once():
     x = np.array([[4.0, 1.0], [1.0, 3.0]], np.float32)
     for _ in range(2):
         with ft.stream(ft.gpu):
             y = ft.exp(ft.linalg.cholesky(ft.array(x) * 2.0)) + 1.0
         np.testing.assert_allclose(np.array(y), np.exp(np.linalg.cholesky(2 * x)) + 1, rtol=1e-5)
-    found = [note for note in notes() if "cholesky" in note]
+    found = [note for note in NOTES if "cholesky of float32" in note]
     assert found == [
         "cholesky of float32 has no GPU kernel: the CPU runs it, and the GPU waits where it must"
     ]
@@ -110,6 +111,7 @@ def test_fft_and_callbacks_between_gpu_steps():
     with ft.stream(ft.gpu):
         y = ft.real(ft.fft.ifft(ft.fft.fft(ft.array(x) * 3.0)))
         y = ft.pure_callback(lambda v: np.flip(v), shape, y * 2.0) + 1.0
+        y = ft.io_callback(lambda v: v * 1, shape, y)
     np.testing.assert_allclose(np.array(y), 6 * x[::-1] + 1, rtol=1e-5, atol=1e-5)
 
 
@@ -186,6 +188,15 @@ def test_command_buffers_are_bounded():
     steps = after["kernel launches"] - before["kernel launches"]
     assert steps >= 600
     assert 5 <= buffers <= steps / 20
+
+
+def test_kernels_of_a_command_buffer_are_compiled_in_one_library(monkeypatch, tmp_path):
+    monkeypatch.setenv("FTRANS_METAL_DUMP", str(tmp_path))
+    arrays = [ft.asarray(np.ones(n, np.float32)) for n in range(3, 9)]
+    with ft.stream(ft.gpu):  # constants that no other test has, shapes that are not fused
+        ft.eval([ft.sin(x * (n + 0.12345)) for n, x in enumerate(arrays)])
+    (library,) = tmp_path.iterdir()
+    assert library.read_text().count("kernel void ") == len(arrays)
 
 
 def test_memory_goes_back_when_the_gpu_is_done():

@@ -75,16 +75,51 @@ def test_training_step_launches_what_its_program_has():
         g1, g2 = ft.grad(error)((w1, w2))
         return w1 - 0.1 * g1, w2 - 0.1 * g2
 
+    launches, steps = launches_and_steps(step, *weights, x, y)
+    assert launches <= 1.2 * steps
+
+
+def test_transformer_block_launches_what_its_program_has():
+    """Attention with two heads and a network, each after a normalization; and the gradient of it all."""
+    rng = np.random.default_rng(2)
+    length, width, heads = 12, 16, 2
+    shapes = ((width, 3 * width), (width, width), (width, 4 * width), (4 * width, width))
+    weights = [rng.standard_normal(s, np.float32) * 0.1 for s in shapes]
+    x = rng.standard_normal((length, width), np.float32)
+
+    def normalize(x):
+        centered = x - ft.mean(x, axis=-1, keepdims=True)
+        return centered * ft.rsqrt(ft.mean(centered**2, axis=-1, keepdims=True) + 1e-5)
+
+    def block(x, qkv, projection, up, down):
+        q, k, v = (normalize(x) @ qkv).reshape(length, 3, heads, -1).transpose(1, 2, 0, 3)
+        scores = q @ k.transpose(0, 2, 1) / (width // heads) ** 0.5
+        scores = ft.where(ft.tri(length, dtype=ft.bool), scores, -ft.inf)
+        attended = ft.nn.softmax(scores, axis=-1) @ v
+        x = x + attended.transpose(1, 0, 2).reshape(length, width) @ projection
+        return x + ft.tanh(normalize(x) @ up) @ down
+
+    for function in (
+        block,
+        ft.grad(lambda *operands: ft.sum(block(*operands) ** 2), argnums=(0, 1, 2, 3, 4)),
+    ):
+        both(function, x, *weights, rtol=1e-4)
+        launches, steps = launches_and_steps(function, *map(ft.array, (x, *weights)))
+        assert launches <= 1.2 * steps
+
+
+def launches_and_steps(function, *operands):
+    """Kernel launches of a compiled function, and the fused groups and products of its program."""
     with ft.stream(ft.gpu):
-        compiled = ft.jit(step).lower(*weights, x, y).compile()
-        ft.eval(compiled(*weights, x, y))
+        compiled = ft.jit(function).lower(*operands).compile()
+        ft.eval(compiled(*operands))
         before = ft.metal.counters()["kernel launches"]
-        ft.eval(compiled(*weights, x, y))
+        ft.eval(compiled(*operands))
     launches = ft.metal.counters()["kernel launches"] - before
     text = compiled.as_text()
     steps = text.count(" = fused") + text.count(" = dot_general")
     assert steps > 0
-    assert launches <= 1.2 * steps
+    return launches, steps
 
 
 def test_scan_of_known_length_is_one_submission():

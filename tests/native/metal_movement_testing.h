@@ -12,8 +12,7 @@
 
 #include "core/shape.h"
 #include "metal/host/device.h"
-#include "metal/kernels.h"
-#include "metal_recording.h"
+#include "metal/step_kernel.h"
 #include "step_testing.h"
 
 namespace ftrans::test {
@@ -139,42 +138,17 @@ inline void encode(const Case& test, metal::Encoder& encoder, const std::vector<
           test.parameters.data(), static_cast<int>(test.parameters.size()), test.in_place});
 }
 
-/// Compiles the kernels of all cases, a library for each file of kernels.
+/// Compiles the kernels of all cases in one library.
 inline void compile_all() {
-  RecordingDevice recorder(*metal::device());
-  metal::Pipelines recording(recorder);
-  for (const Case& test : cases()) {
-    ForgetfulBuffer buffer;
-    metal::Encoder encoder(recording, buffer);
-    encode(test, encoder, memory_of(test));
+  metal::Recording recording;
+  metal::Encoder encoder(pipelines(), recording);
+  for (const Case& test : cases()) encode(test, encoder, memory_of(test));
+  try {
+    recording.compile(pipelines());
+  } catch (const metal::CompileError& error) {
+    std::printf("%.6000s\n", error.what());
+    std::exit(1);
   }
-  const std::vector<std::pair<std::vector<const char*>, std::vector<const char*>>> files = {
-      {{"copy_block"}, {metal::kBlocksSource, metal::kCopySource}},
-      {{"copy_transposed"}, {metal::kBlocksSource, metal::kTransposeSource}},
-      {{"pad"}, {metal::kBlocksSource, metal::kPadSource}},
-      {{"gather"}, {metal::kBlocksSource, metal::kGatherSource}},
-      {{"scatter"}, {metal::kBlocksSource, metal::kGatherSource, metal::kScatterSource}},
-      {{"sort", "merge", "take"}, {metal::kSortSource}},
-      {{"random"}, {metal::kBlocksSource, metal::kRandomSource}}};
-  size_t compiled = 0;
-  for (const auto& [prefixes, sources] : files) {
-    std::vector<metal::PrintedKernel> kernels;
-    for (metal::PrintedKernel kernel : recorder.kernels) {
-      for (const char* prefix : prefixes) {
-        if (kernel.name.rfind(prefix, 0) != 0) continue;
-        kernel.sources = sources;
-        kernels.push_back(kernel);
-      }
-    }
-    compiled += kernels.size();
-    try {
-      pipelines().compile(kernels);
-    } catch (const metal::CompileError& error) {
-      std::printf("%.6000s\n", error.what());
-      std::exit(1);
-    }
-  }
-  CHECK(compiled == recorder.kernels.size());
 }
 
 inline std::string description(const Case& test) {
@@ -194,10 +168,11 @@ inline std::vector<std::vector<char>> run_on_device(const Case& test) {
   static auto* queue = new Ref<metal::Queue>(metal::device()->new_queue());
   const Ref<metal::CommandBuffer> buffer = (*queue)->command_buffer();
   metal::host::counters().bytes_read = metal::host::counters().bytes_written = 0;
-  {
-    metal::Encoder encoder(pipelines(), *buffer);
-    encode(test, encoder, memory);
-  }
+  metal::Recording recording;
+  metal::Encoder encoder(pipelines(), recording);
+  encode(test, encoder, memory);
+  recording.compile(pipelines());
+  recording.play(*buffer);
   std::promise<std::string> ended;
   buffer->commit([&](const std::string& error) { ended.set_value(error); });
   const std::string error = ended.get_future().get();

@@ -59,56 +59,6 @@ struct Case {
   double tolerance = 0;  ///< relative to what is greater, 1 or the number
 };
 
-/// A device that compiles nothing, so that the kernels of many cases can be compiled together.
-class RecordingDevice : public metal::Device {
- public:
-  metal::DeviceInfo info() const override { return {}; }
-  Ref<metal::Library> compile(const std::string& source) override {
-    const std::string before = "kernel void ";
-    const size_t name = source.rfind(before) + before.size();
-    metal::PrintedKernel kernel;
-    kernel.name = source.substr(name, source.find('(', name) - name);
-    kernel.text = source.substr(source.rfind('\n', name) + 1);
-    kernel.uses_complex = kernel.uses_functions = true;
-    kernel.sources = {metal::kStepsSource,      metal::kArgreduceSource, metal::kScanSource,
-                      metal::kWindowSource,     metal::kProductSource,   metal::kMatmulSource,
-                      metal::kConvolutionSource};
-    kernels.push_back(kernel);
-    return new NoLibrary;
-  }
-  Ref<metal::Memory> allocate(size_t) override { return metal::device()->allocate(1); }
-  Ref<metal::Memory> wrap(void*, size_t, void*, void (*)(void*)) override { return nullptr; }
-  Ref<metal::Queue> new_queue() override { return nullptr; }
-  Ref<metal::SharedEvent> new_event() override { return nullptr; }
-  void start_capture(const std::string&) override {}
-  void stop_capture() override {}
-
-  std::vector<metal::PrintedKernel> kernels;
-
- private:
-  class NoFunction : public metal::Function {
-   public:
-    uint32_t most_threads_per_threadgroup() const override { return 1024; }
-  };
-  class NoLibrary : public metal::Library {
-   public:
-    Ref<metal::Function> function(const std::string&) override { return new NoFunction; }
-  };
-};
-
-class NoCommandBuffer : public metal::CommandBuffer {
- public:
-  void wait(metal::SharedEvent&, uint64_t) override {}
-  void signal(metal::SharedEvent&, uint64_t) override {}
-  void set_function(metal::Function&) override {}
-  void set_memory(int, metal::Memory&, size_t) override {}
-  void set_bytes(int, const void*, size_t) override {}
-  void set_threadgroup_memory(int, size_t) override {}
-  void dispatch(metal::Size, metal::Size) override {}
-  void barrier() override {}
-  void commit(std::function<void(const std::string&)>) override {}
-};
-
 inline metal::Pipelines& pipelines() {
   static auto* made = new metal::Pipelines(*metal::device());
   return *made;
@@ -126,16 +76,14 @@ inline void encode(const Case& test, metal::Encoder& encoder, const std::vector<
 
 /// Compiles, in one library, what the cases need.
 inline void compile(const std::vector<Case>& cases) {
-  RecordingDevice recorder;
-  metal::Pipelines recording(recorder);
+  metal::Recording recording;
+  metal::Encoder encoder(pipelines(), recording);
   for (const Case& test : cases) {
-    NoCommandBuffer buffer;
-    metal::Encoder encoder(recording, buffer);
-    const std::vector<Ref<metal::Memory>> memory(test.inputs.size() + 1, recorder.allocate(1));
+    const std::vector<Ref<metal::Memory>> memory(test.inputs.size() + 1, metal::device()->allocate(1));
     encode(test, encoder, memory);
   }
   try {
-    pipelines().compile(recorder.kernels);
+    recording.compile(pipelines());
   } catch (const metal::CompileError& error) {
     std::printf("%.6000s\n", error.what());
     std::exit(1);
@@ -171,10 +119,11 @@ inline Traffic run_on_device(const Case& test, std::vector<Ref<metal::Memory>> m
   static auto* queue = new Ref<metal::Queue>(metal::device()->new_queue());
   const Ref<metal::CommandBuffer> buffer = (*queue)->command_buffer();
   metal::host::counters().bytes_read = metal::host::counters().bytes_written = 0;
-  {
-    metal::Encoder encoder(pipelines(), *buffer);
-    encode(test, encoder, memory);
-  }
+  metal::Recording recording;
+  metal::Encoder encoder(pipelines(), recording);
+  encode(test, encoder, memory);
+  recording.compile(pipelines());
+  recording.play(*buffer);
   std::promise<std::string> ended;
   buffer->commit([&](const std::string& error) { ended.set_value(error); });
   const std::string error = ended.get_future().get();

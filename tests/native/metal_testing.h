@@ -196,7 +196,10 @@ inline void run_case(const Case& test) {
 
   Ref<Queue> queue = device()->new_queue();
   Ref<CommandBuffer> buffer = queue->command_buffer();
-  test.function->encode(*buffer, test.shape.data(), in_places.data(), strides.data(), out_places.data());
+  Recording recording;
+  test.function->encode(recording, test.shape.data(), in_places.data(), strides.data(), out_places.data());
+  recording.compile(pipelines());
+  recording.play(*buffer);
   std::promise<std::string> ended;
   buffer->commit([&](const std::string& error) { ended.set_value(error); });
   const std::string error = ended.get_future().get();
@@ -208,17 +211,19 @@ inline void run_case(const Case& test) {
 
 /// Compiles what the cases need in a few libraries, side by side, and runs them.
 inline void run_cases(std::vector<Case> cases, size_t libraries = 2) {
-  std::vector<std::vector<PrintedKernel>> batches(libraries);
+  std::vector<Recording> recordings(libraries);
+  const Ref<Memory> memory = device()->allocate(1);
+  const std::vector<Place> places(31, {memory.get(), 0});
   size_t next = 0;
   for (Case& test : cases) {
     test.function = std::make_shared<FusedFunction>(pipelines(), test.kernel);
     const auto strides = strides_of(test);
-    for (PrintedKernel& each : test.function->printed(test.shape.data(), strides.data()))
-      batches[next++ % libraries].push_back(std::move(each));
+    test.function->encode(recordings[next++ % libraries], test.shape.data(), places.data(), strides.data(),
+                          places.data());
   }
-  for (const auto& batch : batches) {
+  for (const Recording& recording : recordings) {
     try {
-      pipelines().compile(batch);
+      recording.compile(pipelines());
     } catch (const CompileError& error) {
       std::printf("%.6000s\n", error.what());
       std::exit(1);

@@ -366,10 +366,8 @@ namespace {
 
 /// What the device cannot count, or sort by, is refused in words.
 void test_errors() {
-  ForgetfulBuffer buffer;
-  RecordingDevice recorder(*metal::device());
-  metal::Pipelines recording(recorder);
-  metal::Encoder encoder(recording, buffer);
+  metal::Recording recording;
+  metal::Encoder encoder(pipelines(), recording);
   const Ref<metal::Memory> memory = metal::device()->allocate(8);
   const auto sort = [&](Dtype dtype, int64_t length, int operands) {
     const int64_t stride = 0;

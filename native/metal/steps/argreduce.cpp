@@ -92,7 +92,7 @@ void search_axis(Encoder& encoder, const StepArguments& arguments, const char* o
   const Place places = encoder.scratch(count * sizeof(int32_t));
   const Place values = encoder.scratch(count * static_cast<size_t>(itemsize(register_dtype(of.dtype))));
   search(encoder, of, part, places, values);
-  encoder.buffer().barrier();
+  encoder.recording().barrier();
   join_parts(encoder, of, parts, places, values, out);
 }
 

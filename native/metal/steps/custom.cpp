@@ -117,7 +117,7 @@ std::vector<Stretch> stretches(int64_t grid, int64_t threads) {
   return result;
 }
 
-void dispatch(CommandBuffer& buffer, const Parameters& parameters, int grid_index) {
+void dispatch(Recording& recording, const Parameters& parameters, int grid_index) {
   const auto narrow = [](int64_t number) { return static_cast<uint32_t>(number); };
   const int64_t *grid = parameters.grid, *threads = parameters.threads;
   for (const Stretch& x : stretches(grid[0], threads[0])) {
@@ -126,9 +126,9 @@ void dispatch(CommandBuffer& buffer, const Parameters& parameters, int grid_inde
         const uint32_t numbers[] = {narrow(grid[0]),    narrow(grid[1]),    narrow(grid[2]),
                                     narrow(threads[0]), narrow(threads[1]), narrow(threads[2]),
                                     narrow(x.first),    narrow(y.first),    narrow(z.first)};
-        buffer.set_bytes(grid_index, numbers, sizeof numbers);
-        buffer.dispatch({narrow(x.count), narrow(y.count), narrow(z.count)},
-                        {narrow(x.threads), narrow(y.threads), narrow(z.threads)});
+        recording.set_bytes(grid_index, numbers, sizeof numbers);
+        recording.dispatch({narrow(x.count), narrow(y.count), narrow(z.count)},
+                           {narrow(x.threads), narrow(y.threads), narrow(z.threads)});
       }
     }
   }
@@ -136,21 +136,21 @@ void dispatch(CommandBuffer& buffer, const Parameters& parameters, int grid_inde
 
 void custom(Encoder& encoder, const StepArguments& arguments) {
   const Parameters parameters(arguments.parameters);
-  CommandBuffer& buffer = encoder.buffer();
+  Recording& recording = encoder.recording();
   for (int i = 0; parameters.has_initial_values && i < arguments.output_count; ++i)
     fill(encoder, arguments.outputs[i], parameters.initial_values[i]);
   const Inputs inputs(encoder, arguments, parameters.row_major);
-  buffer.barrier();
-  buffer.set_function(*CustomKernels::instance().function(encoder.pipelines().device(), parameters.number));
+  recording.barrier();
+  recording.set_function(CustomKernels::instance().function(encoder.pipelines().device(), parameters.number));
   int index = 0;
-  for (const Place& place : inputs.places) buffer.set_memory(index++, *place.memory, place.offset);
+  for (const Place& place : inputs.places) recording.set_memory(index++, *place.memory, place.offset);
   for (int i = 0; i < arguments.output_count; ++i) {
     const Place& place = arguments.outputs[i].place;
-    buffer.set_memory(index++, *place.memory, place.offset);
+    recording.set_memory(index++, *place.memory, place.offset);
   }
-  buffer.set_bytes(index++, inputs.shapes.data(), inputs.shapes.size() * sizeof(int32_t));
-  buffer.set_bytes(index++, inputs.offsets.data(), inputs.offsets.size() * sizeof(int64_t));
-  dispatch(buffer, parameters, index);
+  recording.set_bytes(index++, inputs.shapes.data(), inputs.shapes.size() * sizeof(int32_t));
+  recording.set_bytes(index++, inputs.offsets.data(), inputs.offsets.size() * sizeof(int64_t));
+  dispatch(recording, parameters, index);
 }
 
 }  // namespace

@@ -10,10 +10,10 @@ namespace ftrans::metal {
 namespace {
 
 template <class T>
-void set_numbers(CommandBuffer& buffer, int index, const std::vector<int64_t>& numbers) {
+void set_numbers(Recording& recording, int index, const std::vector<int64_t>& numbers) {
   std::vector<T> narrow(std::max<size_t>(numbers.size(), 1));
   std::transform(numbers.begin(), numbers.end(), narrow.begin(), [](int64_t n) { return static_cast<T>(n); });
-  buffer.set_bytes(index, narrow.data(), narrow.size() * sizeof(T));
+  recording.set_bytes(index, narrow.data(), narrow.size() * sizeof(T));
 }
 
 /// A grid of `count` threadgroups; what is too long goes on along y.
@@ -110,19 +110,18 @@ PrintedKernel KernelCall::printed(bool wide) const {
 
 void KernelCall::dispatch(Encoder& encoder, int64_t threadgroups, uint32_t threads) const {
   const bool wide = is_wide(threadgroups * threads);
-  const Ref<Function> compiled = encoder.pipelines().get(printed(wide));
-  CommandBuffer& buffer = encoder.buffer();
-  buffer.set_function(*compiled);
+  Recording& recording = encoder.recording();
+  recording.set_pipeline(encoder.pipelines().get(printed(wide)));
   int index = 0;
-  for (const Array& array : arrays) buffer.set_memory(index++, *array.place.memory, array.place.offset);
+  for (const Array& array : arrays) recording.set_memory(index++, *array.place.memory, array.place.offset);
   for (const std::vector<int64_t>* numbers : {&layout, &axes.numbers()}) {
     if (wide) {
-      set_numbers<int64_t>(buffer, index++, *numbers);
+      set_numbers<int64_t>(recording, index++, *numbers);
     } else {
-      set_numbers<int32_t>(buffer, index++, *numbers);
+      set_numbers<int32_t>(recording, index++, *numbers);
     }
   }
-  buffer.dispatch(grid_of(threadgroups), {threads});
+  recording.dispatch(grid_of(threadgroups), {threads});
 }
 
 void KernelCall::dispatch_threads(Encoder& encoder, int64_t count) const {

@@ -41,8 +41,8 @@ Side copied_side(Encoder& encoder, const Operand& operand, const SideAxes& axes)
                            .reduced_axes = std::vector<bool>(shape.size())};
   const int64_t* const input_strides[] = {strides.data()};
   FusedFunction(encoder.pipelines(), kernel)
-      .encode(encoder.buffer(), shape.data(), &operand.place, input_strides, &copy);
-  encoder.buffer().barrier();
+      .encode(encoder.recording(), shape.data(), &operand.place, input_strides, &copy);
+  encoder.recording().barrier();
   Side side{copy, 0, size, depth, 1, {}};
   int64_t stride = extent_of(operand, axes.free) * depth;
   side.batch_strides.resize(axes.batch.size());

@@ -39,7 +39,7 @@ ProductOutput::ProductOutput(Encoder& encoder, Dtype dtype, int64_t count, int64
 
 void ProductOutput::finish(Encoder& encoder) const {
   if (splits_ == 1) return;
-  encoder.buffer().barrier();
+  encoder.recording().barrier();
   const Dtype sums = dtype_of_sums();
   const KernelCall call{
       .sources = {kProductSource},

@@ -68,7 +68,7 @@ void run_scan(Encoder& encoder, const Scan& scan) {
   const int64_t carried = parts - 1;
   const Place carries = encoder.scratch(static_cast<size_t>(scan.rows * carried * itemsize(held)));
   run_pass(encoder, scan, part, carries, true);
-  encoder.buffer().barrier();
+  encoder.recording().barrier();
   Scan joining{.operation = scan.operation,
                .dtype = held,
                .rows = scan.rows,
@@ -85,7 +85,7 @@ void run_scan(Encoder& encoder, const Scan& scan) {
   const int64_t stride = scan.along_rows ? carried : 1;
   joining.axes.add(scan.rows, stride, stride);
   run_scan(encoder, joining);
-  encoder.buffer().barrier();
+  encoder.recording().barrier();
   run_pass(encoder, scan, part, carries, false);
 }
 

@@ -161,7 +161,7 @@ void dynamic_update_slice(Encoder& encoder, const StepArguments& arguments) {
   const Operand &update = arguments.inputs[1], &starts = arguments.inputs[2], &output = arguments.outputs[0];
   if (!arguments.first_input_is_output) {
     copy_to_row_major(encoder, arguments.inputs[0], output.place);
-    encoder.buffer().barrier();
+    encoder.recording().barrier();
   }
   const Dims strides = contiguous_strides(Dims(output.shape, output.ndim));
   copy_moved_block(encoder, itemsize(output.dtype),

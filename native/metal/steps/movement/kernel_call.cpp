@@ -90,12 +90,12 @@ void Numbers::append(int64_t value) {
 
 void record(Encoder& encoder, const KernelCall& call, const std::vector<Place>& memory,
             const std::vector<std::vector<unsigned char>>& constants, const Grid& grid) {
-  CommandBuffer& buffer = encoder.buffer();
-  buffer.set_function(*encoder.pipelines().get(call.print()));
+  Recording& recording = encoder.recording();
+  recording.set_pipeline(encoder.pipelines().get(call.print()));
   int index = 0;
-  for (const Place& place : memory) buffer.set_memory(index++, *place.memory, place.offset);
-  for (const auto& bytes : constants) buffer.set_bytes(index++, bytes.data(), bytes.size());
-  buffer.dispatch(grid.groups, grid.threads);
+  for (const Place& place : memory) recording.set_memory(index++, *place.memory, place.offset);
+  for (const auto& bytes : constants) recording.set_bytes(index++, bytes.data(), bytes.size());
+  recording.dispatch(grid.groups, grid.threads);
 }
 
 const char* unit_type(int64_t bytes) {

@@ -43,11 +43,11 @@ class Scatter {
     const int64_t width = wide_ ? 8 : 4, count = element_count(entry_keys_);
     const Place keys = encoder_.scratch(static_cast<size_t>(count * width));
     write_keys(windows, keys);
-    encoder_.buffer().barrier();
+    encoder_.recording().barrier();
     if (!ordered) return apply("scatter_each", keys, Numbers::type(wide_), apart ? "false" : "true");
     require_countable("scatter", "updates", count);
     const Entries entries = sort_keys(encoder_, wide_ ? Dtype::UInt64 : Dtype::UInt32, keys, count);
-    encoder_.buffer().barrier();
+    encoder_.recording().barrier();
     apply(kind_ == kSet ? "scatter_last" : "scatter_in_order", entries.place, entries.type, nullptr);
   }
 
@@ -171,7 +171,7 @@ void scatter(Encoder& encoder, const StepArguments& arguments) {
   if (size_of(output) == 0) return;
   if (!arguments.first_input_is_output) {
     copy_to_row_major(encoder, arguments.inputs[0], output.place);
-    encoder.buffer().barrier();
+    encoder.recording().barrier();
   }
   if (size_of(arguments.inputs[2]) > 0) Scatter(encoder, arguments).encode();
 }

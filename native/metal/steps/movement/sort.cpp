@@ -58,7 +58,7 @@ Place merge_tiles(Encoder& encoder, const std::string& item, int64_t item_bytes,
   const Grid grid{{static_cast<uint32_t>(rows.tiles()), static_cast<uint32_t>(rows.count)},
                   {static_cast<uint32_t>(kTile / kItems)}};
   for (int64_t run = kTile; run < rows.length; run *= 2) {
-    encoder.buffer().barrier();
+    encoder.recording().barrier();
     record(encoder, call, {current, other}, {rows.layout(run)}, grid);
     std::swap(current, other);
   }
@@ -146,14 +146,14 @@ class Sort {
       sources_.push_back(rows_of(arguments_.inputs[i]));
       results_.push_back(is_last() ? arguments_.outputs[i].place : scratch_for(arguments_.outputs[i]));
     }
-    encoder_.buffer().barrier();
+    encoder_.recording().barrier();
     if (arguments_.input_count == 1) {
       sort_values(encoder_, arguments_.inputs[0].dtype, rows_, sources_[0], results_[0]);
     } else {
       sort_together();
     }
     if (is_last()) return;
-    encoder_.buffer().barrier();
+    encoder_.recording().barrier();
     for (int i = 0; i < arguments_.input_count; ++i) {
       const Operand& output = arguments_.outputs[i];
       const Dims strides = contiguous_strides(Dims(output.shape, output.ndim));
@@ -196,7 +196,7 @@ class Sort {
       const Place before = entries.place;
       entries = sort_entries(encoder_, arguments_.inputs[i].dtype, wide, rows_,
                              sources_[static_cast<size_t>(i)], i < keys - 1 ? &before : nullptr);
-      encoder_.buffer().barrier();
+      encoder_.recording().barrier();
     }
     for (int i = 0; i < arguments_.input_count; ++i) {
       take(encoder_, arguments_.inputs[i].dtype, rows_, sources_[static_cast<size_t>(i)], entries,

@@ -4,8 +4,11 @@
 
 #include "bindings/array.h"
 #include "core/gpu.h"
+#include "metal/api.h"
 #include "metal/counters.h"
+#ifndef __APPLE__
 #include "metal/host/device.h"
+#endif
 
 namespace ftrans::bindings {
 namespace {
@@ -41,6 +44,7 @@ nb::dict counters() {
   return result;
 }
 
+#ifndef __APPLE__
 /// Sets how the host device runs, and what it lets fail (native/metal/host/device.h).
 void set_host_option(const std::string& name, int64_t value) {
   if (!dynamic_cast<metal::host::HostDevice*>(&require_device()))
@@ -60,6 +64,7 @@ void set_host_option(const std::string& name, int64_t value) {
     throw std::invalid_argument("the host Metal device has no option '" + name + "'");
   }
 }
+#endif
 
 }  // namespace
 
@@ -68,8 +73,10 @@ void bind_metal(nb::module_& module) {
       "metal_is_available", [] { return metal::device() != nullptr; }, "Whether there is a Metal device.");
   module.def("metal_device_info", &device_info, "What is known of the Metal device.");
   module.def("metal_counters", &counters, "What the Metal device has done since the process began.");
+#ifndef __APPLE__  // which the host device is not built on
   module.def("set_host_metal_option", &set_host_option, nb::arg("name"), nb::arg("value"),
              "Sets how the host Metal device runs, and what it lets fail: for tests.");
+#endif
 }
 
 }  // namespace ftrans::bindings

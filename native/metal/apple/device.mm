@@ -14,6 +14,7 @@
 #import <Metal/Metal.h>
 
 #include "metal/api.h"
+#include "metal/counters.h"
 #include "metal/disk_cache.h"
 #include "metal/source_text.h"
 
@@ -186,6 +187,7 @@ class AppleCommandBuffer : public CommandBuffer {
       if (!encoder_) begin_encoder();
       bind();
       [encoder_ dispatchThreadgroups:size_of(threadgroups) threadsPerThreadgroup:size_of(threads)];
+      counters().kernel_launches.fetch_add(1, std::memory_order_relaxed);
       if (std::find(kernels_.begin(), kernels_.end(), function_->name()) == kernels_.end())
         kernels_.push_back(function_->name());
     }

@@ -17,5 +17,6 @@ foreach(kind EXE SHARED MODULE)
   set(CMAKE_${kind}_LINKER_FLAGS_INIT "-F${sdk}/Frameworks -L${sdk}/lib -lobjc -Wl,-undefined,dynamic_lookup")
 endforeach()
 # Zig's linker takes no file of arguments: nanobind's has the names of Python's functions, which are looked up at run time
-# in any case.
-set(CMAKE_CXX_LINKER_LAUNCHER sh -c "exec $(printf '%s\\n' \"$@\" | grep -v '^-Wl,@')" link)
+# in any case. Asked for a bundle it crashes; Python loads a library as well.
+set(CMAKE_CXX_LINKER_LAUNCHER
+    sh -c "exec $(printf '%s\\n' \"$@\" | sed -e '/^-Wl,@/d' -e 's/^-bundle/-dynamiclib/')" link)

@@ -4,8 +4,11 @@
 
 #include "bindings/array.h"
 #include "core/gpu.h"
+#include "metal/api.h"
 #include "metal/counters.h"
+#ifndef __APPLE__
 #include "metal/host/device.h"
+#endif
 
 namespace ftrans::bindings {
 namespace {
@@ -44,6 +47,7 @@ nb::dict counters() {
 void start_capture(const std::string& path) { require_device().start_capture(path); }
 void stop_capture() { require_device().stop_capture(); }
 
+#ifndef __APPLE__
 /// Sets how the host device runs, and what it lets fail (native/metal/host/device.h).
 void set_host_option(const std::string& name, int64_t value) {
   if (!dynamic_cast<metal::host::HostDevice*>(&require_device()))
@@ -63,6 +67,7 @@ void set_host_option(const std::string& name, int64_t value) {
     throw std::invalid_argument("the host Metal device has no option '" + name + "'");
   }
 }
+#endif
 
 }  // namespace
 
@@ -73,8 +78,10 @@ void bind_metal(nb::module_& module) {
   module.def("metal_counters", &counters, "What the Metal device has done since the process began.");
   module.def("metal_start_capture", &start_capture, nb::arg("path"), "Begins a capture.");
   module.def("metal_stop_capture", &stop_capture, "Ends the capture.");
+#ifndef __APPLE__  // which the host device is not built on
   module.def("set_host_metal_option", &set_host_option, nb::arg("name"), nb::arg("value"),
              "Sets how the host Metal device runs, and what it lets fail: for tests.");
+#endif
 }
 
 }  // namespace ftrans::bindings

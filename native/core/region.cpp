@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 
 namespace ftrans {
@@ -26,16 +27,17 @@ size_t Region::page_size() {
 
 Ref<Region> Region::allocate(size_t size) {
   const size_t page = page_size();
-  const size_t whole = (size + page - 1) / page * page;
-  void* data = system_allocate(whole);
-  return data ? Ref<Region>(new Region(data, whole, true)) : nullptr;
+  const size_t whole = std::max(page, (size + page - 1) / page * page);
+  // A mapping of its own: Metal does not promise to take pages of the heap.
+  void* data = mmap(nullptr, whole, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  return data != MAP_FAILED ? Ref<Region>(new Region(data, whole, true)) : nullptr;
 }
 
 Ref<Region> Region::borrow(void* data, size_t size) { return Ref<Region>(new Region(data, size, false)); }
 
 Region::~Region() {
   owned_mapping_ = nullptr;
-  if (owned_) std::free(data_);
+  if (owned_) munmap(data_, size_);
 }
 
 }  // namespace ftrans

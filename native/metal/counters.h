@@ -9,7 +9,8 @@ namespace ftrans::metal {
 struct Counters {
   std::atomic<uint64_t> kernel_launches{0};
   std::atomic<uint64_t> command_buffers{0};
-  /// Of arrays of foreign owners that do not begin on a page, at their first use. All other memory is shared.
+  /// Of arrays of foreign owners that do not begin on a page, or whose pages the device does not take, at
+  /// their first use. All other memory is shared.
   std::atomic<uint64_t> bytes_copied{0};
 };
 Counters& counters();

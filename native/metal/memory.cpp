@@ -14,20 +14,31 @@ namespace {
   throw MemoryLimitError("Device(gpu, 0) has no memory for " + std::to_string(size) + " bytes");
 }
 
-/// Pages with what a foreign owner's memory holds: its own where it begins on a page.
-Ref<Region> region_of_borrowed(const Buffer& buffer) {
+/// Null if the device cannot use the pages.
+Ref<RefCounted> map_pages(Device& device, const Region& region) {
+  return Ref<RefCounted>(device.wrap(region.data(), region.size(), nullptr, nullptr).get());
+}
+
+/// Pages with what a foreign owner's memory holds: its own where it begins on a page and the device takes it.
+Ref<Region> region_of_borrowed(Device& device, const Buffer& buffer) {
   const size_t page = Region::page_size();
   const size_t whole = (buffer.size() + page - 1) / page * page;
-  if (reinterpret_cast<uintptr_t>(buffer.data()) % page == 0) return Region::borrow(buffer.data(), whole);
+  if (whole && reinterpret_cast<uintptr_t>(buffer.data()) % page == 0) {
+    Ref<Region> region = Region::borrow(buffer.data(), whole);
+    if (Ref<RefCounted> mapped = map_pages(device, *region)) {
+      region->mapping([&] { return mapped; });
+      return region;
+    }
+  }
   Ref<Region> copy = Region::allocate(buffer.size());
   if (!copy) refuse(buffer.size());
-  std::memcpy(copy->data(), buffer.data(), buffer.size());
+  if (buffer.size()) std::memcpy(copy->data(), buffer.data(), buffer.size());
   counters().bytes_copied += buffer.size();
   return copy;
 }
 
 /// The region of a buffer, and where in it the buffer begins.
-Region& region_of(Buffer& buffer, size_t& offset) {
+Region& region_of(Device& device, Buffer& buffer, size_t& offset) {
   if (!buffer.is_borrowed()) {
     Region& region = *buffer.region();
     offset = static_cast<size_t>(static_cast<char*>(buffer.data()) - static_cast<char*>(region.data()));
@@ -35,7 +46,7 @@ Region& region_of(Buffer& buffer, size_t& offset) {
   }
   static std::mutex mutex;
   std::lock_guard lock(mutex);
-  if (!buffer.region()) buffer.set_region(region_of_borrowed(buffer));
+  if (!buffer.region()) buffer.set_region(region_of_borrowed(device, buffer));
   offset = 0;
   return *buffer.region();
 }
@@ -44,11 +55,11 @@ Region& region_of(Buffer& buffer, size_t& offset) {
 
 Place place_of(Device& device, const GpuOperand& operand) {
   size_t offset;
-  Region& region = region_of(*operand.buffer, offset);
-  RefCounted& memory = region.mapping([&]() -> Ref<RefCounted> {
-    Ref<Memory> mapped = device.wrap(region.data(), region.size(), nullptr, nullptr);
+  Region& region = region_of(device, *operand.buffer, offset);
+  RefCounted& memory = region.mapping([&] {
+    Ref<RefCounted> mapped = map_pages(device, region);
     if (!mapped) refuse(region.size());
-    return Ref<RefCounted>(mapped.get());
+    return mapped;
   });
   return {static_cast<Memory*>(&memory), offset + static_cast<size_t>(operand.offset)};
 }

@@ -47,6 +47,8 @@ def cpu_by_default():
 @pytest.fixture
 def host_option():
     """Sets an option of the host device until the test ends."""
+    if not hasattr(_native, "set_host_metal_option"):  # on macOS
+        pytest.skip("the device is not the host Metal device")
     defaults = {
         "seed": 0,
         "milliseconds": 60_000,

@@ -167,6 +167,21 @@ def test_other_arrays_are_copied_once(page_aligned):
     assert ft.metal.counters()["bytes copied"] == before + 20_000
 
 
+def test_pages_that_the_device_does_not_take_are_copied(page_aligned, host_option):
+    before = ft.metal.counters()["bytes copied"]
+    x = ft.asarray(page_aligned(5000), copy=False)
+    host_option("failing_allocations", 1)
+    assert ft.add(x, 1.0, stream=ft.gpu).tolist() == [1.0] * 5000
+    assert ft.metal.counters()["bytes copied"] == before + 20_000
+
+
+def test_foreign_arrays_without_elements():
+    x = ft.asarray(np.empty((0, 3), np.float32), copy=False)
+    with ft.stream(ft.gpu):
+        assert ft.cumsum(ft.concat([x, x + 1.0]), axis=0).shape == (0, 3)
+        assert ft.sum(x, axis=0).tolist() == [0.0] * 3
+
+
 def test_foreign_arrays_of_any_strides():
     source = np.arange(60, dtype=np.float32).reshape(6, 10)
     for view in (source[::-1], source[:, ::-2], source[1::2, 3:7].T, source[4]):

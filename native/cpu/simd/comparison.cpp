@@ -145,7 +145,7 @@ void fma_loop(void* out, const void* a, const void* b, const void* c, int64_t n)
   auto* z = static_cast<const T*>(c);
   if (n == 0) return;
   const T y0 = y[0], z0 = z[0];
-#pragma GCC ivdep
+  FTRANS_INDEPENDENT
   for (int64_t i = 0; i < n; ++i) {
     const T factor = scalars ? y0 : y[i], addend = scalars ? z0 : z[i];
     if constexpr (sizeof(T) == 4) {

@@ -14,6 +14,7 @@
 #include <thread>
 #include <variant>
 
+#include "core/region.h"
 #include "core/thread_pool.h"
 #include "metal/counters.h"
 #include "metal/disk_cache.h"
@@ -22,7 +23,7 @@
 namespace ftrans::metal::host {
 namespace {
 
-constexpr size_t kPage = 4096;
+const size_t kPage = Region::page_size();
 
 /// Takes one from a counter of failures to inject.
 bool injected(std::atomic<int>& failures) {

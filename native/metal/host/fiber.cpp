@@ -12,11 +12,17 @@
 #include <sanitizer/tsan_interface.h>
 #endif
 
+#include "core/region.h"
+
 namespace ftrans::metal::host {
+namespace {
+
+const size_t kPage = Region::page_size();
+
+}  // namespace
 
 Fiber::Fiber() {
   // The lowest page stays without access: a stack that overflows ends there.
-  constexpr size_t kPage = 4096;
   void* memory =
       mmap(nullptr, kStackSize + kPage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) throw std::bad_alloc();
@@ -31,7 +37,7 @@ Fiber::~Fiber() {
 #if defined(__SANITIZE_THREAD__)
   __tsan_destroy_fiber(own_thread_);
 #endif
-  munmap(stack_ - 4096, kStackSize + 4096);
+  munmap(stack_ - kPage, kStackSize + kPage);
 }
 
 bool Fiber::owns(const void* address) const {

@@ -203,7 +203,7 @@ def accuracy(parameters: Parameters, images: ft.Array, labels: ft.Array) -> floa
 
 
 def training_device() -> ft.Device:
-    """The default device, but the processor in place of the host Metal device, which is for tests and slow."""
+    """The default device, but not the host Metal device, which is for tests and slow: the processor."""
     device = ft.default_device()
     is_host = device == ft.gpu and ft.metal.device_info()["architecture"] == "host"
     return ft.cpu if is_host else device

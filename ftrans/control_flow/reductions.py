@@ -8,7 +8,7 @@ logarithmically many operations on whole arrays, of which everything has derivat
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from .._native import Array, Dtype, bool_, scalar, user_function
@@ -199,8 +199,14 @@ def reduce(operands: Any, init_values: Any, computation: Callable, dimensions: S
     return unflatten(monoid.structure, outs)
 
 
+def _sequence(function: str, label: str, values: Any) -> list[Any]:
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise TypeError(f"{function}: {label} must be a sequence, got {type(values).__name__}: {values!r}")
+    return list(values)
+
+
 def _checked_axes(dimensions: Sequence[int], ndim: int, shape: tuple[int, ...]) -> list[int]:
-    axes = list(dimensions)
+    axes = _sequence("reduce", "dimensions", dimensions)
     for axis in axes:
         if not isinstance(axis, int) or not -ndim <= axis < ndim:
             raise ValueError(f"reduce: dimension {axis!r} is out of range for operands of shape {shape}")
@@ -324,7 +330,7 @@ def _is_neutral(primitive: Primitive, init: Array) -> bool:
 def _each_axis(label: str, values: Sequence[int] | None, ndim: int) -> tuple[int, ...]:
     if values is None:
         return (1,) * ndim
-    found = tuple(values)
+    found = tuple(_sequence("reduce_window", label, values))
     if len(found) != ndim or not all(isinstance(v, int) and v > 0 for v in found):
         raise ValueError(
             f"reduce_window: {label} must have one positive int for each of {ndim} axes, got {values!r}"
@@ -342,7 +348,10 @@ def _padding(
             max((-(-n // s) - 1) * s + r - n, 0) for n, s, r in zip(extents, strides, reach, strict=True)
         ]
         return tuple((total // 2, total - total // 2) for total in totals)
-    pairs = () if isinstance(padding, str) else tuple(tuple(pair) for pair in padding)
+    pairs = tuple(
+        tuple(_sequence("reduce_window", "each pair of padding", pair))
+        for pair in (() if isinstance(padding, str) else _sequence("reduce_window", "padding", padding))
+    )
     if len(pairs) != len(extents) or not all(
         len(pair) == 2 and all(isinstance(side, int) for side in pair) for pair in pairs
     ):

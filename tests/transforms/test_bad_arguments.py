@@ -96,6 +96,29 @@ USES = {
             "donate_argnames": (3, NAN, Nonsense()),
         },
     ),
+    "checkify": (_called(ft.checkify), {"fun": f}, {"fun": NO_FUNCTION, "errors": (3, "text", Nonsense())}),
+    "reduce": (
+        ft.reduce,
+        {"operands": X, "init_values": 0.0, "computation": ft.maximum, "dimensions": (0,)},
+        {
+            "operands": (Nonsense(), "text"),
+            "init_values": (Nonsense(), "text", X),
+            "computation": NO_FUNCTION,
+            "dimensions": (Nonsense(), "text", 1.5, (7,), (0, 0), (1.5,)),
+        },
+    ),
+    "reduce_window": (
+        ft.reduce_window,
+        {"operands": X, "init_values": 0.0, "computation": ft.maximum, "window_dimensions": (2,)},
+        {
+            "operands": (Nonsense(), "text"),
+            "init_values": (Nonsense(), "text", X),
+            "computation": NO_FUNCTION,
+            "window_dimensions": (Nonsense(), "text", 1.5, (0,), (1.5,), (1, 2)),
+            "window_strides": (Nonsense(), "text", (0,), (1.5,), (1, 2)),
+            "padding": (Nonsense(), "text", 3, ((0, 1), (0, 1))),
+        },
+    ),
     "make_jaxpr": (_called(ft.make_jaxpr), {"fun": f}, {"fun": NO_FUNCTION, "static_argnums": NO_ARGNUMS}),
     "export": (_called(ft.export), {"fun": f}, {"fun": NO_FUNCTION, "static_argnums": NO_ARGNUMS}),
     "checkpoint": (
@@ -246,6 +269,8 @@ OTHERS = {
     "eval_jaxpr",
     "clear_cache",
     "debug_infs",
+    "checking_leaks",
+    "debug_key_reuse",
     "debug_nans",
     "default_device",
     "default_stream",

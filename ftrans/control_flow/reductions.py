@@ -359,7 +359,7 @@ def _padding(
             f'reduce_window: padding must be "SAME", "VALID", or a pair of ints for each of {len(extents)} '
             f"axes, got {padding!r}"
         )
-    return pairs  # type: ignore[return-value]  # checked above
+    return pairs
 
 
 def _windows(

@@ -8,7 +8,7 @@
 // outside of `thread`.
 
 #ifdef FTRANS_METAL_CHECK
-#define kernel extern "C" __attribute__((annotate("kernel")))
+#define kernel __attribute__((annotate("kernel")))
 #define device __attribute__((address_space(1)))
 #define constant __attribute__((address_space(2)))
 #define threadgroup __attribute__((address_space(3)))

@@ -15,7 +15,11 @@ SHAPES = [(), (1,), (5,), (3, 4)]
 def jax():
     module = pytest.importorskip("jax")
     module.config.update("jax_threefry_partitionable", True)
-    return module
+    before = module.config.jax_disable_most_optimizations  # without them, JAX rounds in other places
+    module.config.update("jax_disable_most_optimizations", False)
+    module.clear_caches()
+    yield module
+    module.config.update("jax_disable_most_optimizations", before)
 
 
 def _same(out, expected):

@@ -33,13 +33,15 @@ LONG = [_endless, _endless_number, _long_count, _long_scan]
 def interrupt_soon():
     """A function that sends SIGINT to this process a little later."""
     timers = []
+    target = (threading.main_thread().ident, signal.SIGINT)
 
     def later():
-        timers.append(threading.Timer(0.15, signal.raise_signal, (signal.SIGINT,)))
+        timers.append(threading.Timer(0.15, signal.pthread_kill, target))
         timers[-1].start()
 
     previous = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield later
+    signal.signal(signal.SIGINT, lambda *_: None)  # one that comes late is not pytest's
     for timer in timers:
         timer.join()
     signal.signal(signal.SIGINT, previous)

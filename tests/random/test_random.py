@@ -15,7 +15,7 @@ SHAPES = [(), (1,), (5,), (3, 4)]
 def jax():
     module = pytest.importorskip("jax")
     module.config.update("jax_threefry_partitionable", True)
-    before = module.config.jax_disable_most_optimizations  # without them, JAX rounds in other places
+    before = module.config.read("jax_disable_most_optimizations")  # without them, JAX rounds in other places
     module.config.update("jax_disable_most_optimizations", False)
     module.clear_caches()
     yield module

@@ -1,6 +1,8 @@
 """Batching against a loop over the reference: every choice of mapped operands and axes, and nested maps."""
 
+import functools
 import itertools
+from collections.abc import Callable
 
 import numpy as np
 
@@ -23,6 +25,16 @@ def _copies(operand: np.ndarray, count: int) -> list[np.ndarray]:
     return copies
 
 
+def _reference(case: Case, copies: list[list[np.ndarray]]) -> Callable[..., list[np.ndarray]]:
+    """From which copy of each operand to take to the results, each computed once: many maps share them."""
+
+    @functools.cache
+    def reference(*chosen: int) -> list[np.ndarray]:
+        return case.reference(*(c[i] for c, i in zip(copies, chosen, strict=True)))
+
+    return reference
+
+
 def _compare(case: Case, function, stacked, references: list[list[np.ndarray]], what: str) -> None:
     results = function(*map(to_array, stacked))
     for result, reference in zip(results, zip(*references, strict=True), strict=True):
@@ -35,14 +47,12 @@ def vmap(case: Case) -> bool:
     if not operands:
         return False
     copies = [_copies(x, SIZE) for x in operands]
+    reference = _reference(case, copies)
     for in_axes in itertools.product(*((None, *range(x.ndim + 1)) for x in operands)):
         if all(axis is None for axis in in_axes):
             continue
         stacked = [c[0] if a is None else np.stack(c, a) for c, a in zip(copies, in_axes, strict=True)]
-        references = [
-            case.reference(*(c[0 if a is None else i] for c, a in zip(copies, in_axes, strict=True)))
-            for i in range(SIZE)
-        ]
+        references = [reference(*(0 if axis is None else i for axis in in_axes)) for i in range(SIZE)]
         _compare(case, ft.vmap(case.bind, in_axes=in_axes), stacked, references, f"vmap in_axes={in_axes}")
     return True
 
@@ -60,12 +70,13 @@ def nested_vmap(case: Case) -> bool:
     if not operands:
         return False
     grids = [_copies(x, SIZE * OUTER_SIZE) for x in operands]
+    reference = _reference(case, grids)
     for inner, outer in itertools.product(_patterns(operands), repeat=2):
         stacked = [_nest(grid, i, o) for grid, i, o in zip(grids, inner, outer, strict=True)]
         references = []
         for row, column in itertools.product(range(OUTER_SIZE), range(SIZE)):
-            cells = zip(grids, inner, outer, strict=True)
-            references.append(case.reference(*(grid[_cell(row, column, i, o)] for grid, i, o in cells)))
+            cells = (_cell(row, column, i, o) for i, o in zip(inner, outer, strict=True))
+            references.append(reference(*cells))
         # One list of results a row, each with the columns stacked.
         rows = [references[row * SIZE : (row + 1) * SIZE] for row in range(OUTER_SIZE)]
         stacked_rows = [[np.stack(results) for results in zip(*row, strict=True)] for row in rows]

@@ -46,6 +46,18 @@ class CallPrimitive(Primitive):
         return eval_jaxpr(closed.jaxpr, closed.consts, *operands)
 
 
+def inlining(inlines: Callable[[Primitive], bool]) -> Callable:
+    """A `bind` for `eval_jaxpr` that applies the jaxprs of the chosen calls, nested ones too."""
+
+    def bind(primitive: Primitive, *operands: Array, **parameters: Any) -> Any:
+        if not inlines(primitive):
+            return primitive.bind(*operands, **parameters)
+        closed = parameters["jaxpr"]
+        return eval_jaxpr(closed.jaxpr, closed.consts, *operands, bind=bind)
+
+    return bind
+
+
 #: From a jaxpr and its arguments to its results, as NumPy arrays.
 Evaluate = Callable[..., list[np.ndarray]]
 

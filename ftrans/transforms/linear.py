@@ -10,7 +10,7 @@ import numpy as np
 
 from .._native import Array, user_function
 from ..core.avals import ShapedArray
-from ..core.call import CallPrimitive
+from ..core.call import CallPrimitive, inlining
 from ..core.jaxpr import Atom, ClosedJaxpr, Equation
 from ..core.primitive import Primitive
 from ..core.pytree import as_array, flatten, unflatten
@@ -92,11 +92,7 @@ def transpose_jaxpr(
     return recording.pull_back(cotangents, consume=True)
 
 
-def _bind_inline(primitive: Primitive, *operands: Array, **parameters: Any) -> Any:
-    if isinstance(primitive, CallPrimitive) and primitive.transposes_inline:
-        closed = parameters["jaxpr"]
-        return eval_jaxpr(closed.jaxpr, closed.consts, *operands, bind=_bind_inline)
-    return primitive.bind(*operands, **parameters)
+_bind_inline = inlining(lambda p: isinstance(p, CallPrimitive) and p.transposes_inline)
 
 
 def check_linear(closed: ClosedJaxpr, message: str) -> None:

@@ -14,13 +14,11 @@ import math
 from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import accumulate
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from .._native import Array
 from ..core.avals import ShapedArray
-from ..core.call import CallPrimitive
+from ..core.call import CallPrimitive, inlining
 from ..core.jaxpr import Atom, ClosedJaxpr, Equation, Jaxpr, Var, inner_jaxprs, is_effectful, live_equations
-from ..core.primitive import Primitive
 from ..core.tracing import eval_jaxpr, trace_to_jaxpr
 from ..lowering import compiled
 from ..primitives.convolution import conv_p
@@ -71,13 +69,7 @@ def _search(closed: ClosedJaxpr, limit: int, peak_of: Callable[[ClosedJaxpr], in
 
 def _inlined(closed: ClosedJaxpr) -> ClosedJaxpr:
     """The same jaxpr with all calls inlined, as the compiler sees it."""
-
-    def bind(primitive: Primitive, *operands: Array, **parameters: Any) -> Any:
-        if not isinstance(primitive, CallPrimitive):
-            return primitive.bind(*operands, **parameters)
-        inner = parameters["jaxpr"]
-        return eval_jaxpr(inner.jaxpr, inner.consts, *operands, bind=bind)
-
+    bind = inlining(lambda primitive: isinstance(primitive, CallPrimitive))
     flat = trace_to_jaxpr(
         lambda *args: eval_jaxpr(closed.jaxpr, closed.consts, *args, bind=bind), closed.in_avals, "jit"
     )
@@ -100,11 +92,11 @@ def _plans(jaxpr: Jaxpr) -> Iterator[_Plan]:
         return
     expensive = {v for v in frontier.waiting if _cost(frontier.producer[v]) > _EXPENSIVE * v.aval.size}
     counts = [n for n in (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128) if n <= len(frontier.waiting)]
-    kept_sets = {frozenset(expensive)} if expensive else set()
+    kept_sets = [frozenset(expensive)] if expensive else []
     for count in counts:
         between = frontier.between_segments(count)
-        kept_sets |= {frozenset(between), frozenset(between | expensive)}
-    for kept in kept_sets:
+        kept_sets += [frozenset(between), frozenset(between | expensive)]
+    for kept in dict.fromkeys(kept_sets):  # in an order that is the same in every run
         yield _Rewriting(frontier, kept).plan()
 
 
@@ -137,7 +129,7 @@ class _Frontier:
         waiting = set(self.waiting)
         produced = [sum(_bytes(v.aval) for v in e.outputs if v in waiting) for e in self.needed]
         total = list(accumulate(produced))
-        crossing = self._crossing_bytes()
+        crossing = _waiting_bytes(self.needed)
         kept: set[Var] = set()
         for k in range(1, count):
             around = [bisect_left(total, total[-1] * (k + shift) / count) for shift in (-0.3, 0.3)]
@@ -149,17 +141,6 @@ class _Frontier:
         """The values that the needed equations up to `cut` hand over to those after it."""
         computed = {v for e in self.needed[: cut + 1] for v in e.outputs}
         return {v for e in self.needed[cut + 1 :] for v in e.inputs if v in computed}
-
-    def _crossing_bytes(self) -> list[int]:
-        """The bytes of `_crossing` for each cut."""
-        last_use = {v: i for i, e in enumerate(self.needed) for v in e.inputs if not v.is_literal}
-        changes = [0] * (len(self.needed) + 1)
-        for i, equation in enumerate(self.needed):
-            for v in equation.outputs:
-                if v in last_use:
-                    changes[i] += _bytes(v.aval)
-                    changes[last_use[v]] -= _bytes(v.aval)
-        return list(accumulate(changes[: len(self.needed)]))
 
 
 class _Rewriting:
@@ -244,15 +225,20 @@ def _with_variables(equation: Equation, inputs: Sequence[Atom], outputs: Sequenc
 
 def _peak_position(jaxpr: Jaxpr) -> int:
     """How many equations are done when the most bytes of results wait for equations to come."""
-    last_use = {v: i for i, e in enumerate(jaxpr.equations) for v in e.inputs if not v.is_literal}
-    changes = [0] * (len(jaxpr.equations) + 1)
-    for i, equation in enumerate(jaxpr.equations):
+    live = _waiting_bytes(jaxpr.equations)
+    return max(range(len(live)), key=lambda i: live[i], default=0) + 1
+
+
+def _waiting_bytes(equations: Sequence[Equation]) -> list[int]:
+    """After each equation, the bytes of the results so far that wait for equations to come."""
+    last_use = {v: i for i, e in enumerate(equations) for v in e.inputs if not v.is_literal}
+    changes = [0] * len(equations)
+    for i, equation in enumerate(equations):
         for v in equation.outputs:
             if v in last_use:
                 changes[i] += _bytes(v.aval)
                 changes[last_use[v]] -= _bytes(v.aval)
-    live = list(accumulate(changes))
-    return max(range(len(live)), key=lambda i: live[i]) + 1
+    return list(accumulate(changes))
 
 
 def _bytes(aval: ShapedArray) -> int:

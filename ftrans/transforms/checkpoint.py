@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 
 from .._native import Array, user_function
 from ..core.avals import ShapedArray
-from ..core.call import CallPrimitive, inlining
+from ..core.call import CallPrimitive
 from ..core.jaxpr import Atom, ClosedJaxpr, Equation, Jaxpr
+from ..core.primitive import Primitive
 from ..core.pytree import as_array, flatten, unflatten
 from ..core.source import format_source
 from ..core.tracing import eval_jaxpr, trace_to_jaxpr
@@ -91,7 +92,14 @@ def _prepared(closed: ClosedJaxpr, policy: Policy) -> ClosedJaxpr:
     if not any(map(adapted, closed.jaxpr.equations)):
         return closed
 
-    bind = inlining(lambda primitive: primitive is jit_p)
+    def bind(primitive: Primitive, *operands: Array, **parameters: Any) -> Any:
+        if primitive is jit_p:
+            inner = parameters["jaxpr"]
+            return eval_jaxpr(inner.jaxpr, inner.consts, *operands, bind=bind)
+        if "checkpointed" in parameters and not policy(primitive, *(x.aval for x in operands), **parameters):
+            parameters["checkpointed"] = True
+        return primitive.bind(*operands, **parameters)
+
     return trace_to_jaxpr(
         lambda *args: eval_jaxpr(closed.jaxpr, closed.consts, *args, bind=bind), closed.in_avals, "checkpoint"
     )

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
 from .. import primitives as p
-from .._native import Array, int32, int64
+from .._native import Array, int8, int32, int64
 from ..interop import asarray
-from .operands import broadcast, constant_like, convert, reshape_to
+from .operands import as_dtype_array, broadcast, constant_like, convert, reshape_to
 from .promotion import scalar
 
 #: What happens to an index out of range; the numbers are the primitives'.
@@ -19,6 +22,25 @@ def mode_number(mode: str, function: str) -> int:
     if mode not in MODES:
         raise ValueError(f"{function}: mode must be one of {', '.join(MODES)}; got {mode!r}")
     return MODES[mode]
+
+
+def read_filled(
+    read: Callable[[Array, str], Array], x: Array, mode: str, fill_value: Any, function: str
+) -> Array:
+    """``read(x, mode)``, with a value of the caller's choice, if it isn't None, for indices out of range."""
+    mode_number(mode, function)
+    if fill_value is None:
+        return read(x, mode)
+    if MODES[mode] != MODES["fill"]:
+        raise ValueError(f"{function}: a fill_value needs mode='fill', got mode={mode!r}")
+    fill = as_dtype_array(fill_value, x.dtype, function, "fill_value")
+    if fill.ndim:
+        raise ValueError(f"{function}: fill_value must be a scalar, got shape {fill.shape}")
+    inside = read(broadcast(scalar(1, int8), x.shape), "fill")
+    values = read(x, "clip")
+    return p.select_p.bind(
+        p.eq_p.bind(inside, constant_like(inside, 1)), values, broadcast(fill, values.shape)
+    )
 
 
 def check_not_empty(extent: int, indices: Array | np.ndarray, axis: int) -> None:

@@ -23,6 +23,7 @@ from ._gather import (
     gather_points,
     mode_number,
     nothing,
+    read_filled,
     scatter_points,
     wrap_negative,
 )
@@ -442,10 +443,10 @@ class IndexedArray:
     def _updated(self, name: str, kind: str, values: Any, mode: str, unique_indices: bool) -> Array:
         return _update(self._array, self._key, values, kind, mode, unique_indices, f"at[...].{name}")
 
-    def get(self, *, mode: str = "clip") -> Array:
-        """x[key]; mode "fill" gives NaN (or the least or greatest integer) out of range."""
-        mode_number(mode, "at[...].get")
-        return _Selection(self._array.shape, self._key).read(self._array, mode)
+    def get(self, *, mode: str = "clip", fill_value: Any = None) -> Array:
+        """x[key]; mode "fill" gives `fill_value` (NaN, or the least or greatest integer) out of range."""
+        selection = _Selection(self._array.shape, self._key)
+        return read_filled(selection.read, self._array, mode, fill_value, "at[...].get")
 
     def set(self, values: Any, *, mode: str = "drop", unique_indices: bool = False) -> Array:
         """Replace the elements; of repeated indices, any one value wins."""

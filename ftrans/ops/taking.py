@@ -13,6 +13,7 @@ from ._gather import (
     check_not_empty,
     mode_number,
     nothing,
+    read_filled,
     take_along,
     wrap_negative,
 )
@@ -35,25 +36,35 @@ __all__ = [
 
 @streamed
 def take(
-    x: Any, indices: Any, /, axis: int | None = None, *, mode: str = "clip", stream: Any = None
+    x: Any,
+    indices: Any,
+    /,
+    axis: int | None = None,
+    *,
+    mode: str = "clip",
+    fill_value: Any = None,
+    stream: Any = None,
 ) -> Array:
     """The elements of `x` at `indices` along an axis (of the flattened array if None).
 
     Args:
         indices: integers of any shape, which takes the place of the axis; negative ones count from the end.
-        mode: for indices out of range: "clip", "fill" (NaN, or the least or greatest integer) or
-            "promise_in_bounds".
+        mode: for indices out of range: "clip", "fill" or "promise_in_bounds".
+        fill_value: what mode "fill" gives out of range; NaN, or the least or greatest integer, by default.
+
+    Raises:
+        ValueError: for an unknown mode, or a `fill_value` with another mode than "fill".
 
     >>> ft.take(ft.array([5.0, 6.0, 7.0]), ft.array([2, 0]))
     array([7, 5], dtype=float32)
     """
     x = as_array(x, "take")
-    mode_number(mode, "take")
     indices = _integer_indices(indices, "take")
     if axis is None:
         x, axis = reshape_to(x, (x.size,)), 0
     axis = normalize_axis("take", axis, x.ndim)
-    return take_along(x, wrap_negative(indices, x.shape[axis]), axis, mode)
+    indices = wrap_negative(indices, x.shape[axis])
+    return read_filled(lambda x, mode: take_along(x, indices, axis, mode), x, mode, fill_value, "take")
 
 
 def _along(function: str, x: Any, indices: Any, axis: int) -> tuple[Array, Array, dict, int]:

@@ -189,6 +189,23 @@ def test_array_indices_out_of_range():
     assert x.at[index].set(9.0, mode="clip").tolist() == [9, 2, 9]
 
 
+def test_a_value_for_what_is_out_of_range():
+    x = ft.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
+    index = ft.array([0, 5, -1])
+    assert x.at[1, index].get(mode="fill", fill_value=7).tolist() == [4, 7, 6]
+    taken = ft.take(x, index, axis=1, mode="fill", fill_value=-1.0)
+    assert taken.tolist() == [[1, -1, 3], [4, -1, 6]]
+    loss = lambda x, v: ft.sum(ft.take(x, index, axis=1, mode="fill", fill_value=v) ** 2)  # noqa: E731
+    by_x, by_value = ft.jit(ft.grad(loss, (0, 1)))(x, 3.0)
+    assert by_x.tolist() == [[2, 0, 6], [8, 0, 12]]
+    assert by_value == 12.0
+    assert ft.take(ft.array([True]), ft.array([3]), mode="fill", fill_value=False).tolist() == [False]
+    with pytest.raises(ValueError, match=r"take: a fill_value needs mode='fill', got mode='clip'"):
+        ft.take(x, index, fill_value=0.0)
+    with pytest.raises(ValueError, match=r"at\[...\].get: fill_value must be a scalar, got shape \(3,\)"):
+        x.at[1, index].get(mode="fill", fill_value=x[0])
+
+
 def test_scalar_array_as_index():
     i = ft.array(1)
     np.testing.assert_array_equal(np.asarray(ft.array(X)[i]), X[1])

@@ -111,13 +111,14 @@ def debug_nans() -> AbstractContextManager[None]:
         FloatingPointError: inside of the context: with the user's line, the equation, and the ranges of its
             operands.
 
-    >>> with ft.debug_nans():
-    ...     ft.grad(lambda x: ft.sqrt(x) ** 2 - ft.log(-x))(1.0)
-    Traceback (most recent call last):
-        ...
-    FloatingPointError: log gave NaN, at ... (<lambda>):
+    >>> try:
+    ...     with ft.debug_nans():
+    ...         ft.grad(lambda x: ft.sqrt(x) ** 2 - ft.log(-x))(1.0)
+    ... except FloatingPointError as error:
+    ...     print(error)
+    log gave NaN, at ... (<lambda>):
         b:f32[] = log a
-    where a is -1...
+    where a is -1
     """
     return inspected_by(_NAN)
 

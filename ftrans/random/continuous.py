@@ -9,10 +9,10 @@ from .. import primitives as p
 from .._native import Array, Dtype
 from ..interop import asarray
 from ..ops import elementwise, pointwise
-from ..ops.operands import as_dtype_array, normalize_shape
+from ..ops.operands import as_dtype_array
 from ..ops.promotion import FLOAT_FORMATS
 from ..ops.streams import streamed
-from .keys import key_for
+from .keys import draw_shape, key_for
 from .uniform_numbers import float_dtype, parameters, shape_for, uniform_between, unit_uniform
 
 
@@ -24,7 +24,7 @@ def gumbel(shape: Any = (), dtype: Any = None, key: Any = None, *, stream: Any =
     (2,)
     """
     dtype = float_dtype(dtype, "gumbel")
-    return standard_gumbel(key_for("gumbel", key), normalize_shape("gumbel", shape), dtype)
+    return standard_gumbel(key_for("gumbel", key), draw_shape("gumbel", shape), dtype)
 
 
 def standard_gumbel(key: Array, shape: tuple[int, ...], dtype: Dtype) -> Array:
@@ -43,7 +43,7 @@ def exponential(shape: Any = (), dtype: Any = None, key: Any = None, *, stream: 
     (2,)
     """
     dtype = float_dtype(dtype, "exponential")
-    shape = normalize_shape("exponential", shape)
+    shape = draw_shape("exponential", shape)
     return standard_exponential(key_for("exponential", key), shape, dtype)
 
 
@@ -90,7 +90,7 @@ def cauchy(shape: Any = (), dtype: Any = None, key: Any = None, *, stream: Any =
     """
     dtype = float_dtype(dtype, "cauchy")
     smallest, one = asarray(2.0 ** -FLOAT_FORMATS[dtype][1], dtype=dtype), asarray(1, dtype=dtype)
-    u = uniform_between(key_for("cauchy", key), normalize_shape("cauchy", shape), dtype, smallest, one)
+    u = uniform_between(key_for("cauchy", key), draw_shape("cauchy", shape), dtype, smallest, one)
     return elementwise.tan((u - 0.5) * math.pi)
 
 
@@ -107,7 +107,7 @@ def logistic(shape: Any = (), dtype: Any = None, key: Any = None, *, stream: Any
     """
     dtype = float_dtype(dtype, "logistic")
     smallest, one = asarray(2.0 ** -FLOAT_FORMATS[dtype][1], dtype=dtype), asarray(1, dtype=dtype)
-    u = uniform_between(key_for("logistic", key), normalize_shape("logistic", shape), dtype, smallest, one)
+    u = uniform_between(key_for("logistic", key), draw_shape("logistic", shape), dtype, smallest, one)
     return elementwise.log(u) - elementwise.log1p(-u)
 
 

@@ -16,7 +16,6 @@ from ..ops.operands import (
     broadcast_shapes_of,
     convert,
     normalize_axis,
-    normalize_shape,
     require_kinds,
     reshape_to,
     to_inexact,
@@ -25,7 +24,7 @@ from ..ops.promotion import DEFAULT_INT, as_dtype, integer_bounds
 from ..ops.searching import argmax
 from ..ops.streams import streamed
 from .continuous import standard_gumbel
-from .keys import key_for, subkeys
+from .keys import draw_shape, key_for, subkeys
 from .uniform_numbers import UNSIGNED, draw_bits, shape_for, unit_uniform
 
 
@@ -100,7 +99,7 @@ def rademacher(shape: Any = (), dtype: Any = None, key: Any = None, *, stream: A
     dtype = DEFAULT_INT if dtype is None else as_dtype(dtype, "rademacher")
     if dtype.kind in "bu":
         raise TypeError(f"rademacher: dtype must have negative numbers, got {dtype.name}")
-    words = draw_bits(key_for("rademacher", key), normalize_shape("rademacher", shape), 4)
+    words = draw_bits(key_for("rademacher", key), draw_shape("rademacher", shape), 4)
     return pointwise.where(words < 2**31, asarray(-1, dtype=dtype), asarray(1, dtype=dtype))
 
 
@@ -136,7 +135,7 @@ def categorical(
             raise ValueError("categorical: give shape or num_samples, not both")
         drawn = as_integer(num_samples, "categorical", "num_samples", least=0)
         logits, shape = reshape_to(logits, (*batch, 1, classes)), (*batch, drawn)
-    shape = batch if shape is None else normalize_shape("categorical", shape)
+    shape = batch if shape is None else draw_shape("categorical", shape)
     if broadcast_shapes_of("categorical", logits.shape[:-1], shape) != shape:
         raise ValueError(f"categorical: logits of batch shape {batch} do not broadcast to shape {shape}")
     noise = standard_gumbel(key, (*shape, classes), logits.dtype)

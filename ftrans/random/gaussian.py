@@ -9,10 +9,10 @@ from .. import primitives as p
 from .._native import Array, Dtype
 from ..interop import asarray
 from ..ops import elementwise, pointwise
-from ..ops.operands import as_dtype_array, normalize_shape
+from ..ops.operands import as_dtype_array
 from ..ops.statistical import sum as summed
 from ..ops.streams import streamed
-from .keys import key_for
+from .keys import draw_shape, key_for
 from .uniform_numbers import float_dtype, parameters, shape_for, uniform_between
 
 
@@ -50,6 +50,7 @@ def normal(
     >>> ft.random.normal((2, 3), key=ft.random.key(0)).shape
     (2, 3)
     """
+    shape = draw_shape("normal", shape)
     dtype = float_dtype(dtype, "normal")
     given = {"scale": scale, "loc": loc}
     factor, offset = (
@@ -120,6 +121,6 @@ def maxwell(shape: Any = (), dtype: Any = None, key: Any = None, *, stream: Any 
     (2,)
     """
     dtype = float_dtype(dtype, "maxwell")
-    shape = normalize_shape("maxwell", shape)
+    shape = draw_shape("maxwell", shape)
     vectors = standard_normal(key_for("maxwell", key), (*shape, 3), dtype)
     return elementwise.sqrt(summed(elementwise.square(vectors), axis=-1))

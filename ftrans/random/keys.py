@@ -102,6 +102,15 @@ def checked_key(function: str, given: Any) -> Array:
     return given
 
 
+def draw_shape(function: str, shape: Any) -> tuple[int, ...]:
+    """The shape that the user gave to `function`, which is not the key, as it would be in JAX's order."""
+    if type(shape) is Array and shape.dtype is uint32 and shape.shape == (2,):
+        raise TypeError(
+            f"{function}: shape must be an int or a tuple of ints, got a uint32 array; a key goes into key="
+        )
+    return normalize_shape(function, shape)
+
+
 def key_for(function: str, given: Any) -> Array:
     """The key that the user gave to `function`, which uses it, or the next one of the global key."""
     if given is None:

@@ -8,14 +8,14 @@ from .._native import Array
 from ..linalg import cholesky, diagonal, eigh, qr
 from ..ops import elementwise, pointwise
 from ..ops.linear_algebra import matmul, matrix_transpose
-from ..ops.operands import as_dtype_array, as_integer, describe, normalize_shape
+from ..ops.operands import as_dtype_array, as_integer, describe
 from ..ops.statistical import sum as summed
 from ..ops.streams import streamed
 from .continuous import standard_exponential
 from .discrete import rademacher
 from .gamma_family import gamma_pair
 from .gaussian import standard_normal
-from .keys import key_for, subkeys
+from .keys import draw_shape, key_for, subkeys
 from .uniform_numbers import batch_shape, float_dtype, parameters
 
 _METHODS = ("cholesky", "eigh")
@@ -121,7 +121,7 @@ def orthogonal(
     dtype = float_dtype(dtype, "orthogonal")
     rows = as_integer(n, "orthogonal", "n", least=0)
     columns = rows if m is None else as_integer(m, "orthogonal", "m", least=0)
-    shape = (*normalize_shape("orthogonal", shape), max(rows, columns), min(rows, columns))
+    shape = (*draw_shape("orthogonal", shape), max(rows, columns), min(rows, columns))
     q, r = qr(standard_normal(key_for("orthogonal", key), shape, dtype))
     q = q * pointwise.where(diagonal(r) < 0, -1, 1)[..., None, :].astype(dtype)
     return q if rows >= columns else matrix_transpose(q)

@@ -14,7 +14,6 @@ from ..ops.operands import (
     as_array,
     as_integer,
     normalize_axis,
-    normalize_shape,
     require_kinds,
     reshape_to,
     to_inexact,
@@ -24,7 +23,7 @@ from ..ops.streams import streamed
 from ..ops.taking import take
 from .continuous import standard_gumbel
 from .discrete import randint
-from .keys import key_for, subkeys
+from .keys import draw_shape, key_for, subkeys
 from .uniform_numbers import unit_uniform
 
 
@@ -96,7 +95,7 @@ def choice(
     (3,)
     """
     key = key_for("choice", key)
-    shape = normalize_shape("choice", shape)
+    shape = draw_shape("choice", shape)
     array = None if isinstance(a, (int, np.integer)) else as_array(a, "choice", "a")
     axis = normalize_axis("choice", axis, 1 if array is None else array.ndim)
     n = as_integer(a, "choice", "a", least=0) if array is None else array.shape[axis]

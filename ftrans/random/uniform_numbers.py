@@ -13,11 +13,10 @@ from ..ops.operands import (
     broadcast_shapes_of,
     constant_like,
     convert,
-    normalize_shape,
 )
 from ..ops.promotion import DEFAULT_FLOAT, FLOAT_FORMATS, as_dtype
 from ..ops.streams import streamed
-from .keys import key_for, threefry
+from .keys import draw_shape, key_for, threefry
 
 UNSIGNED = {1: uint8, 2: uint16, 4: uint32, 8: uint64}
 
@@ -35,7 +34,7 @@ def bits(shape: Any = (), width: int = 4, *, key: Any = None, stream: Any = None
     """
     if width not in UNSIGNED:
         raise ValueError(f"bits: width must be 1, 2, 4 or 8 bytes, got {width}")
-    return draw_bits(key_for("bits", key), normalize_shape("bits", shape), width)
+    return draw_bits(key_for("bits", key), draw_shape("bits", shape), width)
 
 
 def draw_bits(key: Array, shape: tuple[int, ...], width: int) -> Array:
@@ -59,7 +58,7 @@ def batch_shape(function: str, shape: Any, *given: tuple[int, ...]) -> tuple[int
     natural = broadcast_shapes_of(function, *given)
     if shape is None:
         return natural
-    shape = normalize_shape(function, shape)
+    shape = draw_shape(function, shape)
     if broadcast_shapes_of(function, natural, shape) != shape:
         raise ValueError(f"{function}: the parameters, of shape {natural}, do not broadcast to shape {shape}")
     return shape

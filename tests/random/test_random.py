@@ -194,6 +194,11 @@ def test_keys_under_vmap():
         ),
         (lambda: ft.random.normal(key=3), ValueError, "normal: key must be a uint32 array"),
         (
+            lambda: ft.random.normal(ft.random.key(0), (3,)),
+            TypeError,
+            r"normal: shape must be an int or a tuple of ints, got a uint32 array; a key goes into key=",
+        ),
+        (
             lambda: ft.random.uniform(dtype=ft.int32, key=ft.random.key(0)),
             TypeError,
             "dtype must be a real floating",

@@ -1,4 +1,5 @@
-// Complex arithmetic, element by element. Transcendental functions of complex64 are computed in complex128.
+// Complex functions, element by element (arithmetic is in simd/complex.cpp). Transcendental functions of
+// complex64 are computed in complex128.
 
 #include <cmath>
 #include <complex>
@@ -56,26 +57,16 @@ KernelVariants binary(int cost) {
     static C128 apply(C128 z) { return __VA_ARGS__; } \
   };
 
-UNARY(Neg, -z)
-UNARY(Conj, std::conj(z))
-UNARY(Real, z.real())
-UNARY(Imag, z.imag())
 UNARY(Abs, std::hypot(z.real(), z.imag()))
 UNARY(IsNan, std::isnan(z.real()) || std::isnan(z.imag()))
 UNARY(IsInf, std::isinf(z.real()) || std::isinf(z.imag()))
 UNARY(IsFinite, std::isfinite(z.real()) && std::isfinite(z.imag()))
 UNARY(NonZero, z != C(0))
 
-BINARY(Add, a + b)
-BINARY(Sub, a - b)
 BINARY(Mul, C(a.real() * b.real() - a.imag() * b.imag(), a.real() * b.imag() + a.imag() * b.real()))
 BINARY(Div, a / b)
-BINARY(SafeMul, a == C(0) || b == C(0) ? C(0) : Mul::apply(a, b))
 BINARY(Eq, a == b)
 BINARY(Ne, a != b)
-BINARY(MakeComplex, std::complex<C>(a, b))
-
-UNARY(Square, Mul::apply(z, z))
 
 C128 sign(C128 z) {
   const double size = std::hypot(z.real(), z.imag());
@@ -153,12 +144,7 @@ template <class R>
 KernelVariants kernels(Opcode opcode) {
   using C = std::complex<R>;
   switch (opcode) {
-    case Opcode::Neg: return unary<Neg, C, C>(2);
-    case Opcode::Conj: return unary<Conj, C, C>(2);
-    case Opcode::Real: return unary<Real, R, C>(2);
-    case Opcode::Imag: return unary<Imag, R, C>(2);
     case Opcode::Abs: return unary<Abs, R, C>(16);
-    case Opcode::Square: return unary<Square, C, C>(4);
     case Opcode::IsNan: return unary<IsNan, bool, C>(4);
     case Opcode::IsInf: return unary<IsInf, bool, C>(4);
     case Opcode::IsFinite: return unary<IsFinite, bool, C>(4);
@@ -185,11 +171,7 @@ KernelVariants kernels(Opcode opcode) {
     case Opcode::Acosh: return unary<Acosh, C, C>(150);
     case Opcode::Atanh: return unary<Atanh, C, C>(150);
     case Opcode::Logistic: return unary<Logistic, C, C>(150);
-    case Opcode::Add: return binary<Add, C, C>(2);
-    case Opcode::Sub: return binary<Sub, C, C>(2);
-    case Opcode::Mul: return binary<Mul, C, C>(4);
     case Opcode::Div: return binary<Div, C, C>(20);
-    case Opcode::SafeMul: return binary<SafeMul, C, C>(6);
     case Opcode::Pow: return binary<Pow, C, C>(250);
     case Opcode::Eq: return binary<Eq, bool, C>(2);
     case Opcode::Ne: return binary<Ne, bool, C>(2);
@@ -241,11 +223,6 @@ ReductionKernels reduction_kernels(Opcode opcode) {
 }  // namespace
 
 KernelVariants complex_kernels(Opcode opcode, Dtype dtype) {
-  using C64 = std::complex<float>;
-  if (opcode == Opcode::Complex) {
-    if (dtype == Dtype::Float32) return binary<MakeComplex, C64, float>(2);
-    if (dtype == Dtype::Float64) return binary<MakeComplex, C128, double>(2);
-  }
   if (dtype == Dtype::Complex64) return kernels<float>(opcode);
   if (dtype == Dtype::Complex128) return kernels<double>(opcode);
   return {};

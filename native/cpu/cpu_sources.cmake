@@ -28,8 +28,10 @@ function(ftrans_add_kernel_set namespace name)
     ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/simd/arithmetic.cpp
     ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/simd/chain.cpp
     ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/simd/comparison.cpp
+    ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/simd/complex.cpp
     ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/simd/convert.cpp
     ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/simd/erf_inv_giles.cpp
+    ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/simd/integer_division.cpp
     ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/simd/kernel_set.cpp
     ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/simd/reduction.cpp
     ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/simd/tile_product.cpp
@@ -44,6 +46,7 @@ function(ftrans_add_kernel_set namespace name)
   # The user's own products and sums are rounded one by one, whether or not they run in one kernel.
   set_property(SOURCE ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/simd/arithmetic.cpp
                ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/simd/chain.cpp
+               ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/simd/complex.cpp
                ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/simd/erf_inv_giles.cpp PROPERTY COMPILE_OPTIONS -ffp-contract=off)
   target_sources(ftrans_core PRIVATE $<TARGET_OBJECTS:${target}>)
 endfunction()

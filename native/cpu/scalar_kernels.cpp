@@ -159,11 +159,18 @@ Bits next_after(Bits a, Bits b) {
 template <class T>
 KernelVariants integer_kernels(Opcode opcode) {
   switch (opcode) {
+    case Opcode::Pow: return binary<T, integer_pow<T>>(16);
+    default: return {};
+  }
+}
+
+template <class T>
+KernelVariants wide_integer_kernels(Opcode opcode) {
+  switch (opcode) {
     case Opcode::FloorDivide: return binary<T, integer_floor_divide<T>>(8);
     case Opcode::Remainder: return binary<T, integer_remainder<T>>(8);
     case Opcode::Fmod: return binary<T, integer_fmod<T>>(8);
-    case Opcode::Pow: return binary<T, integer_pow<T>>(16);
-    default: return {};
+    default: return integer_kernels<T>(opcode);
   }
 }
 
@@ -214,11 +221,11 @@ KernelVariants scalar_kernels(Opcode opcode, Dtype dtype) {
     case Dtype::Int8: return integer_kernels<int8_t>(opcode);
     case Dtype::Int16: return integer_kernels<int16_t>(opcode);
     case Dtype::Int32: return integer_kernels<int32_t>(opcode);
-    case Dtype::Int64: return integer_kernels<int64_t>(opcode);
+    case Dtype::Int64: return wide_integer_kernels<int64_t>(opcode);
     case Dtype::UInt8: return integer_kernels<uint8_t>(opcode);
     case Dtype::UInt16: return integer_kernels<uint16_t>(opcode);
     case Dtype::UInt32: return integer_kernels<uint32_t>(opcode);
-    case Dtype::UInt64: return integer_kernels<uint64_t>(opcode);
+    case Dtype::UInt64: return wide_integer_kernels<uint64_t>(opcode);
     case Dtype::Float32: return float_kernels<float>(opcode);
     case Dtype::Float64: return float64_kernels(opcode);
     default: return {};

@@ -270,3 +270,26 @@ def test_iteration():
 def test_an_ellipsis_of_no_axes_separates_index_arrays(key):
     values = np.arange(24.0).reshape(2, 3, 4)
     np.testing.assert_array_equal(np.asarray(ft.array(values)[key]), values[key])
+
+
+def test_many_indices_along_the_last_axis():
+    x = np.arange(3 * 2 * 50, dtype=np.float64).reshape(3, 2, 50)
+    index = np.random.default_rng(0).integers(-50, 60, (9, 555))  # in more than one block
+    inside = index < 50
+    found = np.asarray(ft.take(ft.array(x), ft.array(index), axis=2, mode="fill"))
+    expected = np.where(inside, np.take(x, np.where(inside, index, 0), axis=2), np.nan)
+    np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("dtype", [ft.int8, ft.uint8, ft.int32, ft.uint64])
+@pytest.mark.parametrize("mode", ["drop", "clip"])
+def test_points_of_a_vector_are_updated_in_order(dtype, mode):
+    index = [3, 0, 3, 120, 3, 0]
+    updates = np.array([1.0, 2.0, 4.0, 8.0, 16.0, 32.0])
+    index_array = ft.array(index, dtype=dtype)
+    added = np.asarray(
+        ft.zeros(4, dtype=ft.float64).at[index_array].add(ft.array(updates[:, None])[:, 0], mode=mode)
+    )
+    assert added.tolist() == [34, 0, 0, 21 + (8 if mode == "clip" else 0)]
+    last = np.asarray(ft.zeros(4, dtype=ft.float64).at[index_array].set(ft.array(updates), mode=mode))
+    assert last.tolist() == [32, 0, 0, 16]

@@ -116,8 +116,9 @@ void clamp_loop(void* out, const void* low, const void* operand, const void* hig
   FTRANS_INDEPENDENT
   for (int64_t i = 0; i < n; ++i) {  // min(max(x, lo), hi); a NaN anywhere comes through
     const T lo = scalars ? l0 : l[i], hi = scalars ? h0 : h[i], v = x[i];
-    const T raised = v > lo || v != v ? v : lo;
-    o[i] = raised < hi || raised != raised ? raised : hi;
+    const T raised = v <= lo ? lo : v;
+    const T limited = hi <= raised ? hi : raised;
+    o[i] = lo != lo ? lo : hi != hi ? hi : limited;
   }
 }
 

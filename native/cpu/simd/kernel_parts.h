@@ -10,6 +10,8 @@ KernelVariants arithmetic_kernels(Opcode opcode, Dtype dtype);
 KernelVariants mul_add_kernels(MulAdd form, Dtype dtype);
 ChainKernel chain_kernel(Dtype dtype);
 KernelVariants comparison_kernels(Opcode opcode, Dtype dtype);
+KernelVariants complex_kernels(Opcode opcode, Dtype dtype);
+KernelVariants integer_division_kernels(Opcode opcode, Dtype dtype);
 KernelVariants transcendental_kernels(Opcode opcode, Dtype dtype);
 KernelVariants erf_inv_giles_kernels(Dtype dtype);
 Kernel convert_kernel(Dtype from, Dtype to);

@@ -1,5 +1,6 @@
 #include <cstring>
 #include <limits>
+#include <vector>
 
 #include "cpu/steps/block_copy.h"
 #include "cpu/steps/kernels.h"
@@ -163,6 +164,41 @@ T fill_value() {
   }
 }
 
+/// Whether neighbours in the output belong to different windows.
+bool windows_interleave(const WindowMap& map) {
+  const int last = map.batch_axes() - 1;
+  return last >= 0 && map.batch_strides[last] == 1 && map.indices.shape[last] > 1;
+}
+
+/// Gathers windows that interleave: an element of all of them, then the next, which goes along the output.
+template <typename T>
+void gather_interleaved(const WindowMap& map, const Dims& window_strides, const T* from, T* to, T fill) {
+  constexpr int64_t kMostWindows = 1 << 12;
+  const WindowLocator locator(map);
+  const int64_t windows = map.batch_count();
+  const int ndim = map.operand.ndim;
+  std::vector<int64_t> sources(std::min(windows, kMostWindows)), destinations(sources.size());
+  for (int64_t first = 0; first < windows; first += kMostWindows) {
+    const int64_t count = std::min(kMostWindows, windows - first);
+    locator.locate(first, count, sources.data(), destinations.data());
+    const int64_t grain = std::max<int64_t>(1, kGrain / count);
+    ThreadPool::instance().parallel_for(
+        element_count(map.window_shape), grain, [&](int64_t begin, int64_t end) {
+          Dims place = coordinate_of(begin, map.window_shape.data(), ndim);
+          for (; begin < end; ++begin) {
+            int64_t source = 0, destination = 0;
+            for (int axis = 0; axis < ndim; ++axis) {
+              source += place[axis] * map.operand.strides[axis];
+              destination += place[axis] * window_strides[axis];
+            }
+            for (int64_t i = 0; i < count; ++i)
+              to[destination + destinations[i]] = sources[i] == kOutside ? fill : from[source + sources[i]];
+            next_coordinate(place, map.window_shape.data(), ndim);
+          }
+        });
+  }
+}
+
 }  // namespace
 
 void gather(const StepArguments& arguments) {
@@ -195,6 +231,8 @@ void gather(const StepArguments& arguments) {
                                 window_strides.data());
     const T* from = operand.as<const T>();
     T* to = output.as<T>();
+    if (window_size > 1 && windows_interleave(map))
+      return gather_interleaved(map, window_strides, from, to, fill);
     const auto gather_block = [&](int64_t begin, int64_t count) {
       int64_t sources[kBlock], destinations[kBlock];
       locator.locate(begin, count, sources, destinations);
@@ -285,6 +323,31 @@ bool windows_are_disjoint(const WindowMap& map) {
                      [&](int64_t axis) { return map.window_shape[static_cast<int>(axis)] == 1; });
 }
 
+/// Whether each update is one element whose place one index of a vector gives.
+bool updates_points_of_a_vector(const WindowMap& map) {
+  return map.start_axes.size() == 1 && map.operand_batching.size() == 0 && map.batch_axes() == 1 &&
+         element_count(map.window_shape) == 1;
+}
+
+/// Applies the updates [begin, end) of such a scatter in order.
+template <typename Operation, typename T, typename Index>
+void scatter_points(const WindowMap& map, const T* updates, int64_t begin, int64_t end) {
+  const int axis = static_cast<int>(map.start_axes[0]);
+  const int64_t limit = map.operand.shape[axis] - 1, target_stride = map.operand.strides[axis];
+  const int64_t index_stride = map.indices.strides[0], update_stride = map.batch_strides[0];
+  const bool clips = map.mode != IndexMode::Fill;
+  const Index* index = map.indices.as<const Index>();
+  T* target = map.operand.as<T>();
+  for (int64_t i = begin; i < end; ++i) {
+    int64_t place = static_cast<int64_t>(index[i * index_stride]);
+    if (static_cast<uint64_t>(place) > static_cast<uint64_t>(limit)) {
+      if (!clips) continue;
+      place = place < 0 && std::is_signed_v<Index> ? 0 : limit;
+    }
+    WindowCombiner<Operation, T>::combine(target[place * target_stride], updates[i * update_stride]);
+  }
+}
+
 template <typename Operation, typename T>
 void scatter_windows(const WindowMap& map, const Dims& update_strides, const T* updates, bool unique) {
   const WindowCombiner<Operation, T> combiner(map.window_shape, map.operand.strides, update_strides);
@@ -295,6 +358,12 @@ void scatter_windows(const WindowMap& map, const Dims& update_strides, const T* 
 
   // Applies, in order, those of the windows [begin, end) that start in the range [low, high) of the target.
   const auto apply = [&](int64_t begin, int64_t end, int64_t low, int64_t high) {
+    if (updates_points_of_a_vector(map)) {  // which no thread has only a part of the target for
+      return dispatch(map.indices.dtype, [&]<typename Index>(TypeTag<Index>) {
+        if constexpr (std::is_integral_v<Index>)
+          scatter_points<Operation, T, Index>(map, updates, begin, end);
+      });
+    }
     int64_t targets[kBlock], sources[kBlock];
     for (; begin < end; begin += kBlock) {
       const int64_t count = std::min(kBlock, end - begin);

@@ -161,7 +161,7 @@ const std::vector<BinaryCase>& binary_cases() {
       {Opcode::Min, minimum, 0, 0},
       {Opcode::Pow, [](L a, L b) { return std::pow(a, b); }, 1, 2},
       {Opcode::Atan2, [](L a, L b) { return std::atan2(a, b); }, 1, 2},
-      {Opcode::Hypot, [](L a, L b) { return std::hypot(a, b); }, 1, 2},
+      {Opcode::Hypot, [](L a, L b) { return std::hypot(a, b); }, 1.5, 2},
       {Opcode::Copysign, [](L a, L b) { return std::copysign(a, b); }, 0, 0},
       {Opcode::Fmod, [](L a, L b) { return std::fmod(a, b); }, 0, 0},
       {Opcode::Remainder, python_remainder, 1, 1},

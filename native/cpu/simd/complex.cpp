@@ -36,15 +36,8 @@ struct Imag {
     return z.imag;
   }
 };
-/// In float64 nothing over- or underflows; an infinity wins over NaN.
 struct Abs {
-  static float apply(Pair<float> z) {
-    const double x = z.real, y = z.imag;
-    const float size = static_cast<float>(__builtin_sqrt(x * x + y * y));
-    const bool infinite = (float32::magnitude(z.real) == float32::kInfinity) |
-                          (float32::magnitude(z.imag) == float32::kInfinity);
-    return infinite ? float32::kInfinity : size;
-  }
+  static float apply(Pair<float> z) { return float32::hypot(z.real, z.imag); }
 };
 
 struct Add {
@@ -86,6 +79,48 @@ struct Complex {
   }
 };
 
+/// In float64, where the squares of float32 neither over- nor underflow.
+struct Div {
+  static bool in_domain(Pair<float> a, Pair<float> b) {
+    const double size = magnitude_squared(b);
+    const bool finite =
+        (float32::magnitude(a.real) < float32::kInfinity) & (float32::magnitude(a.imag) < float32::kInfinity);
+    return finite & (size > 0) & (size < float64::kInfinity);
+  }
+  static Pair<float> apply(Pair<float> a, Pair<float> b) {
+    const double c = b.real, d = b.imag, size = magnitude_squared(b);
+    return {static_cast<float>((a.real * c + a.imag * d) / size),
+            static_cast<float>((a.imag * c - a.real * d) / size)};
+  }
+  /// C's, which knows what infinities and zeros give.
+  static Pair<float> slow(Pair<float> a, Pair<float> b) {
+    _Complex float x, y;
+    __real__ x = a.real;
+    __imag__ x = a.imag;
+    __real__ y = b.real;
+    __imag__ y = b.imag;
+    const _Complex float quotient = x / y;
+    return {__real__ quotient, __imag__ quotient};
+  }
+
+ private:
+  static double magnitude_squared(Pair<float> z) {
+    const double x = z.real, y = z.imag;
+    return x * x + y * y;
+  }
+};
+
+void division_loop(void* out, const void* a, const void* b, const void*, int64_t n) {
+  auto* o = static_cast<Pair<float>*>(out);
+  auto* x = static_cast<const Pair<float>*>(a);
+  auto* y = static_cast<const Pair<float>*>(b);
+  uint32_t outside = 0;
+  for (int64_t i = 0; i < n; ++i) outside |= !Div::in_domain(x[i], y[i]);
+  if (outside == 0) return binary_loop<Div, Pair<float>, Pair<float>, false, false>(out, a, b, nullptr, n);
+  for (int64_t i = 0; i < n; ++i)
+    o[i] = Div::in_domain(x[i], y[i]) ? Div::apply(x[i], y[i]) : Div::slow(x[i], y[i]);
+}
+
 template <class R>
 KernelVariants kernels(Opcode opcode) {
   using C = Pair<R>;
@@ -111,7 +146,9 @@ KernelVariants complex_kernels(Opcode opcode, Dtype dtype) {
     if (dtype == Dtype::Float64) return plain_binary<Complex, Pair<double>, double>(2);
   }
   if (dtype == Dtype::Complex64) {
-    return opcode == Opcode::Abs ? unary<Abs, float, Pair<float>>(3) : kernels<float>(opcode);
+    if (opcode == Opcode::Abs) return unary<Abs, float, Pair<float>>(3);
+    if (opcode == Opcode::Div) return {{division_loop}, false, 6};
+    return kernels<float>(opcode);
   }
   if (dtype == Dtype::Complex128) return kernels<double>(opcode);
   return {};

@@ -52,7 +52,8 @@ inline float exp(float x) {
   return (1.0f + (r + (r * r * tail + ((high - r) - low)))) * power_of_two(half) * power_of_two(n - half);
 }
 
-inline float log(float x) {
+/// log(x) + correction for a small correction, where x is positive and finite.
+inline float log_value(float x, float correction) {
   const bool subnormal = x < 0x1p-126f;
   const uint32_t u = bits(subnormal ? x * 0x1p23f : x) + (0x3f800000 - 0x3f3504f3);
   const float biased = static_cast<float>(static_cast<int32_t>(u >> 23) - 127);
@@ -62,10 +63,36 @@ inline float log(float x) {
   const float tail =
       polynomial(f, {0.3333331261f, -0.250000096f, 0.2000211863f, -0.1666799578f, 0.1421955254f,
                      -0.124055896f, 0.1188816289f, -0.116756507f, 0.06746637556f});
-  float value = k * kLn2High + (f + (f * square * tail + (k * kLn2Low - 0.5f * square)));
+  return k * kLn2High + (f + (f * square * tail + (k * kLn2Low - 0.5f * square) + correction));
+}
+
+/// The limits of a logarithm of x, given its value where x is positive and finite.
+inline float log_limits(float x, float value) {
   value = x == kInfinity ? kInfinity : value;
   value = x == 0.0f ? -kInfinity : value;
   return x >= 0.0f ? value : kNan;
+}
+
+inline float log(float x) { return log_limits(x, log_value(x, 0.0f)); }
+
+/// The logarithm of the rounded sum, and what the rounding took away over the sum.
+inline float log1p(float x) {
+  const float sum = 1.0f + x;
+  const float lost = magnitude(x) < 1.0f ? x - (sum - 1.0f) : 1.0f - (sum - x);
+  const float value = log_limits(sum, log_value(sum, lost / sum));
+  return x == 0.0f ? x : value;
+}
+
+/// √(x² + y²) with both scaled by a power of two; an infinity wins over NaN.
+inline float hypot(float x, float y) {
+  const uint32_t a = bits(x) & 0x7fffffff, b = bits(y) & 0x7fffffff;
+  const uint32_t exponent = (a > b ? a : b) & 0x7f800000;
+  const uint32_t least = 0x00800000, most = 0x7e800000;
+  const uint32_t power = exponent < least ? least : exponent > most ? most : exponent;
+  const float inverse = from_bits(0x7f000000 - power);
+  const float u = x * inverse, v = y * inverse;
+  const float value = __builtin_sqrtf(u * u + v * v) * from_bits(power);
+  return (a == bits(kInfinity)) | (b == bits(kInfinity)) ? kInfinity : value;
 }
 
 /// The angle reduced in float64, then float32 polynomials.

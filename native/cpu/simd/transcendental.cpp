@@ -24,13 +24,13 @@ namespace {
 
 NATIVE_FLOAT32(Exp32, exp)
 NATIVE_FLOAT32(Log32, log)
+NATIVE_FLOAT32(Log1p32, log1p)
 NATIVE_FLOAT32(Logistic32, logistic)
 
 VIA_FLOAT64(Exp232, exp2)
 VIA_FLOAT64(Expm132, expm1)
 VIA_FLOAT64(Log232, log2)
 VIA_FLOAT64(Log1032, log10)
-VIA_FLOAT64(Log1p32, log1p)
 VIA_FLOAT64(Asin32, asin)
 VIA_FLOAT64(Acos32, acos)
 VIA_FLOAT64(Atan32, atan)
@@ -90,13 +90,7 @@ struct Logaddexp64 {
   static double apply(double a, double b) { return float64::logaddexp(a, b); }
 };
 struct Hypot32 {
-  static float apply(float a, float b) {
-    const double x = a, y = b;
-    const float value = static_cast<float>(__builtin_sqrt(x * x + y * y));
-    const bool infinite =
-        float32::magnitude(a) == float32::kInfinity || float32::magnitude(b) == float32::kInfinity;
-    return infinite ? float32::kInfinity : value;
-  }
+  static float apply(float a, float b) { return float32::hypot(a, b); }
 };
 
 /// Floor of the exact quotient: float64 holds enough of it that the floor is right wherever float32 can show
@@ -127,7 +121,7 @@ KernelVariants float32_kernels(Opcode opcode) {
     case Opcode::Log: return unary<Log32, float, float>(6);
     case Opcode::Log2: return unary<Log232, float, float>(12);
     case Opcode::Log10: return unary<Log1032, float, float>(12);
-    case Opcode::Log1p: return unary<Log1p32, float, float>(12);
+    case Opcode::Log1p: return unary<Log1p32, float, float>(8);
     case Opcode::Sin: return guarded_unary<Sin32, float>(8);
     case Opcode::Cos: return guarded_unary<Cos32, float>(8);
     case Opcode::Tan: return guarded_unary<Tan32, float>(16);

@@ -199,6 +199,42 @@ void gather_interleaved(const WindowMap& map, const Dims& window_strides, const 
   }
 }
 
+/// Whether each window is one element whose place one index of a vector gives.
+bool takes_points_of_a_vector(const WindowMap& map) {
+  return map.start_axes.size() == 1 && map.operand_batching.size() == 0 && map.batch_axes() == 1 &&
+         element_count(map.window_shape) == 1;
+}
+
+/// Where the windows of such a map are: calls visit(i, offset in the operand) for those of [begin, end) that
+/// are inside, and skip(i) for the others.
+template <typename Index, typename Visit, typename Skip>
+void for_each_point(const WindowMap& map, int64_t begin, int64_t end, Visit visit, Skip skip) {
+  const int axis = static_cast<int>(map.start_axes[0]);
+  const int64_t limit = map.operand.shape[axis] - 1, stride = map.operand.strides[axis];
+  const int64_t index_stride = map.indices.strides[0];
+  const bool clips = map.mode != IndexMode::Fill;
+  const Index* index = map.indices.as<const Index>();
+  for (int64_t i = begin; i < end; ++i) {
+    int64_t place = static_cast<int64_t>(index[i * index_stride]);
+    if (static_cast<uint64_t>(place) > static_cast<uint64_t>(limit)) {
+      if (!clips) {
+        skip(i);
+        continue;
+      }
+      place = place < 0 && std::is_signed_v<Index> ? 0 : limit;
+    }
+    visit(i, place * stride);
+  }
+}
+
+/// `for_each_point` for the indices' dtype.
+template <typename Visit, typename Skip>
+void for_points(const WindowMap& map, int64_t begin, int64_t end, Visit visit, Skip skip) {
+  dispatch(map.indices.dtype, [&]<typename Index>(TypeTag<Index>) {
+    if constexpr (std::is_integral_v<Index>) for_each_point<Index>(map, begin, end, visit, skip);
+  });
+}
+
 }  // namespace
 
 void gather(const StepArguments& arguments) {
@@ -247,7 +283,13 @@ void gather(const StepArguments& arguments) {
       }
     };
     const int64_t grain = std::max<int64_t>(1, kGrain / window_size);
+    const bool points = takes_points_of_a_vector(map);
     ThreadPool::instance().parallel_for(map.batch_count(), grain, [&](int64_t begin, int64_t end) {
+      if (points) {
+        return for_points(
+            map, begin, end, [&](int64_t i, int64_t place) { to[i] = from[place]; },
+            [&](int64_t i) { to[i] = fill; });
+      }
       for (; begin < end; begin += kBlock) gather_block(begin, std::min(kBlock, end - begin));
     });
   });
@@ -323,31 +365,6 @@ bool windows_are_disjoint(const WindowMap& map) {
                      [&](int64_t axis) { return map.window_shape[static_cast<int>(axis)] == 1; });
 }
 
-/// Whether each update is one element whose place one index of a vector gives.
-bool updates_points_of_a_vector(const WindowMap& map) {
-  return map.start_axes.size() == 1 && map.operand_batching.size() == 0 && map.batch_axes() == 1 &&
-         element_count(map.window_shape) == 1;
-}
-
-/// Applies the updates [begin, end) of such a scatter in order.
-template <typename Operation, typename T, typename Index>
-void scatter_points(const WindowMap& map, const T* updates, int64_t begin, int64_t end) {
-  const int axis = static_cast<int>(map.start_axes[0]);
-  const int64_t limit = map.operand.shape[axis] - 1, target_stride = map.operand.strides[axis];
-  const int64_t index_stride = map.indices.strides[0], update_stride = map.batch_strides[0];
-  const bool clips = map.mode != IndexMode::Fill;
-  const Index* index = map.indices.as<const Index>();
-  T* target = map.operand.as<T>();
-  for (int64_t i = begin; i < end; ++i) {
-    int64_t place = static_cast<int64_t>(index[i * index_stride]);
-    if (static_cast<uint64_t>(place) > static_cast<uint64_t>(limit)) {
-      if (!clips) continue;
-      place = place < 0 && std::is_signed_v<Index> ? 0 : limit;
-    }
-    WindowCombiner<Operation, T>::combine(target[place * target_stride], updates[i * update_stride]);
-  }
-}
-
 template <typename Operation, typename T>
 void scatter_windows(const WindowMap& map, const Dims& update_strides, const T* updates, bool unique) {
   const WindowCombiner<Operation, T> combiner(map.window_shape, map.operand.strides, update_strides);
@@ -358,11 +375,12 @@ void scatter_windows(const WindowMap& map, const Dims& update_strides, const T* 
 
   // Applies, in order, those of the windows [begin, end) that start in the range [low, high) of the target.
   const auto apply = [&](int64_t begin, int64_t end, int64_t low, int64_t high) {
-    if (updates_points_of_a_vector(map)) {  // which no thread has only a part of the target for
-      return dispatch(map.indices.dtype, [&]<typename Index>(TypeTag<Index>) {
-        if constexpr (std::is_integral_v<Index>)
-          scatter_points<Operation, T, Index>(map, updates, begin, end);
-      });
+    if (takes_points_of_a_vector(map)) {  // which no thread has only a part of the target for
+      const int64_t stride = map.batch_strides[0];
+      const auto combine = [&](int64_t i, int64_t place) {
+        WindowCombiner<Operation, T>::combine(target[place], updates[i * stride]);
+      };
+      return for_points(map, begin, end, combine, [](int64_t) {});
     }
     int64_t targets[kBlock], sources[kBlock];
     for (; begin < end; begin += kBlock) {

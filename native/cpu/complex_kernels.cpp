@@ -5,9 +5,34 @@
 #include <complex>
 #include <numbers>
 
+#include "cpu/any_complex.h"
 #include "cpu/scalar_kernels.h"
 
 namespace ftrans::cpu {
+
+namespace any_complex {
+namespace {
+
+void store(std::complex<double> z, float& real, float& imag) {
+  real = static_cast<float>(z.real());
+  imag = static_cast<float>(z.imag());
+}
+
+}  // namespace
+
+void exp(float& real, float& imag) { store(std::exp(std::complex<double>(real, imag)), real, imag); }
+void log(float& real, float& imag) { store(std::log(std::complex<double>(real, imag)), real, imag); }
+void sqrt(float& real, float& imag) { store(std::sqrt(std::complex<double>(real, imag)), real, imag); }
+
+void divide(float& real, float& imag, float divisor_real, float divisor_imag) {
+  const std::complex<float> quotient =
+      std::complex<float>(real, imag) / std::complex<float>(divisor_real, divisor_imag);
+  real = quotient.real();
+  imag = quotient.imag();
+}
+
+}  // namespace any_complex
+
 namespace {
 
 using C128 = std::complex<double>;

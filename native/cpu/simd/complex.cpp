@@ -1,5 +1,6 @@
 // Arithmetic of complex numbers, which lie in memory as pairs of reals.
 
+#include "cpu/any_complex.h"
 #include "cpu/simd/kernel_parts.h"
 #include "cpu/simd/loops.h"
 #include "cpu/simd/math_float32.h"
@@ -79,36 +80,84 @@ struct Complex {
   }
 };
 
-/// In float64, where the squares of float32 neither over- nor underflow.
-struct Div {
-  static bool in_domain(Pair<float> a, Pair<float> b) {
-    const double size = magnitude_squared(b);
-    const bool finite =
-        (float32::magnitude(a.real) < float32::kInfinity) & (float32::magnitude(a.imag) < float32::kInfinity);
-    return finite & (size > 0) & (size < float64::kInfinity);
+// Functions of complex64 are evaluated in float64, where squares of float32 neither over- nor underflow.
+
+inline bool is_finite(Pair<float> z) {
+  return (float32::magnitude(z.real) < float32::kInfinity) &
+         (float32::magnitude(z.imag) < float32::kInfinity);
+}
+inline bool is_zero(Pair<float> z) { return (z.real == 0) & (z.imag == 0); }
+inline double magnitude_squared(Pair<float> z) {
+  const double x = z.real, y = z.imag;
+  return x * x + y * y;
+}
+
+struct Exp {
+  static bool in_domain(Pair<float> z) {
+    return (float32::magnitude(z.real) <= 700) & (float32::magnitude(z.imag) <= float32::kMaxReduced);
   }
+  static Pair<float> apply(Pair<float> z) {
+    const double size = float64::exp(z.real);
+    return {static_cast<float>(size * float64::cos(z.imag)), static_cast<float>(size * float64::sin(z.imag))};
+  }
+  static constexpr auto slow = any_complex::exp;
+};
+
+struct Log {
+  static bool in_domain(Pair<float> z) { return is_finite(z) & !is_zero(z); }
+  static Pair<float> apply(Pair<float> z) {
+    const double x = float64::magnitude(z.real), y = float64::magnitude(z.imag);
+    const double high = x > y ? x : y, low = x > y ? y : x;
+    const double square = magnitude_squared(z);
+    // Near the unit circle |z|² − 1, all of whose parts are exact.
+    const double excess = (high - 1) * (high + 1) + low * low;
+    const bool near = (square > 0.5) & (square < 2);
+    const double sum = near ? 1 + excess : square;
+    const double lost = near ? excess - (sum - 1) : 0;
+    return {static_cast<float>(0.5 * (float64::log(sum) + lost / sum)),
+            static_cast<float>(float64::atan2(z.imag, z.real))};
+  }
+  static constexpr auto slow = any_complex::log;
+};
+
+struct Sqrt {
+  static bool in_domain(Pair<float> z) { return is_finite(z) & !is_zero(z); }
+  static Pair<float> apply(Pair<float> z) {
+    const double x = float64::magnitude(z.real), size = __builtin_sqrt(magnitude_squared(z));
+    const double root = __builtin_sqrt(0.5 * (x + size)), rest = 0.5 * z.imag / root;
+    const bool right = z.real >= 0;
+    return {static_cast<float>(right ? root : float64::magnitude(rest)),
+            static_cast<float>(right ? rest : float64::with_sign(root, z.imag))};
+  }
+  static constexpr auto slow = any_complex::sqrt;
+};
+
+struct Div {
+  static bool in_domain(Pair<float> a, Pair<float> b) { return is_finite(a) & is_finite(b) & !is_zero(b); }
   static Pair<float> apply(Pair<float> a, Pair<float> b) {
     const double c = b.real, d = b.imag, size = magnitude_squared(b);
     return {static_cast<float>((a.real * c + a.imag * d) / size),
             static_cast<float>((a.imag * c - a.real * d) / size)};
   }
-  /// C's, which knows what infinities and zeros give.
-  static Pair<float> slow(Pair<float> a, Pair<float> b) {
-    _Complex float x, y;
-    __real__ x = a.real;
-    __imag__ x = a.imag;
-    __real__ y = b.real;
-    __imag__ y = b.imag;
-    const _Complex float quotient = x / y;
-    return {__real__ quotient, __imag__ quotient};
-  }
-
- private:
-  static double magnitude_squared(Pair<float> z) {
-    const double x = z.real, y = z.imag;
-    return x * x + y * y;
-  }
 };
+
+template <class Op>
+void function_loop(void* out, const void* a, const void*, const void*, int64_t n) {
+  auto* o = static_cast<Pair<float>*>(out);
+  auto* x = static_cast<const Pair<float>*>(a);
+  uint32_t outside = 0;
+  for (int64_t i = 0; i < n; ++i) outside |= !Op::in_domain(x[i]);
+  if (outside == 0) return unary_loop<Op, Pair<float>, Pair<float>>(out, a, nullptr, nullptr, n);
+  for (int64_t i = 0; i < n; ++i) {
+    Pair<float> z = x[i];
+    if (Op::in_domain(z)) {
+      z = Op::apply(z);
+    } else {
+      Op::slow(z.real, z.imag);
+    }
+    o[i] = z;
+  }
+}
 
 void division_loop(void* out, const void* a, const void* b, const void*, int64_t n) {
   auto* o = static_cast<Pair<float>*>(out);
@@ -117,8 +166,26 @@ void division_loop(void* out, const void* a, const void* b, const void*, int64_t
   uint32_t outside = 0;
   for (int64_t i = 0; i < n; ++i) outside |= !Div::in_domain(x[i], y[i]);
   if (outside == 0) return binary_loop<Div, Pair<float>, Pair<float>, false, false>(out, a, b, nullptr, n);
-  for (int64_t i = 0; i < n; ++i)
-    o[i] = Div::in_domain(x[i], y[i]) ? Div::apply(x[i], y[i]) : Div::slow(x[i], y[i]);
+  for (int64_t i = 0; i < n; ++i) {
+    Pair<float> z = x[i];
+    if (Div::in_domain(z, y[i])) {
+      z = Div::apply(z, y[i]);
+    } else {
+      any_complex::divide(z.real, z.imag, y[i].real, y[i].imag);
+    }
+    o[i] = z;
+  }
+}
+
+KernelVariants complex64_kernels(Opcode opcode) {
+  switch (opcode) {
+    case Opcode::Abs: return unary<Abs, float, Pair<float>>(3);
+    case Opcode::Exp: return {{function_loop<Exp>}, false, 30};
+    case Opcode::Log: return {{function_loop<Log>}, false, 40};
+    case Opcode::Sqrt: return {{function_loop<Sqrt>}, false, 12};
+    case Opcode::Div: return {{division_loop}, false, 6};
+    default: return {};
+  }
 }
 
 template <class R>
@@ -146,9 +213,8 @@ KernelVariants complex_kernels(Opcode opcode, Dtype dtype) {
     if (dtype == Dtype::Float64) return plain_binary<Complex, Pair<double>, double>(2);
   }
   if (dtype == Dtype::Complex64) {
-    if (opcode == Opcode::Abs) return unary<Abs, float, Pair<float>>(3);
-    if (opcode == Opcode::Div) return {{division_loop}, false, 6};
-    return kernels<float>(opcode);
+    const KernelVariants variants = complex64_kernels(opcode);
+    return variants ? variants : kernels<float>(opcode);
   }
   if (dtype == Dtype::Complex128) return kernels<double>(opcode);
   return {};

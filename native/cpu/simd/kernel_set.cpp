@@ -17,6 +17,7 @@ KernelVariants elementwise(Opcode opcode, Dtype dtype) {
   if (auto variants = comparison_kernels(opcode, dtype)) return variants;
   if (auto variants = complex_kernels(opcode, dtype)) return variants;
   if (auto variants = integer_division_kernels(opcode, dtype)) return variants;
+  if (auto variants = special_kernels(opcode, dtype)) return variants;
   if (opcode == Opcode::ErfInvGiles) return erf_inv_giles_kernels(dtype);
   return transcendental_kernels(opcode, dtype);
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 namespace ftrans::metal::host {
 namespace {
@@ -11,9 +12,10 @@ thread_local ThreadgroupRunner* running = nullptr;
 
 }  // namespace
 
-void ThreadgroupRunner::run(const Dispatch& dispatch, Size position) {
+void ThreadgroupRunner::run(const Dispatch& dispatch, Size position, std::function<void()> meanwhile) {
   dispatch_ = &dispatch;
   error_ = nullptr;
+  meanwhile_ = std::move(meanwhile);
   running = this;
   prepare(dispatch, position);
   if (dispatch.kernel->cooperative) {
@@ -154,6 +156,10 @@ void ThreadgroupRunner::release_what_is_complete(Thread& last) {
       if (threads_[i].state == State::Ended)
         fault(threads_[i].context,
               "has ended, but others wait at the barrier of line " + std::to_string(last.line));
+    }
+    if (const auto meanwhile = std::exchange(meanwhile_, nullptr)) {
+      meanwhile();
+      running = this;
     }
     return release(0, count_, State::AtBarrier);
   }

@@ -3,6 +3,7 @@
 #include <array>
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <random>
 #include <string>
@@ -53,8 +54,9 @@ struct Dispatch {
 /// gives.
 class ThreadgroupRunner {
  public:
-  /// Throws std::runtime_error for what would be a fault of the device.
-  void run(const Dispatch& dispatch, Size position);
+  /// Throws std::runtime_error for what would be a fault of the device. `meanwhile` is called when all
+  /// threads are at a barrier for the first time; other runners may run then.
+  void run(const Dispatch& dispatch, Size position, std::function<void()> meanwhile = nullptr);
 
  private:
   enum class State : uint8_t { Ready, AtBarrier, AtSimdBarrier, AtExchange, Ended };
@@ -97,6 +99,7 @@ class ThreadgroupRunner {
   std::array<void*, kMostBindings> buffers_{};
   std::array<void*, kMostBindings> threadgroup_arguments_{};
   std::vector<void*> threadgroup_variables_;
+  std::function<void()> meanwhile_;
   std::exception_ptr error_;
 };
 

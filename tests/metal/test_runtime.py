@@ -1,6 +1,7 @@
 """`ft.gpu` where there is a device: placement, order, unified memory, what is logged and counted."""
 
 import doctest
+import time
 
 import numpy as np
 import pytest
@@ -124,6 +125,61 @@ def test_mixed_program_in_one_evaluation():
         x = ft.add(x, y, stream=[cpus[1], gpus[1], gpus[0]][i % 3])
     expected = np.arange(1000, dtype=np.float32) * 13 + sum(range(1, 13))
     np.testing.assert_array_equal(np.array(x), expected)
+
+
+def command_buffers():
+    return ft.metal.counters()["command buffers"]
+
+
+def wait_until(condition):
+    end = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < end, "nothing happens"
+        time.sleep(0.001)
+
+
+@pytest.mark.parametrize("other_stream", [False, True])
+def test_work_that_depends_on_unfinished_work_is_enqueued(host_option, other_stream):
+    """The device has not begun, but has all that depends on it, of several evaluations."""
+    first = ft.new_stream(ft.gpu)
+    second = ft.new_stream(ft.gpu) if other_stream else first
+    x = ft.array(np.arange(6, dtype=np.float32))
+    ft.eval(x)
+    host_option("held", 1)
+    before = command_buffers()
+    y = ft.cumsum(x, stream=first)
+    ft.async_eval(y)
+    z = ft.multiply(y, 2.0, stream=second)
+    ft.async_eval(z)
+    reversed_sum = ft.jit(lambda a, b: ft.cumsum(a[::-1], stream=second) + b)(z, y)
+    ft.async_eval(reversed_sum)
+    wait_until(lambda: command_buffers() >= before + 3)
+    assert not any(each._is_ready for each in (y, z, reversed_sum))
+    host_option("held", 0)
+    expected = np.arange(6).cumsum()
+    np.testing.assert_array_equal(np.array(reversed_sum), (2 * expected[::-1]).cumsum() + expected)
+    np.testing.assert_array_equal(np.array(z), 2 * expected)
+
+
+def test_donated_results_of_unfinished_work_are_overwritten(host_option):
+    def update(x, i):
+        x[i] = 1.0
+        return x
+
+    update = ft.jit(update, donate_argnums=0)
+    indices = [ft.array(i) for i in range(8)]
+    with ft.stream(ft.new_stream(ft.gpu)):
+        x = update(ft.zeros(1 << 16) * 1.0, indices[0])
+        ft.eval(x)
+        ft.synchronize()
+        before = ft.get_active_memory()
+        host_option("held", 1)
+        for i in indices:
+            x = update(x, i)
+            ft.async_eval(x)
+        assert ft.get_active_memory() <= before + 4 * (1 << 16)
+        host_option("held", 0)
+    assert x.sum().item() == len(indices)
 
 
 def test_updates_in_place_wait_for_readers_on_other_streams():

@@ -190,10 +190,15 @@ void test_errors() {
     thrown = true;
   }
   CHECK(thrown);
-  other->wait_for(*fence);  // what failed keeps nobody waiting
-  record(*other, a, c);
-  CHECK(submitted(*other).empty());
-  CHECK(holds(c, 1));
+  for (GpuQueue* each :
+       {other.get(), queue.get()}) {  // what failed keeps nobody waiting, but fails whoever waits
+    each->wait_for(*fence);
+    record(*each, a, c);
+    CHECK(contains(submitted(*each), "the command buffer held add"));
+    record(*each, a, c);
+    CHECK(submitted(*each).empty());
+    CHECK(holds(c, 1));
+  }
   queue->submit(nullptr)->wait();  // nothing was recorded since
 }
 

@@ -400,6 +400,8 @@ std::string HostCommandBuffer::run() {
     error = "a command buffer failed because a test asked for it";
   const Deadline deadline =
       std::chrono::steady_clock::now() + std::chrono::milliseconds(options().milliseconds.load());
+  while (options().held.load() && std::chrono::steady_clock::now() < deadline)
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
   shuffle_dispatches(seed);
   uint64_t number = 0;
   for (auto& command : commands_) {

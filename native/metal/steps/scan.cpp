@@ -6,7 +6,7 @@
 
 #include "metal/kernels.h"
 #include "metal/steps/arithmetic.h"
-#include "metal/steps/kernel_call.h"
+#include "metal/steps/layout_call.h"
 
 namespace ftrans::metal {
 namespace {
@@ -23,7 +23,7 @@ struct Scan {
   Axes axes;
   int64_t largest;
 
-  KernelCall call(const char* function) const {
+  LayoutCall call(const char* function) const {
     return {.sources = {kScanSource},
             .function = function,
             .types = {operation, storage_type(dtype), register_type(dtype), "Index"},
@@ -58,7 +58,7 @@ struct Tiles {
 
 void scan_rows(Encoder& encoder, const Scan& scan) {
   constexpr int64_t kItems = 4;
-  KernelCall call = scan.call("scan_rows");
+  LayoutCall call = scan.call("scan_rows");
   call.types.push_back(std::to_string(kItems));
   call.shared = {{register_type(scan.dtype), 32}};
   const int64_t threads = std::min<int64_t>(divide_up(scan.length, 32 * kItems) * 32, kThreadsPerGroup);
@@ -71,7 +71,7 @@ void scan_tiles(Encoder& encoder, const Scan& scan, const Tiles& tiles) {
   const auto bytes = static_cast<size_t>(1 + groups * tiles.width * words) * sizeof(uint32_t);
   const Place told = encoder.scratch(bytes);
   std::memset(told.memory->data(), 0, bytes);
-  KernelCall call = scan.call("scan_tiles");
+  LayoutCall call = scan.call("scan_tiles");
   call.arrays.push_back({"device atomic_uint*", told});
   call.types.push_back(std::to_string(tiles.items));
   call.types.push_back(std::to_string(tiles.width));

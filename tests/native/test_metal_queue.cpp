@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "checking.h"
 #include "core/gpu.h"
 #include "core/shape.h"
 #include "metal/counters.h"
@@ -17,16 +18,6 @@
 using namespace ftrans;
 
 namespace {
-
-int failures = 0;
-
-#define CHECK(condition)                                                  \
-  do {                                                                    \
-    if (!(condition)) {                                                   \
-      std::printf("%s:%d: failed: %s\n", __FILE__, __LINE__, #condition); \
-      ++failures;                                                         \
-    }                                                                     \
-  } while (false)
 
 constexpr int64_t kSize = 64;
 const int64_t kShape[] = {kSize}, kStrides[] = {1}, kReversed[] = {-1};
@@ -211,6 +202,5 @@ int main() {
   test_queues_wait_for_each_other();
   test_bounds_and_lifetimes();
   test_errors();
-  std::printf("%d failures\n", failures);
-  return failures != 0;
+  return ftrans::checking::outcome();
 }

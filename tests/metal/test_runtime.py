@@ -261,6 +261,22 @@ def test_command_buffers_are_bounded():
     assert 5 <= buffers <= steps / 20
 
 
+@pytest.mark.parametrize("length", [3, 40])
+def test_loops_of_known_length_do_not_wait_for_their_steps(length):
+    """All steps fit in one command buffer; a `while` has to look at its predicate."""
+
+    def buffers_of(loop):
+        x = ft.array(np.ones(100, np.float32))
+        before = command_buffers()
+        with ft.stream(ft.gpu):
+            ft.eval(loop(x))
+        return command_buffers() - before
+
+    assert buffers_of(lambda x: ft.scan(lambda c, _: (c * 1.01, c.sum()), x, None, length=length)[0]) == 1
+    assert buffers_of(lambda x: ft.fori_loop(0, length, lambda i, c: c * 1.01, x)) <= 2
+    assert buffers_of(lambda x: ft.while_loop(lambda c: c[0] < length, lambda c: c + 1.0, x)) >= length - 1
+
+
 def test_kernels_of_a_command_buffer_are_compiled_in_one_library(monkeypatch, tmp_path):
     monkeypatch.setenv("FTRANS_METAL_DUMP", str(tmp_path))
     arrays = [ft.asarray(np.ones(n, np.float32)) for n in range(3, 9)]

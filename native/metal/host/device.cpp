@@ -194,7 +194,7 @@ void run_grid(const Dispatch& dispatch) {
     return Size{n % grid.x, n / grid.x % grid.y, n / (grid.x * grid.y)};
   };
   if (options().overtaking.load() && dispatch.kernel->cooperative) {
-    ThreadgroupRunner first, others;
+    thread_local ThreadgroupRunner first, others;
     size_t next = 1;
     const auto run_others = [&] {
       for (; next < order.size(); ++next) others.run(dispatch, position(next));

@@ -26,7 +26,6 @@ struct Traffic {
 struct LoadedKernel {
   std::string name;
   ThreadFunction run;
-  void (*set_thread)(ThreadContext*);
   bool cooperative;
   KernelSignature signature;
   const char* image_begin;  ///< where its machine code and constants lie
@@ -48,6 +47,9 @@ struct Dispatch {
   std::chrono::steady_clock::time_point deadline;
   Traffic* traffic;
 };
+
+/// The thread of a kernel that runs on the calling thread.
+ThreadContext* running_thread();
 
 /// Runs threadgroups on the calling thread, one after the other. Each of their threads is a fiber when the
 /// kernel has barriers or SIMD-group operations; between these, threads run in a random order that the seed

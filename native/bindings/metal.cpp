@@ -57,6 +57,8 @@ void set_host_option(const std::string& name, int64_t value) {
     options.seed = static_cast<uint64_t>(value);
   } else if (name == "milliseconds") {
     options.milliseconds = static_cast<int>(value);
+  } else if (name == "held") {
+    options.held = value != 0;
   } else if (name == "failing_compilations") {
     options.failing_compilations = static_cast<int>(value);
   } else if (name == "failing_allocations") {

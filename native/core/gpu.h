@@ -59,7 +59,7 @@ class GpuQueue {
   /// each other through memory run one after the other.
   virtual void record(const GpuKernel& kernel, const GpuArguments& arguments) = 0;
 
-  /// What is recorded from now on waits for other work, of any queue.
+  /// What is recorded from now on waits for other work, of any queue, and fails if that has failed.
   virtual void wait_for(Fence& fence) = 0;
 
   /// Hands what has been recorded to the GPU. `done` is called on any thread when all of it has ended, with

@@ -43,6 +43,9 @@ class Event : public RefCounted {
   bool is_signalled() const { return signalled_.load(std::memory_order_acquire); }
   bool has_failed() const { return is_signalled() && error_; }
 
+  /// What went wrong with work that has failed.
+  std::exception_ptr error() const { return error_; }
+
   /// Null once it is done.
   Ref<Work> work() {
     std::lock_guard lock(mutex_);

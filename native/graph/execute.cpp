@@ -90,7 +90,7 @@ class Job : public Work {
     if (parts.empty()) return;
     try {
       const Interruption::Scope scope(interruption_, evaluation ? &ask : nullptr, evaluation);
-      bind_inputs();
+      bind_inputs(parts);
       const bool alone = program_->streams.size() < 2;
       for (size_t i = 0; i < program_->steps.size(); ++i) {
         const Program::Step& step = program_->steps[i];
@@ -106,14 +106,21 @@ class Job : public Work {
     }
     for (Stream* part : parts) {
       if (part && part->queue()) {
-        part->queue()->submit([self = Ref<Job>(this)](std::exception_ptr error) {
+        add_fence(part->queue()->submit([self = Ref<Job>(this)](std::exception_ptr error) {
           if (error) self->fail(error);
           self->finish_part();
-        });
+        }));
       } else {
         finish_part();
       }
     }
+    const size_t begun = static_cast<size_t>(parts.size());
+    if (unrecorded_.fetch_sub(begun, std::memory_order_acq_rel) == begun) recorded_->signal();
+  }
+
+  void add_fence(const Ref<Fence>& fence) {
+    std::lock_guard lock(mutex_);
+    fences_.push_back(fence);
   }
 
   void finish_part() {
@@ -125,6 +132,7 @@ class Job : public Work {
     for (Stream* stream : program_->streams) unclaimed_.push_back(stream);
     if (unclaimed_.empty()) unclaimed_.push_back(nullptr);  // a program without steps is one part too
     remaining_.store(unclaimed_.size());
+    unrecorded_.store(static_cast<size_t>(unclaimed_.size()));
     if (program_->streams.size() > 1) progress_.resize(program_->steps.size());
   }
 
@@ -140,31 +148,80 @@ class Job : public Work {
     output->state.store(Value::State::Scheduled, std::memory_order_release);
   }
 
-  /// Waits for what other programs still compute, then looks at the memory of the inputs.
-  void bind_inputs() {
-    for (const Ref<Event>& dependency : dependencies_) wait_helping(*dependency);
-    std::call_once(bound_, [this] {
-      for (size_t i = 0; i < inputs_.size(); ++i) {
-        Value& input = *inputs_[i];
-        if (!input.is_ready())
-          throw std::runtime_error("an array that this evaluation needs could not be computed");
-        if (input.is_immediate) input.materialize_immediate();
-        SlotState& state = run_.state(program_->inputs[i]);
-        state.donated = program_->is_donated(i) && is_given_up(input);
-        state.buffer = input.buffer;
-        state.offset = input.offset;
-        state.strides = input.strides;
-        state.contiguous = input.contiguous;
-        state.sole_references = 2;
-        state.owned =
-            (state.donated || (i < donatable_.size() && donatable_[i])) && !input.buffer->is_borrowed();
+  /// Waits for what other programs still compute, then looks at the memory of the inputs. Of parts for a GPU
+  /// it is the GPU that waits, for programs that have been recorded.
+  void bind_inputs(const Streams& parts) {
+    const bool only_records =
+        std::all_of(parts.begin(), parts.end(), [](Stream* part) { return part && part->queue(); });
+    std::vector<Ref<Job>> recorded;
+    for (const Ref<Event>& dependency : dependencies_) {
+      Ref<Job> job = only_records ? wait_on_gpu(*dependency, parts) : nullptr;
+      if (job) {
+        recorded.push_back(std::move(job));
+      } else {
+        wait_helping(*dependency);
       }
+    }
+    std::call_once(bound_, [&] {
+      for (size_t i = 0; i < inputs_.size(); ++i) bind_input(i, recorded);
     });
   }
 
-  /// Whether only the call's node and this job refer to an argument.
-  static bool is_given_up(const Value& input) {
-    return !input.is_immediate && input.reference_count() == 2 && input.buffer->reference_count() == 1;
+  void bind_input(size_t i, const std::vector<Ref<Job>>& recorded) {
+    Value& input = *inputs_[i];
+    SlotState& state = run_.state(program_->inputs[i]);
+    uint32_t references = 2;  // of a call's node, and of this job
+    if (input.is_ready()) {
+      if (input.is_immediate) input.materialize_immediate();
+      state.buffer = input.buffer;
+      state.offset = input.offset;
+      state.strides = input.strides;
+      state.contiguous = input.contiguous;
+    } else {
+      const SlotState* result = nullptr;
+      for (const Ref<Job>& job : recorded) {
+        if (!result) result = job->result(input);
+      }
+      if (!result) throw std::runtime_error("an array that this evaluation needs could not be computed");
+      state.buffer = result->buffer;
+      state.offset = result->offset;
+      state.strides = result->strides;
+      state.contiguous = result->contiguous;
+      ++references;  // of the job that computes it, in place of the value its memory has
+    }
+    // Whether only the call's node and this job refer to the argument.
+    state.donated = program_->is_donated(i) && !input.is_immediate && input.reference_count() == references &&
+                    state.buffer->reference_count() == 2;
+    state.sole_references = 2;
+    state.owned = (state.donated || (i < donatable_.size() && donatable_[i])) && !state.buffer->is_borrowed();
+  }
+
+  /// Lets GPUs wait for another job's work on GPUs, as soon as all of it has been recorded. Null where there
+  /// is nothing to wait for any more, or something went wrong.
+  static Ref<Job> wait_on_gpu(Event& dependency, const Streams& parts) {
+    const Ref<Work> work = dependency.work();
+    if (!work) return nullptr;
+    Ref<Job> job(static_cast<Job*>(work.get()));
+    if (in_host_call()) job->take_over();
+    while (!job->recorded_->wait_for(kInterruptionInterval)) Interruption::poll_after_wait();
+    std::vector<Ref<Fence>> fences;
+    {
+      std::lock_guard lock(job->mutex_);
+      if (job->error_) return nullptr;
+      fences = job->fences_;
+    }
+    for (Stream* part : parts) {
+      for (const Ref<Fence>& fence : fences) part->queue()->wait_for(*fence);
+    }
+    return job;
+  }
+
+  /// Where a recorded job computes a value; null if it is another's.
+  const SlotState* result(const Value& value) {
+    const auto found = std::find_if(outputs_.begin(), outputs_.end(),
+                                    [&](const Ref<Value>& output) { return output.get() == &value; });
+    if (found == outputs_.end()) return nullptr;
+    return &run_.state(output_slots_[static_cast<size_t>(found - outputs_.begin())]);
   }
 
   /// Waits for what a step needs of other streams. Where both are a GPU's, it is the GPU that waits.
@@ -201,6 +258,7 @@ class Job : public Work {
         if (error) self->fail(error);
         self->advance(step, nullptr);
       });
+      add_fence(fence);
     }
     advance(step, std::move(fence));
   }
@@ -226,6 +284,9 @@ class Job : public Work {
   }
 
   void finish() {
+    for (const Ref<Event>& dependency : dependencies_) {
+      if (!error_ && dependency->has_failed()) error_ = dependency->error();
+    }
     if (!error_) {
       // The pending graph goes first: while a value is Scheduled, nobody looks at its node.
       for (const Ref<Value>& output : outputs_) output->node = nullptr;
@@ -249,9 +310,12 @@ class Job : public Work {
   std::vector<Ref<Event>> dependencies_;
   std::vector<char> donatable_;
   Ref<Event> finished_;
-  Interruption interruption_;   ///< what its threads poll
-  Streams unclaimed_;           ///< streams whose parts nobody has begun
-  std::atomic<int> remaining_;  ///< parts that are not done
+  Ref<Event> recorded_{new Event(nullptr)};  ///< results have their memory, though a GPU has yet to fill it
+  std::vector<Ref<Fence>> fences_;           ///< of its work on GPUs
+  Interruption interruption_;                ///< what its threads poll
+  Streams unclaimed_;                        ///< streams whose parts nobody has begun
+  std::atomic<int> remaining_;               ///< parts that are not done
+  std::atomic<size_t> unrecorded_;           ///< parts whose steps have not been recorded, or run
   std::once_flag bound_;
   std::mutex mutex_;
   std::condition_variable condition_;

@@ -16,12 +16,13 @@ target_sources(ftrans_core PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/steps/convolution.cpp
   ${CMAKE_CURRENT_LIST_DIR}/steps/custom.cpp
   ${CMAKE_CURRENT_LIST_DIR}/steps/kernel_call.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/steps/layout_call.cpp
   ${CMAKE_CURRENT_LIST_DIR}/steps/matmul.cpp
   ${CMAKE_CURRENT_LIST_DIR}/steps/movement.cpp
   ${CMAKE_CURRENT_LIST_DIR}/steps/movement/axes.cpp
   ${CMAKE_CURRENT_LIST_DIR}/steps/movement/copy.cpp
   ${CMAKE_CURRENT_LIST_DIR}/steps/movement/gather.cpp
-  ${CMAKE_CURRENT_LIST_DIR}/steps/movement/kernel_call.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/steps/movement/grid.cpp
   ${CMAKE_CURRENT_LIST_DIR}/steps/movement/pad.cpp
   ${CMAKE_CURRENT_LIST_DIR}/steps/movement/random.cpp
   ${CMAKE_CURRENT_LIST_DIR}/steps/movement/scatter.cpp

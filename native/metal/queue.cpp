@@ -30,7 +30,7 @@ class MetalQueue::QueueFence : public Fence {
   }
 
   void end(std::exception_ptr error) {
-    std::vector<Done> followers;
+    std::vector<std::function<void()>> followers;
     {
       std::lock_guard lock(mutex_);
       ended_ = true;
@@ -38,16 +38,27 @@ class MetalQueue::QueueFence : public Fence {
       followers.swap(followers_);
     }
     condition_.notify_all();
-    for (const Done& each : followers) each(nullptr);
+    for (const auto& each : followers) each();
   }
 
-  /// Calls `done` when the work has ended, however it did.
-  void then(Done done) {
+  /// Calls `follower` when the work has ended, however it did.
+  void then(std::function<void()> follower) {
     {
       std::lock_guard lock(mutex_);
-      if (!ended_) return followers_.push_back(std::move(done));
+      if (!ended_) return followers_.push_back(std::move(follower));
     }
-    done(nullptr);
+    follower();
+  }
+
+  /// What went wrong with the work, as far as it has ended.
+  std::exception_ptr error() {
+    std::lock_guard lock(mutex_);
+    return error_;
+  }
+
+  bool has_succeeded() {
+    std::lock_guard lock(mutex_);
+    return ended_ && !error_;
   }
 
   SharedEvent& event() const { return *event_; }
@@ -58,7 +69,7 @@ class MetalQueue::QueueFence : public Fence {
   const uint64_t value_;
   std::mutex mutex_;
   std::condition_variable condition_;
-  std::vector<Done> followers_;
+  std::vector<std::function<void()>> followers_;
   bool ended_ = false;
   std::exception_ptr error_;
 };
@@ -69,9 +80,10 @@ struct MetalQueue::Batch {
   std::vector<std::string> names;  ///< of its steps
   int64_t bytes = 0;               ///< of their outputs
   std::unordered_set<Buffer*> held;
-  Ref<QueueFence> fence;
-  std::exception_ptr error;  ///< that kept it from being handed over
-  bool goes_on = false;      ///< what was recorded since the last `submit` ends in a later batch
+  Ref<QueueFence> fence, before;         ///< its own end, and that of the batch before
+  std::vector<Ref<QueueFence>> awaited;  ///< work whose errors are its own, too
+  std::exception_ptr error;
+  bool goes_on = false;  ///< what was recorded since the last `submit` ends in a later batch
   Done done;
 
   void hold(const GpuOperand* operands, int count) {
@@ -152,9 +164,13 @@ void MetalQueue::record(const GpuKernel& kernel, const GpuArguments& arguments) 
 }
 
 void MetalQueue::wait_for(Fence& fence) {
-  const auto& awaited = static_cast<const QueueFence&>(fence);
+  const Ref<QueueFence> awaited(&static_cast<QueueFence&>(fence));
+  if (awaited->has_succeeded()) return;
   std::lock_guard lock(mutex_);
-  open().recording.wait(awaited.event(), awaited.value());
+  Batch& batch = open();
+  const bool is_own = &awaited->event() == event_.get();  // whose batches come one after the other
+  if (!is_own) batch.recording.wait(awaited->event(), awaited->value());
+  batch.awaited.push_back(awaited);
 }
 
 Ref<Fence> MetalQueue::submit(Done done) {
@@ -166,10 +182,12 @@ Ref<Fence> MetalQueue::submit(Done done) {
     return Ref<Fence>(last_.get());
   }
   lock.unlock();
-  if (done) before->then(std::move(done));
   // What went wrong before has been told to those who submitted it.
   const Ref<QueueFence> end(new QueueFence(event_, before->value()));
-  before->then([end](std::exception_ptr) { end->end(nullptr); });
+  before->then([end, done = std::move(done)] {
+    if (done) done(nullptr);
+    end->end(nullptr);
+  });
   return Ref<Fence>(end.get());
 }
 
@@ -178,6 +196,7 @@ void MetalQueue::commit(Done done, bool goes_on) {
   Batch& batch = *batch_.release();
   hazards_.clear();
   ++committed_;
+  batch.before = last_;
   batch.fence = last_ = Ref<QueueFence>(new QueueFence(event_, committed_));
   batch.done = std::move(done);
   batch.goes_on = goes_on_ = goes_on;
@@ -191,7 +210,14 @@ void MetalQueue::commit(Done done, bool goes_on) {
   }
   buffer->signal(*event_, committed_);
   counters().command_buffers.fetch_add(1, std::memory_order_relaxed);
-  buffer->commit([this, &batch](const std::string& failure) { end(batch, failure); });
+  buffer->commit([this, &batch](const std::string& failure) {
+    if (!failure.empty()) {
+      batch.error = std::make_exception_ptr(std::runtime_error(
+          "Device(gpu, 0): " + failure + "; the command buffer held " + batch.description()));
+      event_->signal(batch.fence->value());  // other queues don't wait for ever
+    }
+    batch.before->then([this, &batch] { settle(batch); });
+  });
 }
 
 void MetalQueue::wait_for_room() {
@@ -199,15 +225,22 @@ void MetalQueue::wait_for_room() {
   ended_.wait(lock, [this] { return committed_ - done_ < kMostUnderWay; });
 }
 
+/// Ends a batch behind the work that it waited for, which the device has done: the first errors count, since
+/// later ones may come from them.
+void MetalQueue::settle(Batch& batch) {
+  if (batch.awaited.empty()) return end(batch);
+  const Ref<QueueFence> awaited = std::move(batch.awaited.back());
+  batch.awaited.pop_back();
+  awaited->then([this, &batch, fence = awaited.get()] {
+    if (std::exception_ptr error = fence->error()) batch.error = std::move(error);
+    settle(batch);
+  });
+}
+
 /// On any thread, batch after batch.
-void MetalQueue::end(Batch& ended, const std::string& failure) {
+void MetalQueue::end(Batch& ended) {
   std::unique_ptr<Batch> batch(&ended);
   std::exception_ptr error = batch->error;
-  if (!failure.empty()) {
-    error = std::make_exception_ptr(std::runtime_error("Device(gpu, 0): " + failure +
-                                                       "; the command buffer held " + batch->description()));
-    event_->signal(batch->fence->value());  // other queues don't wait for ever
-  }
   batch->release();
   {
     std::lock_guard lock(end_mutex_);

@@ -41,7 +41,8 @@ class MetalQueue : public GpuQueue {
   Batch& open();
   void commit(Done done, bool goes_on);
   void wait_for_room();
-  void end(Batch& batch, const std::string& failure);
+  void settle(Batch& batch);
+  void end(Batch& batch);
 
   Pipelines& pipelines_;
   std::mutex mutex_;  ///< of what is recorded

@@ -52,6 +52,7 @@ def host_option():
     defaults = {
         "seed": 0,
         "milliseconds": 60_000,
+        "held": 0,
         "failing_compilations": 0,
         "failing_allocations": 0,
         "failing_command_buffers": 0,

@@ -72,6 +72,40 @@ def test_error_of_an_asynchronous_evaluation_surfaces_where_the_result_is_needed
     np.testing.assert_allclose(np.array(y), np.e, rtol=1e-6)
 
 
+@pytest.mark.parametrize("where", ["the same stream", "another stream", "a loop", "the CPU"])
+def test_an_error_reaches_evaluations_that_were_enqueued_behind_it(host_option, where):
+    x = ones(5)
+    first = ft.new_stream(ft.gpu)
+    second = {"another stream": ft.new_stream(ft.gpu), "the CPU": ft.cpu}.get(where, first)
+    called = []
+
+    def behind(y):
+        with ft.stream(second):
+            if where == "a loop":  # its predicate would be computed from what was never written
+                return ft.while_loop(lambda c: c[0] < 100.0, lambda c: c * 2.0, y)
+            if where == "the CPU":
+                shape = ft.ShapeDtypeStruct((5,), ft.float32)
+                return ft.pure_callback(lambda v: called.append(1) or v, shape, y)
+            return y * 2.0
+
+    ft.eval(behind(ft.exp(x, stream=first)))
+    called.clear()
+    host_option("held", 1)
+    host_option("failing_command_buffers", 1)
+    y = ft.exp(x, stream=first)
+    ft.async_eval(y)
+    z = behind(y)
+    ft.async_eval(z)
+    host_option("held", 0)
+    with pytest.raises(RuntimeError, match="the command buffer held exp"):
+        ft.eval(z)
+    assert not called
+    with pytest.raises(RuntimeError, match="the command buffer held exp"):
+        ft.eval(y)
+    factor = {"a loop": 64, "the CPU": 1}.get(where, 2)
+    np.testing.assert_allclose(np.array(z), factor * np.e, rtol=1e-6)
+
+
 def test_an_error_in_an_earlier_command_buffer_of_the_evaluation(host_option):
     """The chain fills several; it is the first that fails."""
     with ft.stream(ft.gpu):

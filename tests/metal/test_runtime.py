@@ -1,6 +1,7 @@
 """`ft.gpu` where there is a device: placement, order, unified memory, what is logged and counted."""
 
 import doctest
+import time
 
 import numpy as np
 import pytest
@@ -126,6 +127,61 @@ def test_mixed_program_in_one_evaluation():
     np.testing.assert_array_equal(np.array(x), expected)
 
 
+def command_buffers():
+    return ft.metal.counters()["command buffers"]
+
+
+def wait_until(condition):
+    end = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < end, "nothing happens"
+        time.sleep(0.001)
+
+
+@pytest.mark.parametrize("other_stream", [False, True])
+def test_work_that_depends_on_unfinished_work_is_enqueued(host_option, other_stream):
+    """The device has not begun, but has all that depends on it, of several evaluations."""
+    first = ft.new_stream(ft.gpu)
+    second = ft.new_stream(ft.gpu) if other_stream else first
+    x = ft.array(np.arange(6, dtype=np.float32))
+    ft.eval(x)
+    host_option("held", 1)
+    before = command_buffers()
+    y = ft.cumsum(x, stream=first)
+    ft.async_eval(y)
+    z = ft.multiply(y, 2.0, stream=second)
+    ft.async_eval(z)
+    reversed_sum = ft.jit(lambda a, b: ft.cumsum(a[::-1], stream=second) + b)(z, y)
+    ft.async_eval(reversed_sum)
+    wait_until(lambda: command_buffers() >= before + 3)
+    assert not any(each._is_ready for each in (y, z, reversed_sum))
+    host_option("held", 0)
+    expected = np.arange(6).cumsum()
+    np.testing.assert_array_equal(np.array(reversed_sum), (2 * expected[::-1]).cumsum() + expected)
+    np.testing.assert_array_equal(np.array(z), 2 * expected)
+
+
+def test_donated_results_of_unfinished_work_are_overwritten(host_option):
+    def update(x, i):
+        x[i] = 1.0
+        return x
+
+    update = ft.jit(update, donate_argnums=0)
+    indices = [ft.array(i) for i in range(8)]
+    with ft.stream(ft.new_stream(ft.gpu)):
+        x = update(ft.zeros(1 << 16) * 1.0, indices[0])
+        ft.eval(x)
+        ft.synchronize()
+        before = ft.get_active_memory()
+        host_option("held", 1)
+        for i in indices:
+            x = update(x, i)
+            ft.async_eval(x)
+        assert ft.get_active_memory() <= before + 4 * (1 << 16)
+        host_option("held", 0)
+    assert x.sum().item() == len(indices)
+
+
 def test_updates_in_place_wait_for_readers_on_other_streams():
     x = ft.arange(2**14, dtype=ft.float32)
     ft.eval(x)
@@ -203,6 +259,22 @@ def test_command_buffers_are_bounded():
     steps = after["kernel launches"] - before["kernel launches"]
     assert steps >= 600
     assert 5 <= buffers <= steps / 20
+
+
+@pytest.mark.parametrize("length", [3, 40])
+def test_loops_of_known_length_do_not_wait_for_their_steps(length):
+    """All steps fit in one command buffer; a `while` has to look at its predicate."""
+
+    def buffers_of(loop):
+        x = ft.array(np.ones(100, np.float32))
+        before = command_buffers()
+        with ft.stream(ft.gpu):
+            ft.eval(loop(x))
+        return command_buffers() - before
+
+    assert buffers_of(lambda x: ft.scan(lambda c, _: (c * 1.01, c.sum()), x, None, length=length)[0]) == 1
+    assert buffers_of(lambda x: ft.fori_loop(0, length, lambda i, c: c * 1.01, x)) <= 2
+    assert buffers_of(lambda x: ft.while_loop(lambda c: c[0] < length, lambda c: c + 1.0, x)) >= length - 1
 
 
 def test_kernels_of_a_command_buffer_are_compiled_in_one_library(monkeypatch, tmp_path):

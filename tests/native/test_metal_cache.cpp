@@ -10,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+#include "checking.h"
 #include "metal/disk_cache.h"
 #include "metal/host/device.h"
 
@@ -17,16 +18,6 @@ using namespace ftrans::metal;
 namespace fs = std::filesystem;
 
 namespace {
-
-int failures = 0;
-
-#define CHECK(condition)                                                  \
-  do {                                                                    \
-    if (!(condition)) {                                                   \
-      std::printf("%s:%d: failed: %s\n", __FILE__, __LINE__, #condition); \
-      ++failures;                                                         \
-    }                                                                     \
-  } while (false)
 
 /// A folder of its own, removed at the end.
 class Folder {
@@ -212,6 +203,5 @@ int main() {
   kernels_are_compiled_once();
   sources_are_dumped();
   captures_show_commands();
-  std::printf("%d failures\n", failures);
-  return failures ? 1 : 0;
+  return ftrans::checking::outcome();
 }

@@ -9,22 +9,13 @@
 #include <string>
 #include <vector>
 
+#include "checking.h"
 #include "metal/host/device.h"
 
 using namespace ftrans;
 using namespace ftrans::metal;
 
 namespace {
-
-int failures = 0;
-
-#define CHECK(condition)                                                  \
-  do {                                                                    \
-    if (!(condition)) {                                                   \
-      std::printf("%s:%d: failed: %s\n", __FILE__, __LINE__, #condition); \
-      ++failures;                                                         \
-    }                                                                     \
-  } while (false)
 
 constexpr const char* kPreamble = "#include <metal_stdlib>\nusing namespace metal;\n";
 
@@ -286,6 +277,5 @@ int main() {
   bad_source_is_explained();
   failures_on_demand();
   queues_wait_for_events();
-  std::printf("%d failures\n", failures);
-  return failures ? 1 : 0;
+  return ftrans::checking::outcome();
 }

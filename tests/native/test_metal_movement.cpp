@@ -1,12 +1,54 @@
 // The Metal steps that move elements, on the host device, against the CPU's step kernels: every dtype, any
 // strides, and the same results under three orders of threads.
 
+#include <map>
 #include <numeric>
 
-#include "metal_movement_testing.h"
+#include "metal_step_testing.h"
 
 namespace ftrans::test {
 namespace {
+
+std::vector<Case>& cases() {
+  static std::vector<Case> cases;
+  return cases;
+}
+
+/// The most bytes that cases may read and write, by their numbers.
+std::map<size_t, double>& traffic_limits() {
+  static std::map<size_t, double> limits;
+  return limits;
+}
+
+void add(Opcode opcode, std::vector<Data> inputs, std::vector<Data> outputs, Parameters parameters) {
+  cases().emplace_back(opcode, std::move(inputs), std::move(outputs), std::move(parameters));
+}
+
+double bytes_of(const Data& data) { return static_cast<double>(data.size() * itemsize(data.dtype)); }
+
+/// Allows the last case 1.1 times these bytes.
+void limit_traffic(double least) { traffic_limits()[cases().size() - 1] = 1.1 * least; }
+
+/// An integer vector with these elements.
+template <typename T>
+Array<T> vector_of(const std::vector<int64_t>& items) {
+  Array<T> array({static_cast<int64_t>(items.size())});
+  for (size_t i = 0; i < items.size(); ++i) array.origin[i] = static_cast<T>(items[i]);
+  return array;
+}
+
+void run_all() {
+  compile(cases());
+  for (size_t i = 0; i < cases().size(); ++i) {
+    const Results results = run_case_in_orders(cases()[i]);
+    const auto limit = traffic_limits().find(i);
+    const auto traffic = static_cast<double>(results.read + results.written);
+    if (limit == traffic_limits().end() || traffic <= limit->second) continue;
+    check(false, (description(cases()[i]) + ": moves " + std::to_string(traffic / limit->second) +
+                  " times what it may")
+                     .c_str());
+  }
+}
 
 // ------------------------------------------------------------------ copies
 
@@ -396,8 +438,7 @@ int main() {
   setenv("FTRANS_METAL", "host", 1);
   using namespace ftrans::test;
   add_all();
-  compile_all();
-  for (const Case& test : cases()) run_case(test);
+  run_all();
   test_errors();
   std::printf("%zu cases, %d failures\n", cases().size(), failures);
   return failures > 0;

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "checking.h"
 #include "core/gpu.h"
 #include "core/shape.h"
 #include "metal/counters.h"
@@ -17,16 +18,6 @@
 using namespace ftrans;
 
 namespace {
-
-int failures = 0;
-
-#define CHECK(condition)                                                  \
-  do {                                                                    \
-    if (!(condition)) {                                                   \
-      std::printf("%s:%d: failed: %s\n", __FILE__, __LINE__, #condition); \
-      ++failures;                                                         \
-    }                                                                     \
-  } while (false)
 
 constexpr int64_t kSize = 64;
 const int64_t kShape[] = {kSize}, kStrides[] = {1}, kReversed[] = {-1};
@@ -190,10 +181,15 @@ void test_errors() {
     thrown = true;
   }
   CHECK(thrown);
-  other->wait_for(*fence);  // what failed keeps nobody waiting
-  record(*other, a, c);
-  CHECK(submitted(*other).empty());
-  CHECK(holds(c, 1));
+  for (GpuQueue* each :
+       {other.get(), queue.get()}) {  // what failed keeps nobody waiting, but fails whoever waits
+    each->wait_for(*fence);
+    record(*each, a, c);
+    CHECK(contains(submitted(*each), "the command buffer held add"));
+    record(*each, a, c);
+    CHECK(submitted(*each).empty());
+    CHECK(holds(c, 1));
+  }
   queue->submit(nullptr)->wait();  // nothing was recorded since
 }
 
@@ -206,6 +202,5 @@ int main() {
   test_queues_wait_for_each_other();
   test_bounds_and_lifetimes();
   test_errors();
-  std::printf("%d failures\n", failures);
-  return failures != 0;
+  return ftrans::checking::outcome();
 }

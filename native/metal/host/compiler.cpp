@@ -185,12 +185,12 @@ std::unique_ptr<Image> Image::compile(const std::string& msl, bool checked, cons
   image->handle_ = load(source, msl, checked, cache);
   const char *begin = nullptr, *end = nullptr;
   find_image(image->handle_, begin, end);
-  const auto set_thread =
-      reinterpret_cast<void (*)(ThreadContext*)>(dlsym(image->handle_, "ftrans_set_thread"));
+  using Connect = void (*)(ThreadContext* (*)());
+  reinterpret_cast<Connect>(dlsym(image->handle_, "ftrans_connect"))(running_thread);
   for (const KernelSignature& signature : source.kernels) {
     const auto run =
         reinterpret_cast<ThreadFunction>(dlsym(image->handle_, ("ftrans_run_" + signature.name).c_str()));
-    image->kernels_.push_back({signature.name, run, set_thread, source.cooperative, signature, begin, end});
+    image->kernels_.push_back({signature.name, run, source.cooperative, signature, begin, end});
   }
   return image;
 }

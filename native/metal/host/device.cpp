@@ -189,13 +189,25 @@ void run_grid(const Dispatch& dispatch) {
   std::iota(order.begin(), order.end(), 0u);
   std::mt19937_64 random(dispatch.seed);
   std::shuffle(order.begin(), order.end(), random);
+  const auto position = [&](size_t i) {
+    const uint32_t n = order[i];
+    return Size{n % grid.x, n / grid.x % grid.y, n / (grid.x * grid.y)};
+  };
+  if (options().overtaking.load() && dispatch.kernel->cooperative) {
+    thread_local ThreadgroupRunner first, others;
+    size_t next = 1;
+    const auto run_others = [&] {
+      for (; next < order.size(); ++next) others.run(dispatch, position(next));
+    };
+    first.run(dispatch, position(0), run_others);
+    return run_others();
+  }
   std::atomic<bool> failed{false};
   ThreadPool::instance().parallel_for(static_cast<int64_t>(order.size()), 1, [&](int64_t begin, int64_t end) {
     thread_local ThreadgroupRunner runner;
     for (int64_t i = begin; i < end && !failed.load(std::memory_order_relaxed); ++i) {
-      const uint32_t n = order[static_cast<size_t>(i)];
       try {
-        runner.run(dispatch, {n % grid.x, n / grid.x % grid.y, n / (grid.x * grid.y)});
+        runner.run(dispatch, position(static_cast<size_t>(i)));
       } catch (...) {
         failed.store(true, std::memory_order_relaxed);
         throw;
@@ -388,6 +400,8 @@ std::string HostCommandBuffer::run() {
     error = "a command buffer failed because a test asked for it";
   const Deadline deadline =
       std::chrono::steady_clock::now() + std::chrono::milliseconds(options().milliseconds.load());
+  while (options().held.load() && std::chrono::steady_clock::now() < deadline)
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
   shuffle_dispatches(seed);
   uint64_t number = 0;
   for (auto& command : commands_) {

@@ -10,9 +10,12 @@ namespace ftrans::metal::host {
 
 /// How strictly the host device runs, and what it shall let fail. Read at each use; tests change it.
 struct Options {
-  std::atomic<bool> checked{true};           ///< every access to memory is checked and counted
-  std::atomic<uint64_t> seed{0};             ///< of the order of threads and threadgroups
+  std::atomic<bool> checked{true};  ///< every access to memory is checked and counted
+  std::atomic<uint64_t> seed{0};    ///< of the order of threads and threadgroups
+  std::atomic<bool> overtaking{
+      false};  ///< a grid's first threadgroup stays at a barrier until the others end
   std::atomic<int> milliseconds{60'000};     ///< a command buffer that takes longer is a time-out
+  std::atomic<bool> held{false};             ///< command buffers do not begin
   std::atomic<int> failing_compilations{0};  ///< as many of the next compilations fail
   std::atomic<int> failing_allocations{0};
   std::atomic<int> failing_command_buffers{0};

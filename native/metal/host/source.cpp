@@ -167,12 +167,10 @@ std::string HostSource::entry_points() const {
   std::string result =
       "\n#define FTRANS_EXPORT extern \"C\" __attribute__((visibility(\"default\"), "
       "no_sanitize(\"thread\"), no_sanitize_coverage))\n"
-      "FTRANS_EXPORT void ftrans_set_thread(ftrans::metal::host::ThreadContext* c) {\n"
-      "  ftrans::metal::host::current = c;\n}\n";
+      "FTRANS_EXPORT void ftrans_connect(ftrans::metal::host::ThreadContext* (*running_thread)()) {\n"
+      "  ftrans::metal::host::running_thread = running_thread;\n}\n";
   for (const KernelSignature& each : kernels) {
-    result += "FTRANS_EXPORT void ftrans_run_" + each.name +
-              "(ftrans::metal::host::ThreadContext* c) {\n"
-              "  ftrans::metal::host::current = c;\n  " +
+    result += "FTRANS_EXPORT void ftrans_run_" + each.name + "(ftrans::metal::host::ThreadContext* c) {\n  " +
               each.name + "(";
     bool first = true;
     for (const Parameter& parameter : each.parameters) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 namespace ftrans::metal::host {
 namespace {
@@ -9,11 +10,17 @@ namespace {
 /// The runner whose threadgroup runs on this thread.
 thread_local ThreadgroupRunner* running = nullptr;
 
+/// Set whenever it goes on with one of its threads.
+thread_local ThreadContext* current = nullptr;
+
 }  // namespace
 
-void ThreadgroupRunner::run(const Dispatch& dispatch, Size position) {
+ThreadContext* running_thread() { return current; }
+
+void ThreadgroupRunner::run(const Dispatch& dispatch, Size position, std::function<void()> meanwhile) {
   dispatch_ = &dispatch;
   error_ = nullptr;
+  meanwhile_ = std::move(meanwhile);
   running = this;
   prepare(dispatch, position);
   if (dispatch.kernel->cooperative) {
@@ -66,6 +73,7 @@ void ThreadgroupRunner::prepare(const Dispatch& dispatch, Size position) {
     c.lane = i % kSimdWidth;
     c.simdgroup = i / kSimdWidth;
     c.simdgroups = groups;
+    c.blocks = 0;
     c.buffers = buffers_.data();
     c.threadgroup_arguments = threadgroup_arguments_.data();
     c.barrier = [](ThreadContext* context, bool simdgroup_only, unsigned line) {
@@ -100,7 +108,10 @@ void ThreadgroupRunner::run_alone() {
   order.resize(count_);
   for (unsigned i = 0; i < count_; ++i) order[i] = i;
   std::shuffle(order.begin(), order.end(), random_);
-  for (const unsigned i : order) dispatch_->kernel->run(&threads_[i].context);
+  for (const unsigned i : order) {
+    current = &threads_[i].context;
+    dispatch_->kernel->run(current);
+  }
 }
 
 void ThreadgroupRunner::run_together() {
@@ -125,7 +136,7 @@ void ThreadgroupRunner::run_together() {
     Thread& thread = threads_[ready_[choice]];
     ready_[choice] = ready_.back();
     ready_.pop_back();
-    dispatch_->kernel->set_thread(&thread.context);
+    current = &thread.context;
     thread.fiber->resume();
     if (thread.state == State::Ended) --alive;
     release_what_is_complete(thread);
@@ -154,6 +165,10 @@ void ThreadgroupRunner::release_what_is_complete(Thread& last) {
       if (threads_[i].state == State::Ended)
         fault(threads_[i].context,
               "has ended, but others wait at the barrier of line " + std::to_string(last.line));
+    }
+    if (const auto meanwhile = std::exchange(meanwhile_, nullptr)) {
+      meanwhile();
+      running = this;
     }
     return release(0, count_, State::AtBarrier);
   }

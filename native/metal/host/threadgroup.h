@@ -3,6 +3,7 @@
 #include <array>
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <random>
 #include <string>
@@ -25,7 +26,6 @@ struct Traffic {
 struct LoadedKernel {
   std::string name;
   ThreadFunction run;
-  void (*set_thread)(ThreadContext*);
   bool cooperative;
   KernelSignature signature;
   const char* image_begin;  ///< where its machine code and constants lie
@@ -48,13 +48,17 @@ struct Dispatch {
   Traffic* traffic;
 };
 
+/// The thread of a kernel that runs on the calling thread.
+ThreadContext* running_thread();
+
 /// Runs threadgroups on the calling thread, one after the other. Each of their threads is a fiber when the
 /// kernel has barriers or SIMD-group operations; between these, threads run in a random order that the seed
 /// gives.
 class ThreadgroupRunner {
  public:
-  /// Throws std::runtime_error for what would be a fault of the device.
-  void run(const Dispatch& dispatch, Size position);
+  /// Throws std::runtime_error for what would be a fault of the device. `meanwhile` is called when all
+  /// threads are at a barrier for the first time; other runners may run then.
+  void run(const Dispatch& dispatch, Size position, std::function<void()> meanwhile = nullptr);
 
  private:
   enum class State : uint8_t { Ready, AtBarrier, AtSimdBarrier, AtExchange, Ended };
@@ -97,6 +101,7 @@ class ThreadgroupRunner {
   std::array<void*, kMostBindings> buffers_{};
   std::array<void*, kMostBindings> threadgroup_arguments_{};
   std::vector<void*> threadgroup_variables_;
+  std::function<void()> meanwhile_;
   std::exception_ptr error_;
 };
 

@@ -1,11 +1,10 @@
-// Scans. Where there are too few rows to keep a device busy, each is divided into parts, and there are three
-// passes: the totals of all parts but the last, the scan of these totals, and the scan of each part after
-// what comes before it. The order of operations depends on shape and layout alone.
+// Scans. A row is the work of a threadgroup, a column that of a thread, unless there are too few of them to keep
+// a device busy: then they are divided into tiles, of which every element is read and written once. The order of
+// operations depends on shape and layout alone.
 
 template <class Index>
 struct ScanLayout {
   Index rows, length;
-  Index parts, part;  ///< how many a row has; items in each but the last
   Index in_first, in_step, out_first, out_step;
   Index axes;  ///< of the rows
 };
@@ -20,27 +19,22 @@ inline V scan_lanes(V x, uint lane) {
   return x;
 }
 
-/// A threadgroup scans a part of a row, `kItems` neighbours a thread at a time. `carries` has, row by row,
-/// what comes before each part but the first. If `totals`, only its total is written, to `out`.
-template <class Operation, class T, class V, class Index, int kItems, bool totals, class R>
-inline void scan_rows(device const T* in, device const V* carries, device R* out,
-                      constant ScanLayout<Index>& layout, constant Axis<Index>* axes, threadgroup V* shared,
-                      Position<Index> here) {
-  const Index parts = totals ? layout.parts - 1 : layout.parts;
-  const Index row = here.group / parts, part = here.group % parts;
+/// A threadgroup scans a row, `kItems` neighbours a thread at a time.
+template <class Operation, class T, class V, class Index, int kItems>
+inline void scan_rows(device const T* in, device T* out, constant ScanLayout<Index>& layout,
+                      constant Axis<Index>* axes, threadgroup V* shared, Position<Index> here) {
+  const Index row = here.group;
   if (row >= layout.rows) return;
   in += layout.in_first + first_offset(row, layout.axes, axes);
-  device R* to = out + layout.out_first + second_offset(row, layout.axes, axes);
-  const Index begin = part * layout.part, end = min(Index(begin + layout.part), layout.length);
+  out += layout.out_first + second_offset(row, layout.axes, axes);
   const uint simdgroups = here.threads / 32;
-  bool has_carry = !totals && part > 0;
+  bool has_carry = false;
   V carry = V(0);
-  if (has_carry) carry = carries[row * (parts - 1) + part - 1];
-  for (Index chunk = begin; chunk < end; chunk += Index(kItems) * Index(here.threads)) {
+  for (Index chunk = 0; chunk < layout.length; chunk += Index(kItems) * Index(here.threads)) {
     const Index first = chunk + Index(here.number) * kItems;
     V x[kItems];
     for (int i = 0; i < kItems; ++i) {
-      x[i] = first + i < end ? V(in[(first + i) * layout.in_step]) : V(0);
+      x[i] = first + i < layout.length ? V(in[(first + i) * layout.in_step]) : V(0);
       if (i > 0) x[i] = Operation::apply(x[i - 1], x[i]);
     }
     const V lanes = scan_lanes<Operation>(x[kItems - 1], here.lane);
@@ -61,35 +55,227 @@ inline void scan_rows(device const T* in, device const V* carries, device R* out
       before = has_before ? Operation::apply(before, previous) : previous;
       has_before = true;
     }
-    if (!totals) {
-      for (int i = 0; i < kItems; ++i) {
-        if (first + i < end)
-          to[(first + i) * layout.out_step] = R(has_before ? Operation::apply(before, x[i]) : x[i]);
-      }
+    for (int i = 0; i < kItems; ++i) {
+      if (first + i < layout.length)
+        out[(first + i) * layout.out_step] = T(has_before ? Operation::apply(before, x[i]) : x[i]);
     }
     threadgroup_barrier(mem_flags::mem_threadgroup);
   }
-  if (totals && here.number == 0) out[row * parts + part] = R(carry);
 }
 
-/// A thread scans a part of a column. `carries` has, part by part, what comes before all columns.
-template <class Operation, class T, class V, class Index, bool totals, class R>
-inline void scan_columns(device const T* in, device const V* carries, device R* out,
-                         constant ScanLayout<Index>& layout, constant Axis<Index>* axes,
-                         Position<Index> here) {
-  const Index column = here.in_grid() % layout.rows, part = here.in_grid() / layout.rows;
-  if (part >= (totals ? layout.parts - 1 : layout.parts)) return;
+/// A thread scans a column.
+template <class Operation, class T, class V, class Index>
+inline void scan_columns(device const T* in, device T* out, constant ScanLayout<Index>& layout,
+                         constant Axis<Index>* axes, Position<Index> here) {
+  const Index column = here.in_grid();
+  if (column >= layout.rows) return;
   in += layout.in_first + first_offset(column, layout.axes, axes);
-  device R* to = out + layout.out_first + second_offset(column, layout.axes, axes);
-  const Index begin = part * layout.part, end = min(Index(begin + layout.part), layout.length);
-  V running = V(in[begin * layout.in_step]);
-  if (!totals) {
-    if (part > 0) running = Operation::apply(carries[(part - 1) * layout.rows + column], running);
-    to[begin * layout.out_step] = R(running);
-  }
-  for (Index i = begin + 1; i < end; ++i) {
+  out += layout.out_first + second_offset(column, layout.axes, axes);
+  V running = V(in[0]);
+  out[0] = T(running);
+  for (Index i = 1; i < layout.length; ++i) {
     running = Operation::apply(running, V(in[i * layout.in_step]));
-    if (!totals) to[i * layout.out_step] = R(running);
+    out[i * layout.out_step] = T(running);
   }
-  if (totals) out[here.in_grid()] = R(running);
+}
+
+// Tiles. Each makes known the total of its own elements (its aggregate), and later that of all elements up to
+// its end (its prefix). What comes before a tile is the prefix of an earlier one, joined with the aggregates
+// of those between, from the left to the right: the same bits, whichever prefix was found.
+//
+// Atomic operations are relaxed, so a number must not be looked for behind a flag. It is divided into halves
+// of words instead, each beside the state that it belongs to, and counts when all of its words show one
+// state. Nothing promises either that a threadgroup goes on while another waits for it: one that has waited
+// for long computes the aggregate by itself.
+
+constant uint kAggregate = 1, kPrefix = 2;
+constant int kPatience = 256;  // looks at a tile that has not told its aggregate
+
+inline uint64_t bits_of(float x) { return as_type<uint32_t>(x); }
+inline uint64_t bits_of(float2 x) { return bits_of(x.y) << 32 | bits_of(x.x); }
+template <class V>
+inline uint64_t bits_of(V x) {
+  return uint64_t(x);
+}
+inline void set_bits(thread float& x, uint64_t bits) { x = as_type<float>(uint32_t(bits)); }
+inline void set_bits(thread float2& x, uint64_t bits) {
+  x = float2(as_type<float>(uint32_t(bits)), as_type<float>(uint32_t(bits >> 32)));
+}
+template <class V>
+inline void set_bits(thread V& x, uint64_t bits) {
+  x = V(bits);
+}
+
+/// What the tiles of a column (a row, in tiles of one column) have told: words of one number lie `kWidth`
+/// apart, beside those of the other columns.
+template <class V, class Index, int kWidth>
+struct Told {
+  device atomic_uint* words;
+
+  static constexpr constant int kWords = (int(sizeof(V)) + 1) / 2;
+
+  void tell(Index tile, uint state, V value) const {
+    const uint64_t bits = bits_of(value);
+    for (int i = 0; i < kWords; ++i) {
+      const uint word = (uint(bits >> (16 * i)) & 0xffffu) << 16 | state;
+      atomic_store_explicit(words + (tile * kWords + i) * kWidth, word, memory_order_relaxed);
+    }
+  }
+
+  /// The state of a tile, with its number; 0 if it has none yet.
+  uint look(Index tile, thread V& value) const {
+    uint64_t bits = 0;
+    uint state = 0;
+    for (int i = 0; i < kWords; ++i) {
+      const uint word =
+          atomic_load_explicit(words + (tile * kWords + i) * kWidth, memory_order_relaxed);
+      if (i > 0 && (word & 0xffffu) != state) return 0;
+      state = word & 0xffffu;
+      bits |= uint64_t(word >> 16) << (16 * i);
+    }
+    set_bits(value, bits);
+    return state;
+  }
+};
+
+/// What comes before a tile, as far as it is known.
+template <class Operation, class V, class Index, int kWidth>
+struct Before {
+  Told<V, Index, kWidth> told;
+  Index next;  ///< the first tile that has not been joined
+  V value;
+  bool has_value;
+
+  void join(V aggregate) {
+    value = has_value ? Operation::apply(value, aggregate) : aggregate;
+    has_value = true;
+    ++next;
+  }
+
+  /// Begins behind the nearest prefix before tile `end`, or with the first tile of all.
+  void find(Index end) {
+    next = end;
+    has_value = false;
+    while (next > 0 && !has_value) {
+      V prefix = V(0);
+      has_value = told.look(next - 1, prefix) == kPrefix;
+      if (has_value) {
+        value = prefix;
+      } else {
+        --next;
+      }
+    }
+  }
+
+  /// Joins all tiles before `end`, but for those behind one that takes too long.
+  void follow(Index end) {
+    for (int looks = 0; next < end && looks < kPatience; ++looks) {
+      V number = V(0);
+      const uint state = told.look(next, number);
+      if (state == 0) continue;
+      looks = 0;
+      if (state == kPrefix) {
+        value = number;
+        has_value = true;
+        ++next;
+      } else {
+        join(number);
+      }
+    }
+  }
+};
+
+/// A tile: `kWidth` columns (or one row) by as many segments as the threads make, each `kItems` long.
+template <class Operation, class T, class V, class Index, int kItems, int kWidth>
+struct ScanTile {
+  V x[kItems];     ///< the scan of this thread's items
+  V total;         ///< up to the end of its segment
+  V last;          ///< of the column
+  bool has_first;  ///< whether there is a segment before it, with
+  V first;         ///< this total
+
+  /// Items from `begin` on; there are `length` in the column.
+  void load(device const T* in, Index step, Index begin, Index length, threadgroup V* shared,
+            Position<Index> here) {
+    const Index segment = begin + Index(here.number) / kWidth * kItems;
+    for (int i = 0; i < kItems; ++i) {
+      x[i] = segment + i < length ? V(in[(segment + i) * step]) : V(0);
+      if (i > 0) x[i] = Operation::apply(x[i - 1], x[i]);
+    }
+    total = x[kItems - 1];
+    threadgroup V* numbers = shared;
+    threadgroup V* others = shared + here.threads;
+    numbers[here.number] = total;
+    threadgroup_barrier(mem_flags::mem_threadgroup);
+    for (uint distance = kWidth; distance < here.threads; distance *= 2) {
+      if (here.number >= distance) total = Operation::apply(numbers[here.number - distance], total);
+      others[here.number] = total;
+      threadgroup V* swapped = numbers;
+      numbers = others;
+      others = swapped;
+      threadgroup_barrier(mem_flags::mem_threadgroup);
+    }
+    has_first = here.number >= uint(kWidth);
+    first = numbers[has_first ? here.number - kWidth : here.number];
+    last = numbers[here.threads - kWidth + here.number % kWidth];
+    threadgroup_barrier(mem_flags::mem_threadgroup);
+  }
+};
+
+/// Threadgroups scan tiles, those that come first the first ones. `words` has a ticket, then what has been
+/// told; all of it is 0 at the beginning. `waits` has a number for each column of a tile.
+template <class Operation, class T, class V, class Index, int kItems, int kWidth>
+inline void scan_tiles(device const T* in, device T* out, device atomic_uint* words,
+                       constant ScanLayout<Index>& layout, constant Axis<Index>* axes, threadgroup V* shared,
+                       threadgroup int32_t* waits, Position<Index> here) {
+  if (here.number == 0) waits[0] = int32_t(atomic_fetch_add_explicit(words, 1u, memory_order_relaxed));
+  threadgroup_barrier(mem_flags::mem_threadgroup);
+  const Index ticket = waits[0], extent = Index(here.threads) / kWidth * kItems;
+  const Index tiles = (layout.length + extent - 1) / extent, tile = ticket % tiles;
+  const Index across = ticket / tiles, column = across * kWidth + Index(here.number) % kWidth;
+  if (across * kWidth >= layout.rows) return;
+  const bool is_there = column < layout.rows, is_front = here.number < uint(kWidth);
+  const Index length = is_there ? layout.length : 0;
+  in += layout.in_first + first_offset(column, layout.axes, axes);
+  out += layout.out_first + second_offset(column, layout.axes, axes);
+
+  ScanTile<Operation, T, V, Index, kItems, kWidth> own;
+  own.load(in, layout.in_step, tile * extent, length, shared, here);
+  Before<Operation, V, Index, kWidth> before;
+  before.told.words = words + 1 + across * tiles * before.told.kWords * kWidth + Index(here.number) % kWidth;
+  before.next = tile;
+  before.has_value = false;
+  if (is_front && is_there && tile > 0) {
+    before.told.tell(tile, kAggregate, own.last);
+    before.find(tile);
+  }
+  while (tile > 0) {
+    if (is_front) {
+      before.follow(tile);
+      waits[here.number] = int32_t(before.next);
+    }
+    threadgroup_barrier(mem_flags::mem_threadgroup);
+    Index late = tile;
+    for (int i = 0; i < kWidth; ++i) late = min(late, Index(waits[i]));
+    threadgroup_barrier(mem_flags::mem_threadgroup);
+    if (late == tile) break;
+    ScanTile<Operation, T, V, Index, kItems, kWidth> other;
+    other.load(in, layout.in_step, late * extent, length, shared, here);
+    if (is_front && before.next == late) before.join(other.last);
+  }
+  if (is_front && is_there) {
+    const V prefix = before.has_value ? Operation::apply(before.value, own.last) : own.last;
+    before.told.tell(tile, kPrefix, prefix);
+    shared[here.number] = before.has_value ? before.value : prefix;
+  }
+  threadgroup_barrier(mem_flags::mem_threadgroup);
+  if (!is_there) return;
+  V start = shared[here.number % kWidth];
+  if (own.has_first) start = tile > 0 ? Operation::apply(start, own.first) : own.first;
+  const bool has_start = own.has_first || tile > 0;
+  const Index segment = tile * extent + Index(here.number) / kWidth * kItems;
+  for (int i = 0; i < kItems; ++i) {
+    if (segment + i < length)
+      out[(segment + i) * layout.out_step] = T(has_start ? Operation::apply(start, own.x[i]) : own.x[i]);
+  }
 }

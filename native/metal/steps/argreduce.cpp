@@ -5,7 +5,7 @@
 
 #include "metal/kernels.h"
 #include "metal/steps/arithmetic.h"
-#include "metal/steps/kernel_call.h"
+#include "metal/steps/layout_call.h"
 
 namespace ftrans::metal {
 namespace {
@@ -32,7 +32,7 @@ struct Search {
 void search(Encoder& encoder, const Search& of, int64_t part, Place places, Place values) {
   const int64_t parts = divide_up(of.length, part);
   const std::string value = register_type(of.dtype);
-  KernelCall call{
+  LayoutCall call{
       .sources = {kArgreduceSource},
       .function = of.along_rows ? "search_rows" : "search_columns",
       .types = {of.order, storage_type(of.dtype), value, "Index", parts > 1 ? "true" : "false"},
@@ -52,7 +52,7 @@ void search(Encoder& encoder, const Search& of, int64_t part, Place places, Plac
 
 void join_parts(Encoder& encoder, const Search& of, int64_t parts, Place places, Place values, Place out) {
   const std::string value = register_type(of.dtype);
-  const KernelCall call{
+  const LayoutCall call{
       .sources = {kArgreduceSource},
       .function = "join_extremes",
       .types = {of.order, value, "Index"},

@@ -121,7 +121,7 @@ struct Convolution {
     return numbers;
   }
 
-  KernelCall call(const char* function, const Splits& splits, const ProductOutput& output) const {
+  LayoutCall call(const char* function, const Splits& splits, const ProductOutput& output) const {
     const std::string spatial = std::to_string(axes.size());
     return {.sources = {kProductSource, kConvolutionSource},
             .function = function,
@@ -149,7 +149,7 @@ void convolve(Encoder& encoder, const Convolution& convolution) {
   if (by_elements) {
     convolution.call("convolve_elements", splits, output).dispatch_threads(encoder, items * splits.count);
   } else {
-    KernelCall call = convolution.call("convolve_tiles", splits, output);
+    LayoutCall call = convolution.call("convolve_tiles", splits, output);
     call.types.insert(call.types.begin(), tiles.type);
     call.shared = tiles.memory;
     call.dispatch(encoder, items * splits.count, static_cast<uint32_t>(tiles.threads));

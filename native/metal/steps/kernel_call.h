@@ -1,76 +1,64 @@
 #pragma once
 
-#include <cstdlib>
 #include <string>
 #include <vector>
 
 #include "metal/step_kernel.h"
 
-// What the steps have in common that run templates of kernels/*.metal.
 namespace ftrans::metal {
 
-/// Axes along which two operands are walked together, the fewest that describe them.
-class Axes {
- public:
-  void add(int64_t extent, int64_t first_stride, int64_t second_stride);
-  int64_t count() const { return static_cast<int64_t>(numbers_.size()) / 3; }
-  /// The same with the operands in the other order.
-  Axes swapped() const;
-  /// Extent, first and second stride of each.
-  const std::vector<int64_t>& numbers() const { return numbers_; }
-
- private:
-  std::vector<int64_t> numbers_;
-};
-
-/// An operand with elements, as kernels see it: from its lowest element on, so that offsets are never below
-/// 0.
-struct Bound {
-  Place place;
-  int64_t first;  ///< offset of element (0, …, 0)
-  int64_t span;   ///< elements from the lowest to the highest
-
-  explicit Bound(const Operand& operand);
-};
-
-inline int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
-
-int64_t element_count(const Operand& operand);
-
-/// One dispatch of a template: a kernel is printed that calls it.
+/// A kernel that does nothing but call a function template of kernels/*.metal. Its arguments are the buffers,
+/// then the arrays in threadgroup memory, the literal, and the position.
 struct KernelCall {
-  struct Array {
-    std::string type;  ///< "device const float*"
-    Place place;
+  enum class Form {
+    Grid,    ///< the function takes its thread's position in the grid, and the grid's size in threads
+    Groups,  ///< it takes the position of its threadgroup, its own in it, and the threadgroup's size
+    Place    ///< it takes a `Position` (steps.metal), whose numbers have the type `index`
   };
   struct Shared {
     std::string type;
     int64_t count;
   };
 
-  std::vector<const char*> sources;  ///< of kernels.h, besides kStepsSource
   std::string function;
-  std::vector<std::string> types;  ///< template arguments
-  std::vector<Array> arrays;       ///< the first arguments of the function
-  std::string layout_type;         ///< "ScanLayout": a template over the type of its numbers
-  std::string layout_arguments{};  ///< more template arguments of it
-  std::vector<int64_t> layout;     ///< its numbers, in order
-  Axes axes{};
-  std::vector<Shared> shared{};  ///< threadgroup memory
-  std::string constant{};        ///< a literal, handed over before the position
-  int64_t largest = 0;  ///< the largest number that the kernel computes with, but for those of the grid
+  std::vector<const char*> sources;  ///< of kernels.h, with the function: each after those that it needs
+  std::vector<std::string> types;    ///< template arguments
+  std::vector<std::string> buffers;  ///< types of the function's first parameters
+  Form form = Form::Grid;
+  std::vector<Shared> shared{};  ///< arrays in threadgroup memory
+  std::string literal{};         ///< none if empty
+  std::string index{};
 
-  /// Whether the kernel counts in 64 bits, when this many threads run.
-  bool is_wide(int64_t threads) const;
-  PrintedKernel printed(bool wide) const;
-  /// Runs `threadgroups` of `threads` each.
-  void dispatch(Encoder& encoder, int64_t threadgroups, uint32_t threads) const;
-  /// A thread for each of `count` items, and some more.
-  void dispatch_threads(Encoder& encoder, int64_t count) const;
+  PrintedKernel printed() const;
 };
 
-/// "device const float*" for elements of a dtype in memory, "device float*" for what is written.
-std::string elements(Dtype dtype);
-std::string written(Dtype dtype);
+/// How many threadgroups of how many threads, at most kThreadsPerGroup.
+struct Grid {
+  Size groups, threads;
+};
+
+/// The constant numbers of a dispatch: 32 or 64 bits wide. What is too large for them wraps, as offsets do in
+/// kernels.
+class Numbers {
+ public:
+  explicit Numbers(bool wide) : wide_(wide) {}
+
+  template <class... Values>
+  void add(Values... values) {
+    (append(static_cast<int64_t>(values)), ...);
+  }
+  const std::vector<unsigned char>& bytes() const { return bytes_; }
+  static const char* type(bool wide) { return wide ? "uint64_t" : "uint32_t"; }
+
+ private:
+  void append(int64_t value);
+
+  bool wide_;
+  std::vector<unsigned char> bytes_;
+};
+
+/// Records a dispatch: the kernel's buffers are `memory`, then `constants`.
+void record(Encoder& encoder, const PrintedKernel& kernel, const std::vector<Place>& memory,
+            const std::vector<std::vector<unsigned char>>& constants, const Grid& grid);
 
 }  // namespace ftrans::metal

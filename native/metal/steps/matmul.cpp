@@ -79,7 +79,7 @@ void run(Encoder& encoder, const MatrixProduct& product, const char* function, c
          int64_t items, int64_t threads, std::vector<KernelCall::Shared> shared, const std::string& tiles) {
   const ProductOutput output(encoder, product.dtype, product.size(), splits.count, product.out);
   const Side &left = product.left, &right = product.right;
-  KernelCall call{
+  LayoutCall call{
       .sources = {kProductSource, kMatmulSource},
       .function = function,
       .types = {storage_type(product.dtype), register_type(product.dtype), output.type(), "Index"},

@@ -41,7 +41,7 @@ void ProductOutput::finish(Encoder& encoder) const {
   if (splits_ == 1) return;
   encoder.recording().barrier();
   const Dtype sums = dtype_of_sums();
-  const KernelCall call{
+  const LayoutCall call{
       .sources = {kProductSource},
       .function = "join_splits",
       .types = {storage_type(sums), register_type(dtype_), storage_type(dtype_), "Index"},

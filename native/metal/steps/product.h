@@ -1,6 +1,6 @@
 #pragma once
 
-#include "metal/steps/kernel_call.h"
+#include "metal/steps/layout_call.h"
 
 // What matrix products and convolutions have in common (kernels/product.metal).
 namespace ftrans::metal {
@@ -35,7 +35,7 @@ class ProductOutput {
  public:
   ProductOutput(Encoder& encoder, Dtype dtype, int64_t count, int64_t splits, Place output);
 
-  KernelCall::Array array() const { return {written(dtype_of_sums()), sums_}; }
+  LayoutCall::Array array() const { return {written(dtype_of_sums()), sums_}; }
   /// The type of an element in memory.
   std::string type() const { return storage_type(dtype_of_sums()); }
   /// Adds up the splits.

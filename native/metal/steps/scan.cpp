@@ -1,16 +1,16 @@
-// Scans along an axis: rows, whose items are neighbours in the result, by threadgroups; columns by threads.
+// Scans along an axis: rows, whose items are neighbours in the result, by threadgroups; columns by threads; a
+// few long ones by tiles.
 
 #include <algorithm>
+#include <cstring>
 
 #include "metal/kernels.h"
 #include "metal/steps/arithmetic.h"
-#include "metal/steps/kernel_call.h"
+#include "metal/steps/layout_call.h"
 
 namespace ftrans::metal {
 namespace {
 
-constexpr int64_t kItems = 4,
-                  kChunk = kItems * kThreadsPerGroup;  // of a thread and of a threadgroup at a time
 constexpr int64_t kShortestRow = 64;  // below, threads beside each other take rows, as if they were columns
 
 struct Scan {
@@ -23,70 +23,68 @@ struct Scan {
   Axes axes;
   int64_t largest;
 
-  /// Where a row is divided for want of others, how long the parts are.
-  int64_t part() const {
-    constexpr int64_t kGroups = 512, kThreads = kGroups * kThreadsPerGroup;
-    const int64_t wanted = (along_rows ? kGroups : kThreads) / rows;
-    const int64_t useful = length / (along_rows ? 8 * kChunk : 256);
-    const int64_t parts = std::clamp<int64_t>(std::min(wanted, useful), 1, kGroups);
-    return along_rows ? divide_up(divide_up(length, parts), kChunk) * kChunk : divide_up(length, parts);
+  LayoutCall call(const char* function) const {
+    return {.sources = {kScanSource},
+            .function = function,
+            .types = {operation, storage_type(dtype), register_type(dtype), "Index"},
+            .arrays = {{elements(dtype), in}, {written(dtype), out}},
+            .layout_type = "ScanLayout",
+            .layout = {rows, length, in_first, in_step, out_first, out_step, axes.count()},
+            .axes = axes,
+            .largest = largest};
   }
 };
 
-void run_pass(Encoder& encoder, const Scan& scan, int64_t part, Place carries, bool totals) {
-  const int64_t parts = divide_up(scan.length, part);
-  const Dtype held = register_dtype(scan.dtype);
-  const Dtype result = totals ? held : scan.dtype;
-  const std::string value = register_type(scan.dtype);
-  KernelCall call{
-      .sources = {kScanSource},
-      .function = scan.along_rows ? "scan_rows" : "scan_columns",
-      .types = {scan.operation, storage_type(scan.dtype), value, "Index"},
-      .arrays = {{elements(scan.dtype), scan.in},
-                 {"device const " + value + "*", totals ? scan.in : carries},  // totals have none
-                 {written(result), totals ? carries : scan.out}},
-      .layout_type = "ScanLayout",
-      .layout = {scan.rows, scan.length, parts, part, scan.in_first, scan.in_step, scan.out_first,
-                 scan.out_step, scan.axes.count()},
-      .axes = scan.axes,
-      .largest = scan.largest,
-  };
-  if (scan.along_rows) call.types.push_back(std::to_string(kItems));
-  call.types.push_back(totals ? "true" : "false");
-  call.types.push_back(storage_type(result));
-  const int64_t scanned = scan.rows * (totals ? parts - 1 : parts);
-  if (!scan.along_rows) return call.dispatch_threads(encoder, scanned);
-  call.shared = {{value, 32}};
+/// How rows or columns are divided for want of others.
+struct Tiles {
+  int64_t width = 1;  ///< columns of a tile
+  int64_t items;      ///< of a thread
+  int64_t length;     ///< of a tile
+  int64_t count;      ///< of a row or column
+
+  explicit Tiles(const Scan& scan) : items(scan.along_rows ? 8 : 16) {
+    constexpr int64_t kWidest = 32;
+    while (!scan.along_rows && width < std::min(scan.rows, kWidest)) width *= 2;
+    length = kThreadsPerGroup / width * items;
+    count = divide_up(scan.length, length);
+  }
+
+  bool are_wanted(const Scan& scan) const {
+    constexpr int64_t kGroups = 512;  // are enough to keep a device busy
+    const int64_t groups = scan.along_rows ? scan.rows : divide_up(scan.rows, kThreadsPerGroup);
+    return count > 2 && groups < kGroups;
+  }
+};
+
+void scan_rows(Encoder& encoder, const Scan& scan) {
+  constexpr int64_t kItems = 4;
+  LayoutCall call = scan.call("scan_rows");
+  call.types.push_back(std::to_string(kItems));
+  call.shared = {{register_type(scan.dtype), 32}};
   const int64_t threads = std::min<int64_t>(divide_up(scan.length, 32 * kItems) * 32, kThreadsPerGroup);
-  call.dispatch(encoder, scanned, static_cast<uint32_t>(threads));
+  call.dispatch(encoder, scan.rows, static_cast<uint32_t>(threads));
+}
+
+void scan_tiles(Encoder& encoder, const Scan& scan, const Tiles& tiles) {
+  const int64_t groups = divide_up(scan.rows, tiles.width) * tiles.count;
+  const int64_t words = divide_up(itemsize(register_dtype(scan.dtype)), 2);  // of a number: 16 bits each
+  const auto bytes = static_cast<size_t>(1 + groups * tiles.width * words) * sizeof(uint32_t);
+  const Place told = encoder.scratch(bytes);
+  std::memset(told.memory->data(), 0, bytes);
+  LayoutCall call = scan.call("scan_tiles");
+  call.arrays.push_back({"device atomic_uint*", told});
+  call.types.push_back(std::to_string(tiles.items));
+  call.types.push_back(std::to_string(tiles.width));
+  call.shared = {{register_type(scan.dtype), 2 * kThreadsPerGroup}, {"int32_t", tiles.width}};
+  call.largest = std::max(call.largest, static_cast<int64_t>(bytes));
+  call.dispatch(encoder, groups, kThreadsPerGroup);
 }
 
 void run_scan(Encoder& encoder, const Scan& scan) {
-  const int64_t part = scan.part(), parts = divide_up(scan.length, part);
-  if (parts == 1) return run_pass(encoder, scan, part, scan.in, false);  // without carries
-  const Dtype held = register_dtype(scan.dtype);
-  const int64_t carried = parts - 1;
-  const Place carries = encoder.scratch(static_cast<size_t>(scan.rows * carried * itemsize(held)));
-  run_pass(encoder, scan, part, carries, true);
-  encoder.recording().barrier();
-  Scan joining{.operation = scan.operation,
-               .dtype = held,
-               .rows = scan.rows,
-               .length = carried,
-               .along_rows = scan.along_rows && carried >= kShortestRow,
-               .in = carries,
-               .out = carries,
-               .in_first = 0,
-               .in_step = scan.along_rows ? 1 : scan.rows,
-               .out_first = 0,
-               .out_step = scan.along_rows ? 1 : scan.rows,
-               .axes = {},
-               .largest = scan.rows * carried};
-  const int64_t stride = scan.along_rows ? carried : 1;
-  joining.axes.add(scan.rows, stride, stride);
-  run_scan(encoder, joining);
-  encoder.recording().barrier();
-  run_pass(encoder, scan, part, carries, false);
+  const Tiles tiles(scan);
+  if (tiles.are_wanted(scan)) return scan_tiles(encoder, scan, tiles);
+  if (scan.along_rows) return scan_rows(encoder, scan);
+  scan.call("scan_columns").dispatch_threads(encoder, scan.rows);
 }
 
 void scan_axis(Encoder& encoder, const StepArguments& arguments, const char* operation) {

@@ -5,7 +5,7 @@
 
 #include "metal/kernels.h"
 #include "metal/steps/arithmetic.h"
-#include "metal/steps/kernel_call.h"
+#include "metal/steps/layout_call.h"
 
 namespace ftrans::metal {
 namespace {
@@ -46,12 +46,12 @@ std::vector<WindowAxis> window_axes(const StepArguments& arguments) {
 }
 
 /// A call of `function` for all windows of the first input.
-KernelCall window_call(const StepArguments& arguments, const char* function, const char* operation) {
+LayoutCall window_call(const StepArguments& arguments, const char* function, const char* operation) {
   const Operand& operand = arguments.inputs[0];
   const std::vector<WindowAxis> axes = window_axes(arguments);
   const Bound in(operand);
   const std::string count = std::to_string(axes.size());
-  KernelCall call{
+  LayoutCall call{
       .sources = {kWindowSource},
       .function = function,
       .types = {operation, storage_type(operand.dtype), register_type(operand.dtype), "Index", count},
@@ -76,7 +76,7 @@ KernelCall window_call(const StepArguments& arguments, const char* function, con
 }
 
 /// A thread a window; where the operand is empty, the buffers of both are the output's.
-void run(Encoder& encoder, const StepArguments& arguments, KernelCall call) {
+void run(Encoder& encoder, const StepArguments& arguments, LayoutCall call) {
   if (element_count(arguments.inputs[0]) == 0) call.arrays[0].place = arguments.outputs[0].place;
   call.dispatch_threads(encoder, element_count(arguments.outputs[0]));
 }
@@ -84,14 +84,14 @@ void run(Encoder& encoder, const StepArguments& arguments, KernelCall call) {
 void reduce_window(Encoder& encoder, const StepArguments& arguments, const char* operation,
                    Opcode reduction) {
   if (element_count(arguments.outputs[0]) == 0) return;
-  KernelCall call = window_call(arguments, "reduce_windows", operation);
-  call.constant = identity(reduction, arguments.inputs[0].dtype);
+  LayoutCall call = window_call(arguments, "reduce_windows", operation);
+  call.literal = identity(reduction, arguments.inputs[0].dtype);
   run(encoder, arguments, std::move(call));
 }
 
 void window_argument(Encoder& encoder, const StepArguments& arguments, const char* order) {
   if (element_count(arguments.outputs[0]) == 0) return;
-  KernelCall call = window_call(arguments, "search_windows", order);
+  LayoutCall call = window_call(arguments, "search_windows", order);
   call.types.push_back(storage_type(arguments.outputs[0].dtype));
   run(encoder, arguments, std::move(call));
 }

@@ -7,14 +7,15 @@
 
 namespace ftrans::metal::host {
 
-/// The thread that runs; set by the scheduler whenever it goes on with one. Not for kernels: use
-/// thread_context().
-inline thread_local ThreadContext* current = nullptr;
+/// Tells the thread that runs; set when the library is loaded. A `thread_local` in each library would be
+/// simpler, but ThreadSanitizer's run-time guesses the sizes of such variables from whatever lies before them
+/// in memory.
+inline ThreadContext* (*running_thread)() = nullptr;
 
 /// Kept out of the checks of memory accesses, which need it themselves.
 __attribute__((noinline, no_sanitize("thread"), no_sanitize_coverage)) inline ThreadContext*
 thread_context() {
-  return current;
+  return running_thread ? running_thread() : nullptr;
 }
 
 /// Converts to whichever type a kernel's parameter of this position has.

@@ -5,7 +5,7 @@
 #include <initializer_list>
 #include <vector>
 
-#include "metal/steps/movement/kernel_call.h"
+#include "metal/steps/movement/grid.h"
 
 namespace ftrans::metal::movement {
 

@@ -77,14 +77,14 @@ void copy_moved_block(Encoder& encoder, int64_t itemsize, Axes<2> axes, Origin s
   const std::string from = "device const " + type + "*", to = "device " + type + "*",
                     numbers = "constant " + index + "*";
   const int64_t x = axes.back().extent, rows = element_count(axes) / x;
-  KernelCall call{"copy_block", {kBlocksSource, kCopySource}, {type, index}, {from, to, numbers}};
+  KernelCall call{"movement::copy_block", {kBlocksSource, kCopySource}, {type, index}, {from, to, numbers}};
   std::vector<Place> memory = {source.lowest, destination.lowest};
   constexpr int64_t kPerIndices = 64;  // bytes that each reader of the indices moves
   Grid grid = grid_of_rows(x, rows, unit, moves.empty() ? 0 : kPerIndices);
   if (transposed) {
     constexpr int64_t kSide = 32;
     const int64_t across = axes[axes.size() - 2].extent;
-    call.function = "copy_transposed";
+    call.function = "movement::copy_transposed";
     call.sources = {kBlocksSource, kTransposeSource};
     call.form = KernelCall::Form::Groups;
     call.shared = {{type, kSide * (kSide + 1)}};
@@ -94,12 +94,12 @@ void copy_moved_block(Encoder& encoder, int64_t itemsize, Axes<2> axes, Origin s
   } else if (!moves.empty()) {
     layout.add(moves.size());
     for (const Move& move : moves) layout.add(move.component, move.limit, move.source, move.destination);
-    call.function = "copy_block_at";
+    call.function = "movement::copy_block_at";
     call.types = {type, storage_type(indices->dtype), index};
     call.buffers = {from, std::string("device const ") + storage_type(indices->dtype) + "*", to, numbers};
     memory.insert(memory.begin() + 1, origin_of(*indices).lowest);
   }
-  record(encoder, call, memory, {layout.bytes()}, grid);
+  record(encoder, call.printed(), memory, {layout.bytes()}, grid);
 }
 
 /// The moves of a block of `sizes` within `whole`, along the axes where there is room.

@@ -73,7 +73,7 @@ void gather(Encoder& encoder, const StepArguments& arguments) {
 
   constexpr int64_t kFillMode = 0;
   const std::string type = unit_type(unit), index = storage_type(indices.dtype), number = Numbers::type(wide);
-  const KernelCall call{"gather_windows",
+  const KernelCall call{"movement::gather_windows",
                         {kBlocksSource, kGatherSource},
                         {type, index, number},
                         {"device const " + type + "*", "device const " + index + "*", "device " + type + "*",
@@ -81,7 +81,7 @@ void gather(Encoder& encoder, const StepArguments& arguments) {
   Numbers clips(false);
   clips.add(mode != kFillMode);
   const int64_t x = axes.back().extent;
-  record(encoder, call, {from.lowest, at.lowest, output.place},
+  record(encoder, call.printed(), {from.lowest, at.lowest, output.place},
          {layout.bytes(), fill_bytes(operand.dtype, unit), clips.bytes()},
          grid_of_rows(x, element_count(axes) / x, unit));
 }

@@ -71,12 +71,12 @@ void pad(Encoder& encoder, const StepArguments& arguments) {
                axis->operand_stride, pitch);
   }
   const std::string type = unit_type(unit), value = unit_type(width), index = Numbers::type(wide);
-  const KernelCall call{"pad_block",
+  const KernelCall call{"movement::pad_block",
                         {kBlocksSource, kPadSource},
                         {type, value, index},
                         {"device const " + type + "*", "device const " + value + "*", "device " + type + "*",
                          "constant " + index + "*"}};
-  record(encoder, call, {from.lowest, arguments.inputs[1].place, output.place}, {layout.bytes()},
+  record(encoder, call.printed(), {from.lowest, arguments.inputs[1].place, output.place}, {layout.bytes()},
          grid_of_rows(axes.back().extent, pitch / axes.back().extent, unit, 64));
 }
 

@@ -17,11 +17,12 @@ void random_bits(Encoder& encoder, const StepArguments& arguments) {
   layout.add(per_key, keys, from.base, key.strides[key.ndim - 1], axes.size());
   add_axes(layout, axes);
   const std::string number = Numbers::type(wide);
-  const KernelCall call{"random_bits",
+  const KernelCall call{"movement::random_bits",
                         {kBlocksSource, kRandomSource},
                         {number},
                         {"device const uint32_t*", "device uint32_t*", "constant " + number + "*"}};
-  record(encoder, call, {from.lowest, output.place}, {layout.bytes()}, grid_of_rows(per_key, keys, 4, 128));
+  record(encoder, call.printed(), {from.lowest, output.place}, {layout.bytes()},
+         grid_of_rows(per_key, keys, 4, 128));
 }
 
 }  // namespace ftrans::metal::movement

@@ -44,11 +44,13 @@ class Scatter {
     const Place keys = encoder_.scratch(static_cast<size_t>(count * width));
     write_keys(windows, keys);
     encoder_.recording().barrier();
-    if (!ordered) return apply("scatter_each", keys, Numbers::type(wide_), apart ? "false" : "true");
+    if (!ordered)
+      return apply("movement::scatter_each", keys, Numbers::type(wide_), apart ? "false" : "true");
     require_countable("scatter", "updates", count);
     const Entries entries = sort_keys(encoder_, wide_ ? Dtype::UInt64 : Dtype::UInt32, keys, count);
     encoder_.recording().barrier();
-    apply(kind_ == kSet ? "scatter_last" : "scatter_in_order", entries.place, entries.type, nullptr);
+    apply(kind_ == kSet ? "movement::scatter_last" : "movement::scatter_in_order", entries.place,
+          entries.type, nullptr);
   }
 
  private:
@@ -112,14 +114,14 @@ class Scatter {
     for (const Windows::Component& each : windows.components) layout.add(each.place, each.limit, each.stride);
     clips.add(mode_ != kFill);
     const std::string index = storage_type(indices_.dtype), number = Numbers::type(wide_);
-    const KernelCall call{"scatter_keys",
+    const KernelCall call{"movement::scatter_keys",
                           {kBlocksSource, kGatherSource, kScatterSource},
                           {index, number},
                           {"device const " + index + "*", "device " + number + "*",
                            "constant " + number + "*", "constant uint32_t&"}};
     // Without components there are no indices to bind.
     const Place at = size_of(indices_) == 0 ? keys : origin_of(indices_).lowest;
-    record(encoder_, call, {at, keys}, {layout.bytes(), clips.bytes()},
+    record(encoder_, call.printed(), {at, keys}, {layout.bytes(), clips.bytes()},
            grid_of_rows(count, 1, itemsize(indices_.dtype)));
   }
 
@@ -131,8 +133,9 @@ class Scatter {
 
   void apply(const char* function, const Place& entries, const std::string& entry_type,
              const char* atomically) {
-    static constexpr const char* kOperations[] = {"set_update", "add_update", "mul_update", "min_update",
-                                                  "max_update"};
+    static constexpr const char* kOperations[] = {"movement::set_update", "movement::add_update",
+                                                  "movement::mul_update", "movement::min_update",
+                                                  "movement::max_update"};
     const int64_t count = element_count(entry_updates_);
     Numbers layout(wide_);
     layout.add(from_.base, count, entry_updates_.size(), inner_.size());
@@ -149,7 +152,7 @@ class Scatter {
                           {"device " + type + "*", "device const " + type + "*",
                            "device const " + entry_type + "*", "constant " + number + "*"}};
     const int64_t x = inner_.back().extent;
-    record(encoder_, call, {output_.place, from_.lowest, entries}, {layout.bytes()},
+    record(encoder_, call.printed(), {output_.place, from_.lowest, entries}, {layout.bytes()},
            grid_of_rows(x, count * (element_count(inner_) / x), itemsize(output_.dtype)));
   }
 

@@ -49,7 +49,7 @@ Place merge_tiles(Encoder& encoder, const std::string& item, int64_t item_bytes,
   Place current = result ? *result : scratch(), other = passes > 0 ? scratch() : current;
   if (passes % 2 == 1) std::swap(current, other);
   sort_tiles(current);
-  const KernelCall call{"merge_runs",
+  const KernelCall call{"movement::merge_runs",
                         sources(),
                         {item},
                         {"device const " + item + "*", "device " + item + "*", "constant uint32_t*"},
@@ -59,7 +59,7 @@ Place merge_tiles(Encoder& encoder, const std::string& item, int64_t item_bytes,
                   {static_cast<uint32_t>(kTile / kItems)}};
   for (int64_t run = kTile; run < rows.length; run *= 2) {
     encoder.recording().barrier();
-    record(encoder, call, {current, other}, {rows.layout(run)}, grid);
+    record(encoder, call.printed(), {current, other}, {rows.layout(run)}, grid);
     std::swap(current, other);
   }
   return current;
@@ -67,14 +67,14 @@ Place merge_tiles(Encoder& encoder, const std::string& item, int64_t item_bytes,
 
 void sort_values(Encoder& encoder, Dtype dtype, const Rows& rows, const Place& source, const Place& result) {
   const std::string type = storage_type(dtype);
-  const KernelCall call{"sort_values",
+  const KernelCall call{"movement::sort_values",
                         sources(),
                         {type},
                         {"device const " + type + "*", "device " + type + "*", "constant uint32_t*"},
                         KernelCall::Form::Groups,
                         {{type, kTile}}};
   merge_tiles(encoder, type, itemsize(dtype), rows, &result, [&](const Place& place) {
-    record(encoder, call, {source, place}, {rows.layout()}, rows.grid());
+    record(encoder, call.printed(), {source, place}, {rows.layout()}, rows.grid());
   });
 }
 
@@ -82,7 +82,7 @@ void sort_values(Encoder& encoder, Dtype dtype, const Rows& rows, const Place& s
 Entries sort_entries(Encoder& encoder, Dtype dtype, bool wide, const Rows& rows, const Place& keys,
                      const Place* before) {
   const std::string type = storage_type(dtype), entry = wide ? "ulong2" : "uint2";
-  const KernelCall call{"sort_entries",
+  const KernelCall call{"movement::sort_entries",
                         sources(),
                         {type, entry},
                         {"device const " + type + "*", "device const " + entry + "*", "device " + entry + "*",
@@ -90,7 +90,7 @@ Entries sort_entries(Encoder& encoder, Dtype dtype, bool wide, const Rows& rows,
                         KernelCall::Form::Groups,
                         {{entry, kTile}}};
   const Place sorted = merge_tiles(encoder, entry, wide ? 16 : 8, rows, nullptr, [&](const Place& place) {
-    record(encoder, call, {keys, before ? *before : place, place}, {rows.layout(before != nullptr)},
+    record(encoder, call.printed(), {keys, before ? *before : place, place}, {rows.layout(before != nullptr)},
            rows.grid());
   });
   return {sorted, wide, wide ? "ulong2" : "uint2"};
@@ -99,12 +99,12 @@ Entries sort_entries(Encoder& encoder, Dtype dtype, bool wide, const Rows& rows,
 void take(Encoder& encoder, Dtype dtype, const Rows& rows, const Place& source, const Entries& entries,
           const Place& result) {
   const std::string type = unit_type(itemsize(dtype)), entry = entries.type;
-  const KernelCall call{"take_sorted",
+  const KernelCall call{"movement::take_sorted",
                         sources(),
                         {type, entry},
                         {"device const " + type + "*", "device const " + entry + "*", "device " + type + "*",
                          "constant uint32_t*"}};
-  record(encoder, call, {source, entries.place, result}, {rows.layout()},
+  record(encoder, call.printed(), {source, entries.place, result}, {rows.layout()},
          grid_of_rows(rows.length, rows.count, itemsize(dtype)));
 }
 

@@ -31,6 +31,7 @@ function(ftrans_add_kernel_set namespace name)
     ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/simd/convert.cpp
     ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/simd/erf_inv_giles.cpp
     ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/simd/kernel_set.cpp
+    ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/simd/key_sort.cpp
     ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/simd/reduction.cpp
     ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/simd/tile_product.cpp
     ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/simd/transcendental.cpp)

@@ -18,6 +18,7 @@ set(step_sources
     steps/small_cholesky.cpp
     steps/solvers.cpp
     steps/sort.cpp
+    steps/sort_keys.cpp
     steps/spectral.cpp
     steps/window.cpp)
 if(APPLE)

@@ -1,4 +1,4 @@
-#include <cmath>
+#include <atomic>
 #include <memory>
 #include <numeric>
 #include <vector>
@@ -14,9 +14,15 @@ namespace {
 template <typename T>
 using KeyType = decltype(order_key(T{}));
 
+/// Whether there is a negative zero among the values.
 template <typename T>
-FTRANS_MULTIVERSION void to_keys(const T* values, int64_t length, KeyType<T>* keys) {
-  for (int64_t i = 0; i < length; ++i) keys[i] = order_key(values[i]);
+FTRANS_MULTIVERSION bool to_keys(const T* values, int64_t length, KeyType<T>* keys) {
+  KeyType<T> negative_zeros = 0;
+  for (int64_t i = 0; i < length; ++i) {
+    keys[i] = order_key(values[i]);
+    if constexpr (!std::is_integral_v<T>) negative_zeros |= is_negative_zero(values[i]);
+  }
+  return negative_zeros != 0;
 }
 
 template <typename T>
@@ -24,30 +30,14 @@ FTRANS_MULTIVERSION void from_keys(const KeyType<T>* keys, int64_t length, T* va
   for (int64_t i = 0; i < length; ++i) values[i] = value_of_key<T>(keys[i]);
 }
 
-/// Keys in the upper half, in the lower one what tells equal ones apart: their positions.
-template <typename T>
-FTRANS_MULTIVERSION void to_numbered_keys(const T* values, int64_t begin, int64_t end, uint64_t* keys) {
-  for (int64_t i = begin; i < end; ++i)
-    keys[i] = uint64_t{order_key(values[i])} << 32 | static_cast<uint64_t>(i);
-}
-
-template <typename T>
-FTRANS_MULTIVERSION bool has_negative_zero(const T* values, int64_t length) {
-  bool found = false;
-  for (int64_t i = 0; i < length; ++i) found |= load(values[i]) == 0 && std::signbit(load(values[i]));
-  return found;
-}
-
-/// Gives the zeros of a sorted row, all of them positive, the signs that they have, in this order, in the row
-/// it was made from.
+/// Gives the zeros of a sorted row the signs that they have, in this order, in the row it was made from.
 template <typename T>
 void restore_zeros(const T* original, int64_t length, T* sorted) {
-  T* zero =
-      std::lower_bound(sorted, sorted + length, T{}, [](T a, T b) { return order_key(a) < order_key(b); });
-  const T* end = sorted + length;
-  if (zero == end || load(*zero) != 0 || !has_negative_zero(original, length)) return;
-  for (int64_t i = 0; zero < end && load(*zero) == 0 && i < length; ++i) {
-    if (load(original[i]) == 0) *zero++ = original[i];
+  const auto [first, last] =
+      std::equal_range(sorted, sorted + length, T{}, [](T a, T b) { return order_key(a) < order_key(b); });
+  for (T* zero = first; zero != last; ++original) {
+    *zero = *original;  // without a branch that nobody can foresee
+    zero += load(*original) == 0;
   }
 }
 
@@ -70,17 +60,18 @@ class RowOrder {
         next_order_(order_ + length) {}
 
   /// Starts anew with the order in memory.
-  void reset() { std::iota(order_, order_ + length_, Index{0}); }
+  void reset() { in_memory_order_ = true; }
 
   /// The index of the element that comes i-th.
-  Index operator[](int64_t i) const { return order_[i]; }
+  Index operator[](int64_t i) const { return in_memory_order_ ? static_cast<Index>(i) : order_[i]; }
 
   /// By order_key(project(value)); elements of equal keys stay in the order that they have.
   template <typename T, typename Project>
   void sort_by(const T* values, Project project) {
-    const auto key_at = [&](int64_t i) { return order_key(project(values[order_[i]])); };
+    const auto key_at = [&](int64_t i) { return order_key(project(values[(*this)[i]])); };
     const auto identity = [](int64_t i) { return i; };
     if constexpr (sizeof(Index) > 4) {  // too long for what follows
+      if (std::exchange(in_memory_order_, false)) std::iota(order_, order_ + length_, Index{0});
       std::stable_sort(order_, order_ + length_, [&](Index a, Index b) {
         return order_key(project(values[a])) < order_key(project(values[b]));
       });
@@ -92,9 +83,10 @@ class RowOrder {
       sort_runs([&](int64_t i) { return static_cast<uint32_t>(key_at(i)); });
     }
     for_parts(length_, [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) next_order_[i] = order_[position(i)];
+      for (int64_t i = begin; i < end; ++i) next_order_[i] = (*this)[position(i)];
     });
     std::swap(order_, next_order_);
+    in_memory_order_ = false;
   }
 
  private:
@@ -129,6 +121,7 @@ class RowOrder {
   int64_t length_;
   Scratch memory_, keys_;
   Index *order_, *next_order_;
+  bool in_memory_order_ = true;  ///< then there is nothing in `order_`
 };
 
 /// Sorts rows of equal length, without gaps, of several operands by the first `key_count` of them.
@@ -164,14 +157,15 @@ class RowSorter {
         for (int64_t row = begin; row < end; ++row) {
           const T* values = reinterpret_cast<const T*>(input) + row * length_;
           T* sorted = reinterpret_cast<T*>(output) + row * length_;
+          std::atomic<bool> negative_zeros{false};
           for_parts(length_, [&](int64_t first, int64_t last) {
-            to_keys(values + first, last - first, keys + first);
+            if (to_keys(values + first, last - first, keys + first)) negative_zeros = true;
           });
           sort_keys(keys, keys + length_, length_);
           for_parts(length_, [&](int64_t first, int64_t last) {
             from_keys(keys + first, last - first, sorted + first);
           });
-          if constexpr (!std::is_integral_v<T>) restore_zeros(values, length_, sorted);
+          if (negative_zeros) restore_zeros(values, length_, sorted);
         }
       }
     });

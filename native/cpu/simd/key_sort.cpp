@@ -7,9 +7,6 @@
 
 #include <immintrin.h>
 
-#include <algorithm>
-#include <bit>
-
 namespace ftrans::cpu::FTRANS_ISA_NAMESPACE {
 namespace {
 
@@ -73,7 +70,8 @@ using MaskOf = typename Lanes<Key>::Mask;
 /// The mask of the first `count` lanes, of which there may be fewer.
 template <typename Key>
 MaskOf<Key> first_lanes(int64_t count) {
-  return static_cast<MaskOf<Key>>(_bzhi_u32(~0u, static_cast<uint32_t>(std::clamp<int64_t>(count, 0, 32))));
+  const int64_t bits = count < 0 ? 0 : count > 32 ? 32 : count;
+  return static_cast<MaskOf<Key>>(_bzhi_u32(~0u, static_cast<uint32_t>(bits)));
 }
 
 /// `rows` registers of keys. While they are sorted, the keys of lane 0 come first, then those of lane 1: most
@@ -180,11 +178,8 @@ void sort_block(const Key* from, int64_t n, Key* to) {
   block.store(to, n);
 }
 
-#ifndef LEAF_ROWS
-#define LEAF_ROWS 16
-#endif
 template <typename Key>
-constexpr int64_t kLeaf = LEAF_ROWS * Lanes<Key>::kCount;
+constexpr int64_t kLeaf = 16 * Lanes<Key>::kCount;
 
 template <typename Key>
 void sort_leaf(const Key* from, int64_t n, Key* to) {
@@ -204,7 +199,7 @@ int64_t partition(const Key* keys, int64_t n, Key* below, Key* end, Belongs belo
   const Key* const start = below;
   const auto move = [&](Register a, MaskOf<Key> valid, int count) {
     const MaskOf<Key> mask = valid & belongs(a);
-    const int first = std::popcount(static_cast<uint32_t>(mask)), rest = count - first;
+    const int first = __builtin_popcount(mask), rest = count - first;
     L::store(below, first_lanes<Key>(first), L::compress(mask, a));
     below += first;
     end -= rest;
@@ -235,22 +230,46 @@ Key median_of_sample(const Key* keys, int64_t n) {
   return sample[kCount / 2];
 }
 
+/// Moves the root of a heap of n keys to its place.
+template <typename Key>
+void sift_down(Key* heap, int64_t root, int64_t n) {
+  const Key key = heap[root];
+  for (int64_t child = 2 * root + 1; child < n; child = 2 * root + 1) {
+    if (child + 1 < n && heap[child] < heap[child + 1]) ++child;
+    if (heap[child] <= key) break;
+    heap[root] = heap[child];
+    root = child;
+  }
+  heap[root] = key;
+}
+
+template <typename Key>
+void heap_sort(Key* keys, int64_t n) {
+  for (int64_t root = n / 2 - 1; root >= 0; --root) sift_down(keys, root, n);
+  for (int64_t last = n - 1; last > 0; --last) {
+    const Key key = keys[last];
+    keys[last] = keys[0];
+    keys[0] = key;
+    sift_down(keys, 0, last);
+  }
+}
+
 /// Sorts n keys, none below `least`, from `keys` into `result`, which is either `keys` or `other`.
 template <typename Key>
 void quicksort(Key* keys, Key* other, Key* result, int64_t n, Key least, int splits_left) {
   if (n <= kLeaf<Key>) return sort_leaf(keys, n, result);
   if (splits_left == 0) {  // pivots that are far from the medians time and again
-    if (result != keys) std::copy(keys, keys + n, result);
-    return std::sort(result, result + n);
+    if (result != keys) __builtin_memcpy(result, keys, n * sizeof(Key));
+    return heap_sort(result, n);
   }
-  constexpr int64_t kLongRange = 1 << 12;
-  const Key pivot = n < kLongRange ? median_of_sample<1>(keys, n) : median_of_sample<8>(keys, n);
+  constexpr int64_t kLongRange = 1 << 10;
+  const Key pivot = n < kLongRange ? median_of_sample<1>(keys, n) : median_of_sample<4>(keys, n);
   if (pivot == least) {  // many of its kind: all of them are done
     const Register bound = Lanes<Key>::fill(pivot);
     const int64_t equal = partition(keys, n, other, other + n, [&](Register a) {
       return static_cast<MaskOf<Key>>(~Lanes<Key>::less(bound, a));
     });
-    std::fill(result, result + equal, pivot);
+    for (int64_t i = 0; i < equal; ++i) result[i] = pivot;
     return quicksort(other + equal, keys + equal, result + equal, n - equal, pivot, splits_left - 1);
   }
   const int64_t below = partition_less(keys, n, pivot, other, other + n);
@@ -261,7 +280,7 @@ void quicksort(Key* keys, Key* other, Key* result, int64_t n, Key least, int spl
 template <typename Key>
 void sort_keys(void* keys, void* spare, int64_t n) {
   Key* const k = static_cast<Key*>(keys);
-  quicksort(k, static_cast<Key*>(spare), k, n, Key{0}, 2 * std::bit_width(static_cast<uint64_t>(n)));
+  quicksort(k, static_cast<Key*>(spare), k, n, Key{0}, 2 * (64 - __builtin_clzll(n | 1)));
 }
 
 template <typename Key>

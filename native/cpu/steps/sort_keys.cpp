@@ -1,13 +1,70 @@
 #include "cpu/steps/sort_keys.h"
 
 #include <algorithm>
+#include <cstring>
+#include <utility>
 #include <vector>
 
 #include "cpu/simd/kernel_set.h"
-#include "cpu/steps/radix_sort.h"
+#include "cpu/steps/support.h"
 
 namespace ftrans::cpu::steps {
 namespace {
+
+/// One pass of a radix sort that keeps the order of equal digits: each chunk of `source` counts its digits,
+/// then writes its keys behind those with smaller digits and those of earlier chunks.
+/// False, and nothing written, if all digits are equal.
+template <int digit_bits, typename Key>
+bool radix_pass(const Key* source, Key* destination, int64_t length, int shift, int chunks) {
+  constexpr int64_t kBuckets = int64_t{1} << digit_bits;
+  const auto digit = [&](Key key) { return static_cast<size_t>(key >> shift) % kBuckets; };
+  const auto chunk_begin = [&](int64_t chunk) { return length * chunk / chunks; };
+  std::vector<int64_t> next(static_cast<size_t>(chunks * kBuckets), 0);
+  ThreadPool& pool = ThreadPool::instance();
+
+  pool.parallel_for(chunks, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t chunk = begin; chunk < end; ++chunk) {
+      int64_t* counts = &next[chunk * kBuckets];
+      for (int64_t i = chunk_begin(chunk); i < chunk_begin(chunk + 1); ++i) ++counts[digit(source[i])];
+    }
+  });
+  int64_t position = 0;
+  for (int64_t bucket = 0; bucket < kBuckets; ++bucket) {
+    const int64_t bucket_begin = position;
+    for (int64_t chunk = 0; chunk < chunks; ++chunk) {
+      position += std::exchange(next[chunk * kBuckets + bucket], position);
+    }
+    if (position - bucket_begin == length) return false;
+  }
+  pool.parallel_for(chunks, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t chunk = begin; chunk < end; ++chunk) {
+      int64_t* positions = &next[chunk * kBuckets];
+      for (int64_t i = chunk_begin(chunk); i < chunk_begin(chunk + 1); ++i) {
+        destination[positions[digit(source[i])]++] = source[i];
+      }
+    }
+  });
+  return true;
+}
+
+/// Stable, by the bits from `first_bit` on.
+template <typename Key>
+void radix_sort(Key* keys, Key* scratch, int64_t length, int first_bit) {
+  constexpr int kKeyBits = 8 * sizeof(Key);
+  constexpr int64_t kWideDigitLength = 1 << 14;  // from here on fewer, wider digits pay
+  constexpr int64_t kParallelLength = 1 << 16;
+  const int chunks = length < kParallelLength ? 1 : ThreadPool::instance().size();
+  const bool wide = length >= kWideDigitLength;
+  Key* source = keys;
+  Key* destination = scratch;
+  for (int shift = first_bit; shift < kKeyBits; shift += wide ? 11 : 8) {
+    if (wide ? radix_pass<11>(source, destination, length, shift, chunks)
+             : radix_pass<8>(source, destination, length, shift, chunks)) {
+      std::swap(source, destination);
+    }
+  }
+  if (source != keys) std::memcpy(keys, source, static_cast<size_t>(length) * sizeof(Key));
+}
 
 template <typename Key>
 FTRANS_MULTIVERSION int64_t count_less(const Key* keys, int64_t n, Key pivot) {
@@ -133,7 +190,7 @@ void sort_keys(Key* keys, Key* spare, int64_t n, int first_bit) {
   } else if (n < kRadixLength) {
     std::sort(keys, keys + n);
   } else {
-    radix_sort(keys, spare, n, first_bit, 8 * sizeof(Key), [](Key key) { return key; });
+    radix_sort(keys, spare, n, first_bit);
   }
 }
 

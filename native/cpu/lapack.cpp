@@ -221,34 +221,57 @@ WorkspaceSize stedc_workspace(Integer n) {
 }
 
 template <typename T>
-bool stedc(Integer n, T* diagonal, T* below, T* eigenvectors, const Workspace<T>& w) {
+bool stedc(Integer n, T* diagonal, T* below, T* eigenvectors, Integer leading_dimension,
+           const Workspace<T>& w) {
   static void* const function = routine<T>("stedc");
-  const Integer ldz = leading(n), lwork = dimension(w.size.elements), liwork = dimension(w.size.integers);
+  const Integer lwork = dimension(w.size.elements), liwork = dimension(w.size.integers);
   Integer info = 0;
-  call(function, "I", &n, diagonal, below, eigenvectors, &ldz, w.elements, &lwork, w.integers, &liwork, &info,
-       kLength);
+  call(function, "I", &n, diagonal, below, eigenvectors, &leading_dimension, w.elements, &lwork, w.integers,
+       &liwork, &info, kLength);
   return info == 0;
 }
 
 template <typename T>
-int64_t unmtr_workspace(Integer n, Integer columns) {
-  static void* const function = routine<T>("ormtr", "unmtr");
-  T size{};
-  T* const none = nullptr;
-  const Integer ld = leading(n);
+WorkspaceSize laed1_workspace(Integer n) {
+  const int64_t size = n;  // as its documentation says
+  return {size * size + 4 * size, 0, 4 * size};
+}
+
+template <typename T>
+bool laed1(Integer n, T* eigenvalues, T* eigenvectors, Integer leading_dimension, Integer* order, T at_cut,
+           Integer cut, const Workspace<T>& w) {
+  static void* const function = routine<T>("laed1");
   Integer info = 0;
-  call(function, "L", "L", "N", &n, &columns, none, &ld, none, none, &ld, &size, &kQuery, &info, kLength,
-       kLength, kLength);
+  call(function, &n, eigenvalues, eigenvectors, &leading_dimension, order, &at_cut, &cut, w.elements,
+       w.integers, &info);
+  return info == 0;
+}
+
+namespace {
+
+template <typename T>
+void call_unmtr(Integer rows, Integer n, const T* a, const T* factors, T* x, Integer ldx, T* work,
+                Integer lwork) {
+  static void* const function = routine<T>("ormtr", "unmtr");
+  const Integer lda = leading(n);
+  Integer info = 0;
+  call(function, "R", "L", is_complex<T> ? "C" : "T", &rows, &n, a, &lda, factors, x, &ldx, work, &lwork,
+       &info, kLength, kLength, kLength);
+}
+
+}  // namespace
+
+template <typename T>
+int64_t unmtr_workspace(Integer rows, Integer n) {
+  T size{};
+  call_unmtr<T>(rows, n, nullptr, nullptr, nullptr, leading(rows), &size, kQuery);
   return size_of(size);
 }
 
 template <typename T>
-void unmtr(Integer n, Integer columns, const T* a, const T* factors, T* x, T* work, int64_t work_size) {
-  static void* const function = routine<T>("ormtr", "unmtr");
-  const Integer ld = leading(n), lwork = dimension(work_size);
-  Integer info = 0;
-  call(function, "L", "L", "N", &n, &columns, a, &ld, factors, x, &ld, work, &lwork, &info, kLength, kLength,
-       kLength);
+void unmtr(Integer rows, Integer n, const T* a, const T* factors, T* x, Integer x_leading_dimension, T* work,
+           int64_t work_size) {
+  call_unmtr(rows, n, a, factors, x, x_leading_dimension, work, dimension(work_size));
 }
 
 template <typename T>
@@ -330,7 +353,7 @@ bool geev(bool vectors, Integer n, T* a, std::complex<Real<T>>* eigenvalues,
   template int64_t hetrd_workspace<T>(Integer);                                                         \
   template void hetrd<T>(Integer, T*, Real<T>*, Real<T>*, T*, T*, int64_t);                             \
   template int64_t unmtr_workspace<T>(Integer, Integer);                                                \
-  template void unmtr<T>(Integer, Integer, const T*, const T*, T*, T*, int64_t);                        \
+  template void unmtr<T>(Integer, Integer, const T*, const T*, T*, Integer, T*, int64_t);               \
   template WorkspaceSize gesdd_workspace<T>(SingularVectors, Integer, Integer);                         \
   template bool gesdd<T>(SingularVectors, Integer, Integer, T*, Real<T>*, T*, T*, const Workspace<T>&); \
   template WorkspaceSize geev_workspace<T>(bool, Integer);                                              \
@@ -341,9 +364,14 @@ FTRANS_INSTANTIATE(double)
 FTRANS_INSTANTIATE(std::complex<float>)
 FTRANS_INSTANTIATE(std::complex<double>)
 #undef FTRANS_INSTANTIATE
-template WorkspaceSize stedc_workspace<float>(Integer);
-template WorkspaceSize stedc_workspace<double>(Integer);
-template bool stedc<float>(Integer, float*, float*, float*, const Workspace<float>&);
-template bool stedc<double>(Integer, double*, double*, double*, const Workspace<double>&);
+
+#define FTRANS_INSTANTIATE_REAL(T)                                           \
+  template WorkspaceSize stedc_workspace<T>(Integer);                        \
+  template bool stedc<T>(Integer, T*, T*, T*, Integer, const Workspace<T>&); \
+  template WorkspaceSize laed1_workspace<T>(Integer);                        \
+  template bool laed1<T>(Integer, T*, T*, Integer, Integer*, T, Integer, const Workspace<T>&);
+FTRANS_INSTANTIATE_REAL(float)
+FTRANS_INSTANTIATE_REAL(double)
+#undef FTRANS_INSTANTIATE_REAL
 
 }  // namespace ftrans::cpu::lapack

@@ -163,6 +163,33 @@ def test_one_large_eigensystem(dtype):
         assert (np.diff(values) >= 0).all()
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.complex128])
+@pytest.mark.parametrize("kind", ["diagonal", "equal", "rank one", "two blocks", "clusters"])
+def test_one_large_eigensystem_of_which_much_is_known(kind, dtype):
+    """The parts of its tridiagonal matrix share eigenvalues, or have no link between them."""
+    n, epsilon = 200, np.finfo(dtype).eps
+    basis = np.linalg.qr(general(n, n, complex_=True))[0]
+    if not np.iscomplexobj(dtype()):
+        basis = np.linalg.qr(basis.real)[0]
+    spread = np.linspace(-3, 5, n)
+    expected = np.sort(
+        {"rank one": np.arange(n) == 0, "equal": np.full(n, 2), "clusters": np.round(spread)}.get(
+            kind, spread
+        )
+    )
+    a = (basis * expected) @ basis.conj().T
+    if kind == "diagonal":
+        a = np.diag(spread[::-1])
+    elif kind == "two blocks":
+        a = np.kron(np.eye(2), a[: n // 2, : n // 2])
+        expected = np.linalg.eigvalsh(a)
+    a = a.astype(dtype)
+    values, vectors = apply("eigh", a, vectors=True)
+    np.testing.assert_allclose(values, expected, rtol=0, atol=50 * n * epsilon)
+    np.testing.assert_allclose(a @ vectors, vectors * values, rtol=0, atol=50 * n * epsilon)
+    np.testing.assert_allclose(vectors.conj().T @ vectors, np.eye(n), atol=10 * n * epsilon)
+
+
 # ---------------------------------------------------------------- failures are values
 
 

@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <cmath>
-#include <optional>
 
 #include "cpu/steps/kernels.h"
 #include "cpu/steps/large_eigensystem.h"
@@ -49,21 +48,21 @@ void eigh(const StepArguments& arguments) {
   const lapack::Integer size = lapack::dimension(n);
   dispatch_lapack(arguments.inputs[0].dtype, [&]<typename T>(TypeTag<T>) {
     const WorkspaceSize need = lapack::heevd_workspace<T>(vectors, size);
+    const bool is_large = vectors && is_for_large_eigensystem(n, input.count());
     for_each_matrix(input.count(), 8 * n * n * n, [&](int64_t begin, int64_t end) {
       const Scratch matrix(n * n * static_cast<int64_t>(sizeof(T))), scratch(need.bytes<T>());
       const Workspace<T> workspace(need, scratch.data());
-      std::optional<LargeEigensystem<T>> large;
-      if (vectors && is_for_large_eigensystem(n, input.count())) large.emplace(n);
       T* a = matrix.as<T>();
       for (int64_t index = begin; index < end; ++index) {
         const T* from = input.at<const T>(index);
         Real<T>* values = eigenvalues.at<Real<T>>(index);
+        if (is_large) {
+          load_hermitian_part(from, n, column, row, a);  // the conjugate, which is the transpose
+          if (has_moderate_elements(a, n * n) && large_eigensystem(n, a, values, eigenvectors.at<T>(index)))
+            continue;
+        }
         load_hermitian_part(from, n, row, column, a);
-        const auto decompose = [&] {
-          return large && large->accepts(a) ? large->run(a, values)
-                                            : lapack::heevd(vectors, size, a, values, workspace);
-        };
-        if (!all_finite(a, n * n) || !decompose()) {
+        if (!all_finite(a, n * n) || !lapack::heevd(vectors, size, a, values, workspace)) {
           std::fill(values, values + n, not_a_number<Real<T>>());
           std::fill(a, a + n * n, not_a_number<T>());
         }

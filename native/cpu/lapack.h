@@ -135,6 +135,31 @@ template <typename T>
 bool gesdd(SingularVectors vectors, Integer m, Integer n, T* a, Real<T>* s, T* u, T* vt,
            const Workspace<T>& workspace);
 
+/// The stages of gesdd. First a = q·b·pᴴ of an [m, n] matrix with a real bidiagonal b, whose other diagonal,
+/// `beside`, is above the main one if m ≥ n, else below it; q and p are left as reflectors in a and in
+/// `q_factors` and `p_factors`, min(m, n) of each.
+template <typename T>
+int64_t gebrd_workspace(Integer m, Integer n);
+template <typename T>
+void gebrd(Integer m, Integer n, T* a, Real<T>* diagonal, Real<T>* beside, T* q_factors, T* p_factors,
+           T* work, int64_t work_size);
+
+/// Then b = u·diag(s)·vt with s in descending order in the place of its diagonal; all are [k, k]. T is float
+/// or double.
+template <typename T>
+WorkspaceSize bdsdc_workspace(Integer k);
+template <typename T>
+bool bdsdc(bool upper, Integer k, T* diagonal, T* beside, T* u, T* vt, const Workspace<T>& workspace);
+
+/// Last x = q·x for an x of m rows, or x = x·pᴴ for one of n columns, where the [m, n] matrix a is what gebrd
+/// left.
+enum class Basis : char { Q = 'Q', P = 'P' };
+template <typename T>
+int64_t unmbr_workspace(Basis basis, Integer m, Integer n, Integer x_extent);
+template <typename T>
+void unmbr(Basis basis, Integer m, Integer n, const T* a, const T* factors, T* x, Integer x_extent,
+           Integer x_leading_dimension, T* work, int64_t work_size);
+
 /// Eigenvalues and right eigenvectors of a, which is overwritten. Those of a real matrix are complex.
 template <typename T>
 WorkspaceSize geev_workspace(bool vectors, Integer n);

@@ -11,6 +11,7 @@ set(step_sources
     steps/factorizations.cpp
     steps/indexing.cpp
     steps/large_eigensystem.cpp
+    steps/large_svd.cpp
     steps/matmul.cpp
     steps/random.cpp
     steps/scan.cpp

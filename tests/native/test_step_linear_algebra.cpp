@@ -125,6 +125,18 @@ void test_large_eigensystem() {
       adjoint(vectors), vectors, [](int64_t i, int64_t j) { return Value(i == j); }, n, n, n));
 }
 
+/// Likewise.
+template <typename T>
+void test_large_svd(int64_t m, int64_t n) {
+  const int64_t k = std::min(m, n);
+  const Array<T> a({m, n}), u({m, k}), vh({k, n});
+  const Array<cpu::lapack::Real<T>> s({k});
+  run(Opcode::Svd, {a.view()}, {u.view(), s.view(), vh.view()}, {0});
+  CHECK(multiplies_to<T>([&](int64_t i, int64_t j) { return to_value(u[{i, j}]) * to_value(s[{j}]); },
+                         [&](int64_t i, int64_t j) { return to_value(vh[{i, j}]); },
+                         [&](int64_t i, int64_t j) { return to_value(a[{i, j}]); }, m, n, k));
+}
+
 /// Zeros stay on their side, ones around their mean; what is distinct stays.
 template <typename T>
 void test_separated_values() {
@@ -184,6 +196,8 @@ void test_elements(const char* dtype) {
   }
   for (const int64_t n : {1, 6, 17}) test_many_cholesky_factors<T>(n);
   test_large_eigensystem<T>();
+  test_large_svd<T>(161, 170);
+  test_large_svd<T>(170, 161);
   test_rectangles<T>();
   test_empty<T>();
   current_dtype = "";

@@ -163,6 +163,24 @@ def test_one_large_eigensystem(dtype):
         assert (np.diff(values) >= 0).all()
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.complex64, np.complex128])
+@pytest.mark.parametrize("shape", [(170, 170), (165, 200), (200, 165), (165, 250)])
+def test_one_large_singular_value_decomposition(shape, dtype):
+    (m, n), k, epsilon = shape, min(shape), np.finfo(dtype).eps
+    x = general(*shape, complex_=True)
+    x = (x if np.iscomplexobj(dtype()) else x.real).astype(dtype)
+    for scale in (0, 1e-25, 1, 1e25):
+        for full in (False, True):
+            a = x * np.asarray(scale, dtype)
+            u, s, vh = apply("svd", a, vectors=True, full_matrices=full)
+            np.testing.assert_allclose(
+                (u[:, :k] * s) @ vh[:k], a, rtol=0, atol=10 * max(shape) * epsilon * s[0]
+            )
+            for q in (u.conj().T @ u, vh @ vh.conj().T):
+                np.testing.assert_allclose(q, np.eye(len(q)), atol=10 * max(shape) * epsilon)
+            assert (np.diff(s) <= 0).all() and (s >= 0).all()
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.complex128])
 @pytest.mark.parametrize("kind", ["diagonal", "equal", "rank one", "two blocks", "clusters"])
 def test_one_large_eigensystem_of_which_much_is_known(kind, dtype):

@@ -1,13 +1,9 @@
 #include "cpu/steps/large_eigensystem.h"
 
 #include <atomic>
-#include <bit>
 #include <cmath>
 #include <numeric>
 #include <vector>
-
-#include "cpu/blas.h"
-#include "cpu/blas_library.h"
 
 namespace ftrans::cpu::steps {
 
@@ -15,15 +11,6 @@ using lapack::Integer;
 using lapack::Real;
 
 namespace {
-
-/// Memory that a routine of LAPACK works in.
-template <typename T>
-struct WorkMemory {
-  explicit WorkMemory(const lapack::WorkspaceSize& size)
-      : memory(size.bytes<T>()), workspace(size, memory.data()) {}
-  Scratch memory;
-  lapack::Workspace<T> workspace;
-};
 
 /// The eigensystem of a real tridiagonal matrix by divide and conquer: the systems of as many parts as there
 /// are threads, then of pairs of them, until it is that of the whole.
@@ -133,26 +120,6 @@ void write_columns(const TridiagonalSystem<Real<T>>& system, int64_t n, int64_t 
 
 }  // namespace
 
-bool is_for_large_eigensystem(int64_t n, int64_t count) {
-  // Below this size LAPACK may apply reflectors one by one, and writes to them meanwhile.
-  constexpr int64_t kMinRows = 160;
-  return n >= kMinRows && count < ThreadPool::instance().size() && !blas_library().runs_own_threads;
-}
-
-template <typename T>
-bool has_moderate_elements(const T* a, int64_t size) {
-  // Squares neither overflow nor vanish.
-  using Part = Real<T>;
-  using Bits = std::conditional_t<sizeof(Part) == 8, uint64_t, uint32_t>;
-  const Part least = std::sqrt(std::numeric_limits<Part>::min() / std::numeric_limits<Part>::epsilon());
-  const auto* parts = reinterpret_cast<const Part*>(a);
-  Bits largest = 0;  // of the moduli, which are ordered as their bits are; infinities and NaN come last
-  for (int64_t i = 0; i < size * static_cast<int64_t>(sizeof(T) / sizeof(Part)); ++i) {
-    largest = std::max(largest, std::bit_cast<Bits>(parts[i]) << 1 >> 1);
-  }
-  return largest == 0 || (largest >= std::bit_cast<Bits>(least) && largest <= std::bit_cast<Bits>(1 / least));
-}
-
 template <typename T>
 bool large_eigensystem(int64_t n, T* conjugate, Real<T>* eigenvalues, T* eigenvectors) {
   constexpr int64_t kRows = 64;  // of a part, at least
@@ -185,9 +152,7 @@ bool large_eigensystem(int64_t n, T* conjugate, Real<T>* eigenvalues, T* eigenve
   return true;
 }
 
-#define FTRANS_INSTANTIATE(T)                                \
-  template bool has_moderate_elements<T>(const T*, int64_t); \
-  template bool large_eigensystem<T>(int64_t, T*, Real<T>*, T*);
+#define FTRANS_INSTANTIATE(T) template bool large_eigensystem<T>(int64_t, T*, Real<T>*, T*);
 FTRANS_INSTANTIATE(float)
 FTRANS_INSTANTIATE(double)
 FTRANS_INSTANTIATE(std::complex<float>)

@@ -221,34 +221,57 @@ WorkspaceSize stedc_workspace(Integer n) {
 }
 
 template <typename T>
-bool stedc(Integer n, T* diagonal, T* below, T* eigenvectors, const Workspace<T>& w) {
+bool stedc(Integer n, T* diagonal, T* below, T* eigenvectors, Integer leading_dimension,
+           const Workspace<T>& w) {
   static void* const function = routine<T>("stedc");
-  const Integer ldz = leading(n), lwork = dimension(w.size.elements), liwork = dimension(w.size.integers);
+  const Integer lwork = dimension(w.size.elements), liwork = dimension(w.size.integers);
   Integer info = 0;
-  call(function, "I", &n, diagonal, below, eigenvectors, &ldz, w.elements, &lwork, w.integers, &liwork, &info,
-       kLength);
+  call(function, "I", &n, diagonal, below, eigenvectors, &leading_dimension, w.elements, &lwork, w.integers,
+       &liwork, &info, kLength);
   return info == 0;
 }
 
 template <typename T>
-int64_t unmtr_workspace(Integer n, Integer columns) {
-  static void* const function = routine<T>("ormtr", "unmtr");
-  T size{};
-  T* const none = nullptr;
-  const Integer ld = leading(n);
+WorkspaceSize laed1_workspace(Integer n) {
+  const int64_t size = n;  // as its documentation says
+  return {size * size + 4 * size, 0, 4 * size};
+}
+
+template <typename T>
+bool laed1(Integer n, T* eigenvalues, T* eigenvectors, Integer leading_dimension, Integer* order, T at_cut,
+           Integer cut, const Workspace<T>& w) {
+  static void* const function = routine<T>("laed1");
   Integer info = 0;
-  call(function, "L", "L", "N", &n, &columns, none, &ld, none, none, &ld, &size, &kQuery, &info, kLength,
-       kLength, kLength);
+  call(function, &n, eigenvalues, eigenvectors, &leading_dimension, order, &at_cut, &cut, w.elements,
+       w.integers, &info);
+  return info == 0;
+}
+
+namespace {
+
+template <typename T>
+void call_unmtr(Integer rows, Integer n, const T* a, const T* factors, T* x, Integer ldx, T* work,
+                Integer lwork) {
+  static void* const function = routine<T>("ormtr", "unmtr");
+  const Integer lda = leading(n);
+  Integer info = 0;
+  call(function, "R", "L", is_complex<T> ? "C" : "T", &rows, &n, a, &lda, factors, x, &ldx, work, &lwork,
+       &info, kLength, kLength, kLength);
+}
+
+}  // namespace
+
+template <typename T>
+int64_t unmtr_workspace(Integer rows, Integer n) {
+  T size{};
+  call_unmtr<T>(rows, n, nullptr, nullptr, nullptr, leading(rows), &size, kQuery);
   return size_of(size);
 }
 
 template <typename T>
-void unmtr(Integer n, Integer columns, const T* a, const T* factors, T* x, T* work, int64_t work_size) {
-  static void* const function = routine<T>("ormtr", "unmtr");
-  const Integer ld = leading(n), lwork = dimension(work_size);
-  Integer info = 0;
-  call(function, "L", "L", "N", &n, &columns, a, &ld, factors, x, &ld, work, &lwork, &info, kLength, kLength,
-       kLength);
+void unmtr(Integer rows, Integer n, const T* a, const T* factors, T* x, Integer x_leading_dimension, T* work,
+           int64_t work_size) {
+  call_unmtr(rows, n, a, factors, x, x_leading_dimension, work, dimension(work_size));
 }
 
 template <typename T>
@@ -272,6 +295,80 @@ bool gesdd(SingularVectors vectors, Integer m, Integer n, T* a, Real<T>* s, T* u
            const Workspace<T>& w) {
   return call_gesdd(vectors, m, n, a, s, u, vt, w.elements, dimension(w.size.elements), w.reals,
                     w.integers) == 0;
+}
+
+namespace {
+
+template <typename T>
+void call_gebrd(Integer m, Integer n, T* a, Real<T>* diagonal, Real<T>* beside, T* q_factors, T* p_factors,
+                T* work, Integer lwork) {
+  static void* const function = routine<T>("gebrd");
+  const Integer lda = leading(m);
+  Integer info = 0;
+  call(function, &m, &n, a, &lda, diagonal, beside, q_factors, p_factors, work, &lwork, &info);
+}
+
+template <typename T>
+void call_unmbr(Basis basis, Integer m, Integer n, const T* a, const T* factors, T* x, Integer extent,
+                Integer ldx, T* work, Integer lwork) {
+  static void* const function = routine<T>("ormbr", "unmbr");
+  const char vect = static_cast<char>(basis);
+  const bool left = basis == Basis::Q;
+  const Integer rows = left ? m : extent, columns = left ? extent : n, lda = leading(m);
+  Integer info = 0;
+  call(function, &vect, left ? "L" : "R",
+       left            ? "N"
+       : is_complex<T> ? "C"
+                       : "T",
+       &rows, &columns, left ? &n : &m, a, &lda, factors, x, &ldx, work, &lwork, &info, kLength, kLength,
+       kLength);
+}
+
+}  // namespace
+
+template <typename T>
+int64_t gebrd_workspace(Integer m, Integer n) {
+  T size{};
+  call_gebrd<T>(m, n, nullptr, nullptr, nullptr, nullptr, nullptr, &size, kQuery);
+  return size_of(size);
+}
+
+template <typename T>
+void gebrd(Integer m, Integer n, T* a, Real<T>* diagonal, Real<T>* beside, T* q_factors, T* p_factors,
+           T* work, int64_t work_size) {
+  call_gebrd(m, n, a, diagonal, beside, q_factors, p_factors, work, dimension(work_size));
+}
+
+template <typename T>
+WorkspaceSize bdsdc_workspace(Integer k) {
+  const int64_t size = k;  // as its documentation says
+  return {3 * size * size + 4 * size, 0, 8 * size};
+}
+
+template <typename T>
+bool bdsdc(bool upper, Integer k, T* diagonal, T* beside, T* u, T* vt, const Workspace<T>& w) {
+  static void* const function = routine<T>("bdsdc");
+  const Integer ld = leading(k);
+  T* const none = nullptr;
+  Integer* const no_integers = nullptr;
+  Integer info = 0;
+  call(function, upper ? "U" : "L", "I", &k, diagonal, beside, u, &ld, vt, &ld, none, no_integers, w.elements,
+       w.integers, &info, kLength, kLength);
+  return info == 0;
+}
+
+template <typename T>
+int64_t unmbr_workspace(Basis basis, Integer m, Integer n, Integer x_extent) {
+  T size{};
+  call_unmbr<T>(basis, m, n, nullptr, nullptr, nullptr, x_extent, leading(std::max(m, x_extent)), &size,
+                kQuery);
+  return size_of(size);
+}
+
+template <typename T>
+void unmbr(Basis basis, Integer m, Integer n, const T* a, const T* factors, T* x, Integer x_extent,
+           Integer x_leading_dimension, T* work, int64_t work_size) {
+  call_unmbr(basis, m, n, a, factors, x, x_extent, x_leading_dimension, work, dimension(work_size));
 }
 
 template <typename T>
@@ -317,33 +414,44 @@ bool geev(bool vectors, Integer n, T* a, std::complex<Real<T>>* eigenvalues,
   }
 }
 
-#define FTRANS_INSTANTIATE(T)                                                                           \
-  template void trsm_right<T>(bool, bool, bool, Integer, Integer, const T*, Integer, T*, Integer);      \
-  template bool potrf_upper<T>(Integer, T*);                                                            \
-  template void getrf<T>(Integer, Integer, T*, Integer*);                                               \
-  template int64_t gelqf_workspace<T>(Integer, Integer, Integer);                                       \
-  template void gelqf<T>(Integer, Integer, T*, Integer, T*, T*, int64_t);                               \
-  template int64_t unglq_workspace<T>(Integer, Integer, Integer, Integer);                              \
-  template void unglq<T>(Integer, Integer, Integer, T*, Integer, const T*, T*, int64_t);                \
-  template WorkspaceSize heevd_workspace<T>(bool, Integer);                                             \
-  template bool heevd<T>(bool, Integer, T*, Real<T>*, const Workspace<T>&);                             \
-  template int64_t hetrd_workspace<T>(Integer);                                                         \
-  template void hetrd<T>(Integer, T*, Real<T>*, Real<T>*, T*, T*, int64_t);                             \
-  template int64_t unmtr_workspace<T>(Integer, Integer);                                                \
-  template void unmtr<T>(Integer, Integer, const T*, const T*, T*, T*, int64_t);                        \
-  template WorkspaceSize gesdd_workspace<T>(SingularVectors, Integer, Integer);                         \
-  template bool gesdd<T>(SingularVectors, Integer, Integer, T*, Real<T>*, T*, T*, const Workspace<T>&); \
-  template WorkspaceSize geev_workspace<T>(bool, Integer);                                              \
-  template bool geev<T>(bool, Integer, T*, std::complex<Real<T>>*, std::complex<Real<T>>*,              \
+#define FTRANS_INSTANTIATE(T)                                                                             \
+  template void trsm_right<T>(bool, bool, bool, Integer, Integer, const T*, Integer, T*, Integer);        \
+  template bool potrf_upper<T>(Integer, T*);                                                              \
+  template void getrf<T>(Integer, Integer, T*, Integer*);                                                 \
+  template int64_t gelqf_workspace<T>(Integer, Integer, Integer);                                         \
+  template void gelqf<T>(Integer, Integer, T*, Integer, T*, T*, int64_t);                                 \
+  template int64_t unglq_workspace<T>(Integer, Integer, Integer, Integer);                                \
+  template void unglq<T>(Integer, Integer, Integer, T*, Integer, const T*, T*, int64_t);                  \
+  template WorkspaceSize heevd_workspace<T>(bool, Integer);                                               \
+  template bool heevd<T>(bool, Integer, T*, Real<T>*, const Workspace<T>&);                               \
+  template int64_t hetrd_workspace<T>(Integer);                                                           \
+  template void hetrd<T>(Integer, T*, Real<T>*, Real<T>*, T*, T*, int64_t);                               \
+  template int64_t unmtr_workspace<T>(Integer, Integer);                                                  \
+  template void unmtr<T>(Integer, Integer, const T*, const T*, T*, Integer, T*, int64_t);                 \
+  template WorkspaceSize gesdd_workspace<T>(SingularVectors, Integer, Integer);                           \
+  template bool gesdd<T>(SingularVectors, Integer, Integer, T*, Real<T>*, T*, T*, const Workspace<T>&);   \
+  template int64_t gebrd_workspace<T>(Integer, Integer);                                                  \
+  template void gebrd<T>(Integer, Integer, T*, Real<T>*, Real<T>*, T*, T*, T*, int64_t);                  \
+  template int64_t unmbr_workspace<T>(Basis, Integer, Integer, Integer);                                  \
+  template void unmbr<T>(Basis, Integer, Integer, const T*, const T*, T*, Integer, Integer, T*, int64_t); \
+  template WorkspaceSize geev_workspace<T>(bool, Integer);                                                \
+  template bool geev<T>(bool, Integer, T*, std::complex<Real<T>>*, std::complex<Real<T>>*,                \
                         const Workspace<T>&);
 FTRANS_INSTANTIATE(float)
 FTRANS_INSTANTIATE(double)
 FTRANS_INSTANTIATE(std::complex<float>)
 FTRANS_INSTANTIATE(std::complex<double>)
 #undef FTRANS_INSTANTIATE
-template WorkspaceSize stedc_workspace<float>(Integer);
-template WorkspaceSize stedc_workspace<double>(Integer);
-template bool stedc<float>(Integer, float*, float*, float*, const Workspace<float>&);
-template bool stedc<double>(Integer, double*, double*, double*, const Workspace<double>&);
+
+#define FTRANS_INSTANTIATE_REAL(T)                                                             \
+  template WorkspaceSize stedc_workspace<T>(Integer);                                          \
+  template bool stedc<T>(Integer, T*, T*, T*, Integer, const Workspace<T>&);                   \
+  template WorkspaceSize laed1_workspace<T>(Integer);                                          \
+  template bool laed1<T>(Integer, T*, T*, Integer, Integer*, T, Integer, const Workspace<T>&); \
+  template WorkspaceSize bdsdc_workspace<T>(Integer);                                          \
+  template bool bdsdc<T>(bool, Integer, T*, T*, T*, T*, const Workspace<T>&);
+FTRANS_INSTANTIATE_REAL(float)
+FTRANS_INSTANTIATE_REAL(double)
+#undef FTRANS_INSTANTIATE_REAL
 
 }  // namespace ftrans::cpu::lapack

@@ -101,17 +101,30 @@ int64_t hetrd_workspace(Integer n);
 template <typename T>
 void hetrd(Integer n, T* a, Real<T>* diagonal, Real<T>* below, T* factors, T* work, int64_t work_size);
 
-/// Then the eigenvalues of t, which replace the diagonal, and its eigenvectors. T is float or double.
+/// Then the eigenvalues of t in ascending order, which replace the diagonal, and its eigenvectors. T is float
+/// or double.
 template <typename T>
 WorkspaceSize stedc_workspace(Integer n);
 template <typename T>
-bool stedc(Integer n, T* diagonal, T* below, T* eigenvectors, const Workspace<T>& workspace);
+bool stedc(Integer n, T* diagonal, T* below, T* eigenvectors, Integer leading_dimension,
+           const Workspace<T>& workspace);
 
-/// Last x = q·x for an x of n rows.
+/// Or first those of two parts of t, its first `cut` rows and the others, where the modulus of the element
+/// below the diagonal at the cut is subtracted from the two diagonal elements beside it; then those of all,
+/// from the two systems in the blocks of `eigenvectors`, which has zeros elsewhere. `order` gives the
+/// positions, from 1, of ascending eigenvalues: of each part, and in the end of all.
 template <typename T>
-int64_t unmtr_workspace(Integer n, Integer columns);
+WorkspaceSize laed1_workspace(Integer n);
 template <typename T>
-void unmtr(Integer n, Integer columns, const T* a, const T* factors, T* x, T* work, int64_t work_size);
+bool laed1(Integer n, T* eigenvalues, T* eigenvectors, Integer leading_dimension, Integer* order, T at_cut,
+           Integer cut, const Workspace<T>& workspace);
+
+/// Last x = x·qᴴ for an x of n columns.
+template <typename T>
+int64_t unmtr_workspace(Integer rows, Integer n);
+template <typename T>
+void unmtr(Integer rows, Integer n, const T* a, const T* factors, T* x, Integer x_leading_dimension, T* work,
+           int64_t work_size);
 
 enum class SingularVectors : char { None = 'N', Reduced = 'S', Full = 'A' };
 
@@ -121,6 +134,31 @@ WorkspaceSize gesdd_workspace(SingularVectors vectors, Integer m, Integer n);
 template <typename T>
 bool gesdd(SingularVectors vectors, Integer m, Integer n, T* a, Real<T>* s, T* u, T* vt,
            const Workspace<T>& workspace);
+
+/// The stages of gesdd. First a = q·b·pᴴ of an [m, n] matrix with a real bidiagonal b, whose other diagonal,
+/// `beside`, is above the main one if m ≥ n, else below it; q and p are left as reflectors in a and in
+/// `q_factors` and `p_factors`, min(m, n) of each.
+template <typename T>
+int64_t gebrd_workspace(Integer m, Integer n);
+template <typename T>
+void gebrd(Integer m, Integer n, T* a, Real<T>* diagonal, Real<T>* beside, T* q_factors, T* p_factors,
+           T* work, int64_t work_size);
+
+/// Then b = u·diag(s)·vt with s in descending order in the place of its diagonal; all are [k, k]. T is float
+/// or double.
+template <typename T>
+WorkspaceSize bdsdc_workspace(Integer k);
+template <typename T>
+bool bdsdc(bool upper, Integer k, T* diagonal, T* beside, T* u, T* vt, const Workspace<T>& workspace);
+
+/// Last x = q·x for an x of m rows, or x = x·pᴴ for one of n columns, where the [m, n] matrix a is what gebrd
+/// left.
+enum class Basis : char { Q = 'Q', P = 'P' };
+template <typename T>
+int64_t unmbr_workspace(Basis basis, Integer m, Integer n, Integer x_extent);
+template <typename T>
+void unmbr(Basis basis, Integer m, Integer n, const T* a, const T* factors, T* x, Integer x_extent,
+           Integer x_leading_dimension, T* work, int64_t work_size);
 
 /// Eigenvalues and right eigenvectors of a, which is overwritten. Those of a real matrix are complex.
 template <typename T>

@@ -11,6 +11,7 @@ set(step_sources
     steps/factorizations.cpp
     steps/indexing.cpp
     steps/large_eigensystem.cpp
+    steps/large_svd.cpp
     steps/matmul.cpp
     steps/random.cpp
     steps/scan.cpp
@@ -18,6 +19,7 @@ set(step_sources
     steps/small_cholesky.cpp
     steps/solvers.cpp
     steps/sort.cpp
+    steps/sort_keys.cpp
     steps/spectral.cpp
     steps/window.cpp)
 if(APPLE)
@@ -32,7 +34,7 @@ target_sources(ftrans_core PRIVATE ${step_sources})
 if(FTRANS_NATIVE_TESTS)
   set(step_tests ${CMAKE_CURRENT_LIST_DIR}/../../tests/native)
   add_executable(ftrans_step_tests ${step_tests}/test_step_kernels.cpp ${step_tests}/test_step_indexing.cpp
-                 ${step_tests}/test_step_linear_algebra.cpp
+                 ${step_tests}/test_step_linear_algebra.cpp ${step_tests}/test_step_sort.cpp
                  ${step_tests}/test_step_windows.cpp)
   target_link_libraries(ftrans_step_tests PRIVATE ftrans_core)
   target_compile_options(ftrans_step_tests PRIVATE -Wall -Wextra)

@@ -183,6 +183,9 @@ void test_indexing();
 /// Factorizations, solvers and spectra (test_step_linear_algebra.cpp).
 void test_linear_algebra();
 
+/// Sorting (test_step_sort.cpp).
+void test_sort();
+
 /// Convolutions and reductions of windows (test_step_windows.cpp).
 void test_windows();
 

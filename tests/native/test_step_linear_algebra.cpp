@@ -110,10 +110,10 @@ void test_many_cholesky_factors(int64_t n) {
   }
 }
 
-/// Large enough for the stages that several threads share.
+/// Large enough for the stages that several threads share: two parts, or four where there are three threads.
 template <typename T>
 void test_large_eigensystem() {
-  constexpr int64_t n = 161;
+  const int64_t n = cpu::steps::is_complex<T> ? 161 : 257;
   const Array<T> a({1, n, n}), v(a.shape);
   const Array<cpu::lapack::Real<T>> w({1, n});
   run(Opcode::Eigh, {a.view()}, {w.view(), v.view()}, {});
@@ -123,6 +123,18 @@ void test_large_eigensystem() {
                          n, n, n));
   CHECK(multiplies_to<T>(
       adjoint(vectors), vectors, [](int64_t i, int64_t j) { return Value(i == j); }, n, n, n));
+}
+
+/// Likewise.
+template <typename T>
+void test_large_svd(int64_t m, int64_t n) {
+  const int64_t k = std::min(m, n);
+  const Array<T> a({m, n}), u({m, k}), vh({k, n});
+  const Array<cpu::lapack::Real<T>> s({k});
+  run(Opcode::Svd, {a.view()}, {u.view(), s.view(), vh.view()}, {0});
+  CHECK(multiplies_to<T>([&](int64_t i, int64_t j) { return to_value(u[{i, j}]) * to_value(s[{j}]); },
+                         [&](int64_t i, int64_t j) { return to_value(vh[{i, j}]); },
+                         [&](int64_t i, int64_t j) { return to_value(a[{i, j}]); }, m, n, k));
 }
 
 /// Zeros stay on their side, ones around their mean; what is distinct stays.
@@ -184,6 +196,8 @@ void test_elements(const char* dtype) {
   }
   for (const int64_t n : {1, 6, 17}) test_many_cholesky_factors<T>(n);
   test_large_eigensystem<T>();
+  test_large_svd<T>(161, 170);
+  test_large_svd<T>(170, 161);
   test_rectangles<T>();
   test_empty<T>();
   current_dtype = "";

@@ -149,6 +149,28 @@ def test_sorting(axis, descending):
         np.testing.assert_array_equal(np.asarray(ft.argsort(x, axis=axis, descending=descending)), expected)
 
 
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "int8", "int32", "int64", "uint32"])
+@pytest.mark.parametrize("shape", [(70, 33), (3, 257), (2, 2000), (70000,)])
+def test_sorting_long_rows(shape, dtype):
+    x = RNG.standard_normal(shape) * 40
+    if dtype.startswith("float"):
+        x[..., ::5] = np.round(x[..., ::5] / 40)  # many zeros, of both signs
+    x = (np.abs(x) if dtype == "uint32" else x).astype(dtype)
+    index = np.argsort(x, axis=-1, kind="stable")
+    np.testing.assert_array_equal(np.asarray(ft.argsort(x)), index)
+    got, expected = np.asarray(ft.sort(x)), np.take_along_axis(x, index, -1)
+    np.testing.assert_array_equal(got, expected)
+    np.testing.assert_array_equal(np.signbit(got), np.signbit(expected))
+    np.testing.assert_array_equal(np.asarray(ft.sort(x, descending=True)), expected[..., ::-1])
+    ranks = np.unique(x, return_inverse=True)[1].reshape(shape)
+    index = np.argsort(-ranks, axis=-1, kind="stable")
+    np.testing.assert_array_equal(np.asarray(ft.argsort(x, descending=True)), index)
+    if dtype.startswith("float"):
+        x[..., 3::7], x[..., 4::9], x[..., 6::11] = np.nan, np.inf, -np.inf
+        np.testing.assert_array_equal(np.asarray(ft.sort(x)), np.sort(x))
+        np.testing.assert_array_equal(np.asarray(ft.argsort(x)), np.argsort(x, kind="stable"))
+
+
 def test_lexsort_and_topk():
     a, b = N[0, 0], N[0, 1]
     np.testing.assert_array_equal(np.asarray(ft.lexsort((a, b))), np.lexsort((a, b)))

@@ -163,6 +163,51 @@ def test_one_large_eigensystem(dtype):
         assert (np.diff(values) >= 0).all()
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.complex64, np.complex128])
+@pytest.mark.parametrize("shape", [(170, 170), (165, 200), (200, 165), (165, 250)])
+def test_one_large_singular_value_decomposition(shape, dtype):
+    (m, n), k, epsilon = shape, min(shape), np.finfo(dtype).eps
+    x = general(*shape, complex_=True)
+    x = (x if np.iscomplexobj(dtype()) else x.real).astype(dtype)
+    for scale in (0, 1e-25, 1, 1e25):
+        for full in (False, True):
+            a = x * np.asarray(scale, dtype)
+            u, s, vh = apply("svd", a, vectors=True, full_matrices=full)
+            np.testing.assert_allclose(
+                (u[:, :k] * s) @ vh[:k], a, rtol=0, atol=10 * max(shape) * epsilon * s[0]
+            )
+            for q in (u.conj().T @ u, vh @ vh.conj().T):
+                np.testing.assert_allclose(q, np.eye(len(q)), atol=10 * max(shape) * epsilon)
+            assert (np.diff(s) <= 0).all() and (s >= 0).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.complex128])
+@pytest.mark.parametrize("kind", ["diagonal", "equal", "rank one", "two blocks", "clusters"])
+def test_one_large_eigensystem_of_which_much_is_known(kind, dtype):
+    """The parts of its tridiagonal matrix share eigenvalues, or have no link between them."""
+    n, epsilon = 200, np.finfo(dtype).eps
+    basis = np.linalg.qr(general(n, n, complex_=True))[0]
+    if not np.iscomplexobj(dtype()):
+        basis = np.linalg.qr(basis.real)[0]
+    spread = np.linspace(-3, 5, n)
+    expected = np.sort(
+        {"rank one": np.arange(n) == 0, "equal": np.full(n, 2), "clusters": np.round(spread)}.get(
+            kind, spread
+        )
+    )
+    a = (basis * expected) @ basis.conj().T
+    if kind == "diagonal":
+        a = np.diag(spread[::-1])
+    elif kind == "two blocks":
+        a = np.kron(np.eye(2), a[: n // 2, : n // 2])
+        expected = np.linalg.eigvalsh(a)
+    a = a.astype(dtype)
+    values, vectors = apply("eigh", a, vectors=True)
+    np.testing.assert_allclose(values, expected, rtol=0, atol=50 * n * epsilon)
+    np.testing.assert_allclose(a @ vectors, vectors * values, rtol=0, atol=50 * n * epsilon)
+    np.testing.assert_allclose(vectors.conj().T @ vectors, np.eye(n), atol=10 * n * epsilon)
+
+
 # ---------------------------------------------------------------- failures are values
 
 

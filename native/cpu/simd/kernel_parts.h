@@ -19,5 +19,6 @@ Kernel convert_kernel(Dtype from, Dtype to);
 Kernel round_to_half_kernel(Dtype from, Dtype half);
 TileProduct tile_product_kernel(Dtype dtype);
 ReductionKernels reduction_kernels(Opcode opcode, Dtype dtype);
+KeySort key_sort(int64_t itemsize);
 
 }  // namespace ftrans::cpu::FTRANS_ISA_NAMESPACE

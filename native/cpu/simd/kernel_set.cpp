@@ -78,9 +78,17 @@ void stream_copy(void* out, const void* in, const void*, const void*, int64_t by
 }  // namespace
 
 extern const KernelSet kKernelSet;
-const KernelSet kKernelSet = {
-    FTRANS_ISA_NAME,      elementwise,         mul_add_kernels,   chain_kernel, convert_kernel,
-    round_to_half_kernel, tile_product_kernel, reduction_kernels, splat,        ramp,
-    stream_copy};
+const KernelSet kKernelSet = {FTRANS_ISA_NAME,
+                              elementwise,
+                              mul_add_kernels,
+                              chain_kernel,
+                              convert_kernel,
+                              round_to_half_kernel,
+                              tile_product_kernel,
+                              reduction_kernels,
+                              splat,
+                              ramp,
+                              stream_copy,
+                              key_sort};
 
 }  // namespace ftrans::cpu::FTRANS_ISA_NAMESPACE

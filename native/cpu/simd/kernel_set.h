@@ -90,6 +90,14 @@ struct TileProduct {
   int64_t columns = 0;  ///< exactly
 };
 
+/// Sorts unsigned integers, of which equal ones cannot be told apart.
+struct KeySort {
+  /// Sorts n keys in place; `spare` has room for as many.
+  void (*sort)(void* keys, void* spare, int64_t n) = nullptr;
+  /// Moves the keys that are less than *pivot to `below`, the others to the memory that ends at `end`.
+  void (*partition)(const void* keys, int64_t n, const void* pivot, void* below, void* end) = nullptr;
+};
+
 /// What one instruction set offers. float16 and bfloat16 are storage only here: registers hold them as
 /// float32.
 struct KernelSet {
@@ -114,6 +122,8 @@ struct KernelSet {
   Kernel ramp;
   /// Copies n bytes past the caches (`out` is written, not read back soon).
   Kernel stream_copy;
+  /// Keys of 4 or 8 bytes; empty where registers do not help.
+  KeySort (*key_sort)(int64_t itemsize);
 };
 
 /// The set chosen at load.

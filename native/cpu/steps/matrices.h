@@ -1,7 +1,11 @@
 #pragma once
 
+#include <algorithm>
+#include <bit>
+#include <cmath>
 #include <limits>
 
+#include "cpu/blas_library.h"
 #include "cpu/lapack.h"
 #include "cpu/steps/block_copy.h"
 #include "cpu/steps/support.h"
@@ -99,6 +103,37 @@ bool all_finite(const T* data, int64_t size) {
   }
   return sum == 0;
 }
+
+/// Whether the elements are finite, and such that their squares neither overflow nor vanish.
+template <typename T>
+bool has_moderate_elements(const T* a, int64_t size) {
+  using Part = lapack::Real<T>;
+  using Bits = std::conditional_t<sizeof(Part) == 8, uint64_t, uint32_t>;
+  const Part least = std::sqrt(std::numeric_limits<Part>::min() / std::numeric_limits<Part>::epsilon());
+  const auto* parts = reinterpret_cast<const Part*>(a);
+  Bits largest = 0;  // of the moduli, which are ordered as their bits are; infinities and NaN come last
+  for (int64_t i = 0; i < size * static_cast<int64_t>(sizeof(T) / sizeof(Part)); ++i) {
+    largest = std::max(largest, std::bit_cast<Bits>(parts[i]) << 1 >> 1);
+  }
+  return largest == 0 || (largest >= std::bit_cast<Bits>(least) && largest <= std::bit_cast<Bits>(1 / least));
+}
+
+/// Whether the stages of a decomposition of `count` matrices, the smaller extent of which is n, are to be
+/// called one by one, so that several threads share them. They could also take one matrix each.
+inline bool pays_in_stages(int64_t n, int64_t count) {
+  // Below this size LAPACK may apply reflectors one by one, and writes to them meanwhile.
+  constexpr int64_t kMinRows = 160;
+  return n >= kMinRows && count < ThreadPool::instance().size() && !blas_library().runs_own_threads;
+}
+
+/// Memory that a routine of LAPACK works in.
+template <typename T>
+struct WorkMemory {
+  explicit WorkMemory(const lapack::WorkspaceSize& size)
+      : memory(size.bytes<T>()), workspace(size, memory.data()) {}
+  Scratch memory;
+  lapack::Workspace<T> workspace;
+};
 
 /// x = x · op(a)⁻¹, the rows of x divided among the threads where it is worth it.
 template <typename T>

@@ -26,6 +26,13 @@ auto order_key(T value) {
   }
 }
 
+template <typename T>
+bool is_negative_zero(T value) {
+  using Bits =
+      std::conditional_t<sizeof(T) == 8, uint64_t, std::conditional_t<sizeof(T) == 4, uint32_t, uint16_t>>;
+  return std::bit_cast<Bits>(value) == Bits{1} << (8 * sizeof(T) - 1);
+}
+
 /// The value that has this key: 0.0 for both zeros, some NaN for every NaN.
 template <typename T, typename Key>
 T value_of_key(Key key) {

@@ -1,131 +1,128 @@
-#include <concepts>
-#include <cstring>
+#include <atomic>
 #include <memory>
+#include <numeric>
 #include <vector>
 
 #include "cpu/steps/block_copy.h"
 #include "cpu/steps/kernels.h"
 #include "cpu/steps/order_key.h"
+#include "cpu/steps/sort_keys.h"
 
 namespace ftrans::cpu::steps {
 namespace {
 
-constexpr int64_t kRadixLength = 192;          // shorter rows are merge sorted
-constexpr int64_t kWideDigitLength = 1 << 14;  // from here on fewer, wider digits pay
-constexpr int64_t kParallelLength = 1 << 16;   // from here on several threads share a row
+template <typename T>
+using KeyType = decltype(order_key(T{}));
 
-/// A key and where its element comes from.
-template <typename Key>
-struct Entry {
-  Key key;
-  Key index;
-};
-
-/// The key of an item to sort: a bare key or an entry.
-struct KeyOf {
-  template <typename Key>
-  Key operator()(const Entry<Key>& entry) const {
-    return entry.key;
+/// Whether there is a negative zero among the values.
+template <typename T>
+FTRANS_MULTIVERSION bool to_keys(const T* values, int64_t length, KeyType<T>* keys) {
+  KeyType<T> negative_zeros = 0;
+  for (int64_t i = 0; i < length; ++i) {
+    keys[i] = order_key(values[i]);
+    if constexpr (!std::is_integral_v<T>) negative_zeros |= is_negative_zero(values[i]);
   }
-  template <std::integral Key>
-  Key operator()(Key key) const {
-    return key;
-  }
-};
-constexpr KeyOf key_of;
-
-/// One pass of a radix sort that keeps the order of equal digits: each chunk of `source` counts its digits,
-/// then writes its items behind those with smaller digits and those of earlier chunks.
-/// False, and nothing written, if all digits are equal.
-template <int digit_bits, typename Item>
-bool radix_pass(const Item* source, Item* destination, int64_t length, int shift, int chunks) {
-  constexpr int64_t kBuckets = int64_t{1} << digit_bits;
-  const auto digit = [&](const Item& item) { return static_cast<size_t>(key_of(item) >> shift) % kBuckets; };
-  const auto chunk_begin = [&](int64_t chunk) { return length * chunk / chunks; };
-  std::vector<int64_t> next(static_cast<size_t>(chunks * kBuckets), 0);
-  ThreadPool& pool = ThreadPool::instance();
-
-  pool.parallel_for(chunks, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t chunk = begin; chunk < end; ++chunk) {
-      int64_t* counts = &next[chunk * kBuckets];
-      for (int64_t i = chunk_begin(chunk); i < chunk_begin(chunk + 1); ++i) ++counts[digit(source[i])];
-    }
-  });
-  int64_t position = 0;
-  for (int64_t bucket = 0; bucket < kBuckets; ++bucket) {
-    const int64_t bucket_begin = position;
-    for (int64_t chunk = 0; chunk < chunks; ++chunk) {
-      position += std::exchange(next[chunk * kBuckets + bucket], position);
-    }
-    if (position - bucket_begin == length) return false;
-  }
-  pool.parallel_for(chunks, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t chunk = begin; chunk < end; ++chunk) {
-      int64_t* positions = &next[chunk * kBuckets];
-      for (int64_t i = chunk_begin(chunk); i < chunk_begin(chunk + 1); ++i) {
-        destination[positions[digit(source[i])]++] = source[i];
-      }
-    }
-  });
-  return true;
-}
-
-template <int digit_bits, typename Item>
-void radix_sort(Item* items, Item* scratch, int64_t length, int chunks) {
-  constexpr int kKeyBits = 8 * sizeof(key_of(*items));
-  Item* source = items;
-  Item* destination = scratch;
-  for (int shift = 0; shift < kKeyBits; shift += digit_bits) {
-    if (radix_pass<digit_bits>(source, destination, length, shift, chunks)) std::swap(source, destination);
-  }
-  if (source != items) std::memcpy(items, source, static_cast<size_t>(length) * sizeof(Item));
-}
-
-/// Stable. `scratch` has room for `length` items.
-template <typename Item>
-void sort_items(Item* items, Item* scratch, int64_t length) {
-  ThreadPool& pool = ThreadPool::instance();
-  if (length < kRadixLength) {
-    if constexpr (std::is_integral_v<Item>) {
-      std::sort(items, items + length);
-    } else {
-      std::stable_sort(items, items + length,
-                       [](const Item& a, const Item& b) { return key_of(a) < key_of(b); });
-    }
-  } else if (length < kWideDigitLength) {
-    radix_sort<8>(items, scratch, length, 1);
-  } else {
-    radix_sort<11>(items, scratch, length, length < kParallelLength ? 1 : pool.size());
-  }
+  return negative_zeros != 0;
 }
 
 template <typename T>
-FTRANS_MULTIVERSION void to_keys(const T* values, int64_t length, decltype(order_key(T{}))* keys) {
-  for (int64_t i = 0; i < length; ++i) keys[i] = order_key(values[i]);
-}
-
-template <typename T>
-FTRANS_MULTIVERSION void from_keys(const decltype(order_key(T{}))* keys, int64_t length, T* values) {
+FTRANS_MULTIVERSION void from_keys(const KeyType<T>* keys, int64_t length, T* values) {
   for (int64_t i = 0; i < length; ++i) values[i] = value_of_key<T>(keys[i]);
 }
 
 /// Gives the zeros of a sorted row the signs that they have, in this order, in the row it was made from.
 template <typename T>
 void restore_zeros(const T* original, int64_t length, T* sorted) {
-  T* zero =
-      std::lower_bound(sorted, sorted + length, T{}, [](T a, T b) { return order_key(a) < order_key(b); });
-  const T* end = sorted + length;
-  for (int64_t i = 0; zero < end && load(*zero) == 0 && i < length; ++i) {
-    if (load(original[i]) == 0) *zero++ = original[i];
+  const auto [first, last] =
+      std::equal_range(sorted, sorted + length, T{}, [](T a, T b) { return order_key(a) < order_key(b); });
+  for (T* zero = first; zero != last; ++original) {
+    *zero = *original;  // without a branch that nobody can foresee
+    zero += load(*original) == 0;
   }
 }
 
-/// Brings the entries, whose order breaks ties, into the order of keys[entry.index].
-template <typename Key, typename T, typename Project>
-void sort_by(const T* keys, Entry<Key>* entries, Entry<Key>* scratch, int64_t length, Project project) {
-  for (int64_t i = 0; i < length; ++i) entries[i].key = order_key(project(keys[entries[i].index]));
-  sort_items(entries, scratch, length);
+/// body(begin, end) for parts of a row, which several threads take.
+template <typename Body>
+void for_parts(int64_t length, Body body) {
+  constexpr int64_t kPartLength = 1 << 15;
+  ThreadPool::instance().parallel_for(length, kPartLength, body);
 }
+
+/// The order of a row's elements, which stable sorts by one key after the other bring about.
+template <typename Index>
+class RowOrder {
+ public:
+  explicit RowOrder(int64_t length)
+      : length_(length),
+        memory_(2 * length * static_cast<int64_t>(sizeof(Index))),
+        keys_(2 * length * static_cast<int64_t>(sizeof(uint64_t))),
+        order_(memory_.as<Index>()),
+        next_order_(order_ + length) {}
+
+  /// Starts anew with the order in memory.
+  void reset() { in_memory_order_ = true; }
+
+  /// The index of the element that comes i-th.
+  Index operator[](int64_t i) const { return in_memory_order_ ? static_cast<Index>(i) : order_[i]; }
+
+  /// By order_key(project(value)); elements of equal keys stay in the order that they have.
+  template <typename T, typename Project>
+  void sort_by(const T* values, Project project) {
+    const auto key_at = [&](int64_t i) { return order_key(project(values[(*this)[i]])); };
+    const auto identity = [](int64_t i) { return i; };
+    if constexpr (sizeof(Index) > 4) {  // too long for what follows
+      if (std::exchange(in_memory_order_, false)) std::iota(order_, order_ + length_, Index{0});
+      std::stable_sort(order_, order_ + length_, [&](Index a, Index b) {
+        return order_key(project(values[a])) < order_key(project(values[b]));
+      });
+      return;
+    } else if constexpr (sizeof(key_at(0)) == 4) {
+      sort_range(0, length_, identity, key_at);
+    } else {
+      sort_range(0, length_, identity, [&](int64_t i) { return static_cast<uint32_t>(key_at(i) >> 32); });
+      sort_runs([&](int64_t i) { return static_cast<uint32_t>(key_at(i)); });
+    }
+    for_parts(length_, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) next_order_[i] = (*this)[position(i)];
+    });
+    std::swap(order_, next_order_);
+    in_memory_order_ = false;
+  }
+
+ private:
+  /// Where the element that comes i-th now came before this sort.
+  int64_t position(int64_t i) const { return static_cast<uint32_t>(keys_.as<uint64_t>()[i]); }
+  uint32_t key(int64_t i) const { return static_cast<uint32_t>(keys_.as<uint64_t>()[i] >> 32); }
+
+  /// Sorts a range by keys, to be in the upper half, of the elements whose positions are in the lower one
+  /// then.
+  template <typename PositionAt, typename KeyAt>
+  void sort_range(int64_t begin, int64_t end, PositionAt position_at, KeyAt key_at) {
+    uint64_t* const keys = keys_.as<uint64_t>();
+    for_parts(end - begin, [&](int64_t first, int64_t last) {
+      for (int64_t i = begin + first; i < begin + last; ++i) {
+        const int64_t from = position_at(i);
+        keys[i] = uint64_t{key_at(from)} << 32 | static_cast<uint64_t>(from);
+      }
+    });
+    sort_keys(keys + begin, keys + length_ + begin, end - begin, 32);
+  }
+
+  /// Sorts each run of equal keys by further ones.
+  template <typename KeyAt>
+  void sort_runs(KeyAt key_at) {
+    for (int64_t begin = 0, end = 0; begin < length_; begin = end) {
+      end = begin + 1;
+      while (end < length_ && key(end) == key(begin)) ++end;
+      if (end - begin > 1) sort_range(begin, end, [this](int64_t i) { return position(i); }, key_at);
+    }
+  }
+
+  int64_t length_;
+  Scratch memory_, keys_;
+  Index *order_, *next_order_;
+  bool in_memory_order_ = true;  ///< then there is nothing in `order_`
+};
 
 /// Sorts rows of equal length, without gaps, of several operands by the first `key_count` of them.
 class RowSorter {
@@ -135,8 +132,6 @@ class RowSorter {
         length_(length),
         key_count_(static_cast<int>(arguments.parameters[1])) {
     for (int i = 0; i < arguments.input_count; ++i) dtypes_[i] = arguments.inputs[i].dtype;
-    for (int i = 0; i < key_count_; ++i) wide_ |= itemsize(dtypes_[i]) >= 8 && dtypes_[i] != Dtype::Complex64;
-    wide_ |= length >= int64_t{1} << 32;
   }
 
   /// Sorts rows [begin, end).
@@ -144,10 +139,10 @@ class RowSorter {
            int64_t end) const {
     if (dtypes_.size() == 1 && kind(dtypes_[0]) != 'c') {
       run_single(inputs[0], outputs[0], begin, end);
-    } else if (wide_) {
-      run_entries<uint64_t>(inputs, outputs, begin, end);
+    } else if (length_ < int64_t{1} << 32) {
+      run_ordered<uint32_t>(inputs, outputs, begin, end);
     } else {
-      run_entries<uint32_t>(inputs, outputs, begin, end);
+      run_ordered<int64_t>(inputs, outputs, begin, end);
     }
   }
 
@@ -156,59 +151,65 @@ class RowSorter {
   void run_single(const char* input, char* output, int64_t begin, int64_t end) const {
     dispatch(dtypes_[0], [&]<typename T>(TypeTag<T>) {
       if constexpr (!is_complex<T>) {
-        using Key = decltype(order_key(T{}));
+        using Key = KeyType<T>;
         const Scratch scratch(2 * length_ * static_cast<int64_t>(sizeof(Key)));
         Key* keys = scratch.as<Key>();
         for (int64_t row = begin; row < end; ++row) {
           const T* values = reinterpret_cast<const T*>(input) + row * length_;
           T* sorted = reinterpret_cast<T*>(output) + row * length_;
-          to_keys(values, length_, keys);
-          sort_items(keys, keys + length_, length_);
-          from_keys(keys, length_, sorted);
-          if constexpr (!std::is_integral_v<T>) restore_zeros(values, length_, sorted);
+          std::atomic<bool> negative_zeros{false};
+          for_parts(length_, [&](int64_t first, int64_t last) {
+            if (to_keys(values + first, last - first, keys + first)) negative_zeros = true;
+          });
+          sort_keys(keys, keys + length_, length_);
+          for_parts(length_, [&](int64_t first, int64_t last) {
+            from_keys(keys + first, last - first, sorted + first);
+          });
+          if (negative_zeros) restore_zeros(values, length_, sorted);
         }
       }
     });
   }
 
-  template <typename Key>
-  void run_entries(const std::vector<const char*>& inputs, const std::vector<char*>& outputs, int64_t begin,
+  template <typename Index>
+  void run_ordered(const std::vector<const char*>& inputs, const std::vector<char*>& outputs, int64_t begin,
                    int64_t end) const {
-    const Scratch scratch(2 * length_ * static_cast<int64_t>(sizeof(Entry<Key>)));
-    auto* entries = scratch.as<Entry<Key>>();
+    RowOrder<Index> order(length_);
     for (int64_t row = begin; row < end; ++row) {
-      for (int64_t i = 0; i < length_; ++i) entries[i].index = static_cast<Key>(i);
+      order.reset();
       for (int key = key_count_ - 1; key >= 0; --key) {  // the stable sort by the first key comes last
-        const char* keys = inputs[key] + row * length_ * itemsize(dtypes_[key]);
         dispatch(dtypes_[key], [&]<typename T>(TypeTag<T>) {
-          const T* values = reinterpret_cast<const T*>(keys);
-          if constexpr (is_complex<T>) {
-            sort_by(values, entries, entries + length_, length_, [](T value) { return value.imag(); });
-            sort_by(values, entries, entries + length_, length_, [](T value) { return value.real(); });
-            sort_by(values, entries, entries + length_, length_,  // x+NaNi before NaN+xi, both last
-                    [](T value) {
-                      return int8_t(is_nan(value.real()) ? 2 : is_nan(value.imag()) ? 1 : 0);
-                    });
-          } else {
-            sort_by(values, entries, entries + length_, length_, [](T value) { return value; });
-          }
+          sort_by(reinterpret_cast<const T*>(inputs[key]) + row * length_, order);
         });
       }
       for (size_t operand = 0; operand < dtypes_.size(); ++operand) {
-        const int64_t offset = row * length_ * itemsize(dtypes_[operand]);
         dispatch(dtypes_[operand], [&]<typename T>(TypeTag<T>) {
-          const T* from = reinterpret_cast<const T*>(inputs[operand] + offset);
-          T* to = reinterpret_cast<T*>(outputs[operand] + offset);
-          for (int64_t i = 0; i < length_; ++i) to[i] = from[entries[i].index];
+          const T* from = reinterpret_cast<const T*>(inputs[operand]) + row * length_;
+          T* to = reinterpret_cast<T*>(outputs[operand]) + row * length_;
+          for_parts(length_, [&](int64_t first, int64_t last) {
+            for (int64_t i = first; i < last; ++i) to[i] = from[order[i]];
+          });
         });
       }
+    }
+  }
+
+  template <typename T, typename Index>
+  static void sort_by(const T* values, RowOrder<Index>& order) {
+    if constexpr (is_complex<T>) {
+      order.sort_by(values, [](T value) { return value.imag(); });
+      order.sort_by(values, [](T value) { return value.real(); });
+      order.sort_by(values, [](T value) {  // x+NaNi before NaN+xi, both last
+        return int8_t(is_nan(value.real()) ? 2 : is_nan(value.imag()) ? 1 : 0);
+      });
+    } else {
+      order.sort_by(values, [](T value) { return value; });
     }
   }
 
   std::vector<Dtype> dtypes_;
   int64_t length_;
   int key_count_;
-  bool wide_ = false;  ///< keys or indices need 64 bits
 };
 
 Dims move_to_end(const int64_t* items, int count, int axis) {

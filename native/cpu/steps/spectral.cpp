@@ -1,9 +1,9 @@
 #include <algorithm>
 #include <cmath>
-#include <optional>
 
 #include "cpu/steps/kernels.h"
 #include "cpu/steps/large_eigensystem.h"
+#include "cpu/steps/large_svd.h"
 #include "cpu/steps/matrices.h"
 
 // The iterations of LAPACK may not end on values that are not finite: such matrices do not get there.
@@ -49,21 +49,21 @@ void eigh(const StepArguments& arguments) {
   const lapack::Integer size = lapack::dimension(n);
   dispatch_lapack(arguments.inputs[0].dtype, [&]<typename T>(TypeTag<T>) {
     const WorkspaceSize need = lapack::heevd_workspace<T>(vectors, size);
+    const bool is_large = vectors && pays_in_stages(n, input.count());
     for_each_matrix(input.count(), 8 * n * n * n, [&](int64_t begin, int64_t end) {
       const Scratch matrix(n * n * static_cast<int64_t>(sizeof(T))), scratch(need.bytes<T>());
       const Workspace<T> workspace(need, scratch.data());
-      std::optional<LargeEigensystem<T>> large;
-      if (vectors && is_for_large_eigensystem(n, input.count())) large.emplace(n);
       T* a = matrix.as<T>();
       for (int64_t index = begin; index < end; ++index) {
         const T* from = input.at<const T>(index);
         Real<T>* values = eigenvalues.at<Real<T>>(index);
+        if (is_large) {
+          load_hermitian_part(from, n, column, row, a);  // the conjugate, which is the transpose
+          if (has_moderate_elements(a, n * n) && large_eigensystem(n, a, values, eigenvectors.at<T>(index)))
+            continue;
+        }
         load_hermitian_part(from, n, row, column, a);
-        const auto decompose = [&] {
-          return large && large->accepts(a) ? large->run(a, values)
-                                            : lapack::heevd(vectors, size, a, values, workspace);
-        };
-        if (!all_finite(a, n * n) || !decompose()) {
+        if (!all_finite(a, n * n) || !lapack::heevd(vectors, size, a, values, workspace)) {
           std::fill(values, values + n, not_a_number<Real<T>>());
           std::fill(a, a + n * n, not_a_number<T>());
         }
@@ -92,6 +92,9 @@ void svd(const StepArguments& arguments) {
       std::fill(to, to + matrices.rows() * width, elsewhere);
       for (int64_t i = 0; i < std::min(matrices.rows(), width); ++i) to[i * width + i] = on_diagonal;
     };
+    // Of a matrix with one long side the driver reduces a triangular factor.
+    const bool is_large = vectors && pays_in_stages(k, input.count()) && 2 * std::max(m, n) <= 3 * k &&
+                          (job == lapack::SingularVectors::Reduced || m == n);
     const WorkspaceSize need = k > 0 ? lapack::gesdd_workspace<T>(job, rows, columns) : WorkspaceSize{};
     for_each_matrix(input.count(), 16 * m * n * k, [&](int64_t begin, int64_t end) {
       const Scratch matrix(m * n * static_cast<int64_t>(sizeof(T))), scratch(need.bytes<T>());
@@ -108,6 +111,10 @@ void svd(const StepArguments& arguments) {
         // Row-major a = u·s·vᴴ is column-major aᵀ = (vᴴ)ᵀ·s·uᵀ, and the factors come out row-major too.
         T* u = vectors ? left.at<T>(index) : nullptr;
         T* vh = vectors ? right.at<T>(index) : nullptr;
+        if (is_large && has_moderate_elements(a, m * n)) {
+          if (large_svd(n, m, a, values, vh, u)) continue;
+          load.run(input.at<const T>(index), a);
+        }
         if (!all_finite(a, m * n) || !lapack::gesdd(job, rows, columns, a, values, vh, u, workspace)) {
           std::fill(values, values + k, not_a_number<Real<T>>());
           if (vectors) fill(left, index, not_a_number<T>(), not_a_number<T>());

@@ -198,7 +198,8 @@ def while_loop(cond_fun: Callable, body_fun: Callable, init_val: Any) -> Any:
     pull-back runs the loop again, and stores what the derivative of each step needs, however many there are.
     If `body_fun`, or a function around the loop, is a `checkpoint`, it stores that of log₂ n steps at a time,
     with log₂ n values of the loop between which it runs again, each part about (log₂ n) / 2 times at most.
-    Under `vmap` each item goes on until it is done; where a step is dear, without those that are.
+    Under `vmap` each item goes on until it is done; where a step is dear, without those that are. With
+    effects (`debug.print`, `io_callback`) the items run one after another.
 
     Args:
         cond_fun: value → a boolean scalar.

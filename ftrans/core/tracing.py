@@ -435,17 +435,26 @@ def _value_of_tracer(x: Array, what: str) -> Array:
     return trace.decide(x, what)
 
 
+#: Transformations that trace functions of what the user gives; loops and branches give what they compute.
+_OF_USERS_ARGUMENTS = ("jit", "vmap", "make_jaxpr", "export", "eval_shape")
+
+
 def concretization_error(x: Array, what: str, why: str = "") -> ConcretizationError:
     """The error for `what` needing the value of an array of an abstract trace; `why` it can't have one."""
     trace = x._trace
     arguments = _arguments_behind(trace, x._variable)
     origin = f", computed by {format_source(x._variable.source)}" if x._variable not in arguments else ""
+    static = ""
+    if trace.transformation in _OF_USERS_ARGUMENTS:
+        static = (
+            "; if the argument should be an ordinary Python value, name it in jit's static_argnums or "
+            "static_argnames"
+        )
     return ConcretizationError(
         f"{what} at {format_source(user_source())} needs the value of an array {x.aval} that has none while "
         f"{trace.transformation} traces the function{origin}{why}. It depends on {_join(arguments)}. For a "
         "choice between values use ft.where(condition, a, b), for a choice between computations "
-        "ft.cond(condition, f, g, …); if the argument should be an ordinary Python value, name it in jit's "
-        "static_argnums or static_argnames."
+        f"ft.cond(condition, f, g, …), for a loop ft.while_loop(condition, f, x){static}."
     )
 
 

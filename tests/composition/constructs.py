@@ -1,8 +1,8 @@
 """The constructs that are composed: transformations, custom rules, loops, branches, solvers.
 
 A layer makes of a function of a vector another one, with a library `xp`: ftrans, or JAX by the same names.
-Beside it is the same in plain Python: NumPy, unrolled loops, and finite differences of the plain inner function
-for what differentiates.
+Beside it is the same in plain Python: NumPy, unrolled loops, and finite differences of the plain inner
+function for what differentiates.
 """
 
 from functools import partial

@@ -228,20 +228,14 @@ class LinkedTrace(Trace):
         at = outs if points is None else points
         if values is not None:
             outs, points = values, at
-        outputs: list[Var | None]
         source = user_source()
-        if primitive.multiple_results:
-            # An integer result has no derivative: it stays what it is one level down.
-            outputs = [Var(out.aval, source) if out.aval.is_inexact else None for out in outs]
-            result: Any = [
-                out._snapshot() if v is None else make_tracer(self, v, v.aval, out)
-                for v, out in zip(outputs, outs, strict=True)
-            ]
+        several = primitive.multiple_results
+        outputs: list[Var | None]
+        result: Any
+        if several:
+            outputs, result = self._traced_results(outs, points, source)
             if all(v is None for v in outputs):
                 return result
-            if points is not None:
-                moved = zip(outputs, points, outs, strict=True)
-                self.points.update((v, x) for v, x, out in moved if v is not None and x is not out)
         else:
             aval = outs.aval
             if not aval.is_inexact:
@@ -252,20 +246,26 @@ class LinkedTrace(Trace):
             if points is not None:
                 self.points[var] = points
         self.steps.append(
-            Step(
-                rule,
-                primitive.multiple_results,
-                inputs,
-                needed,
-                outputs,
-                primals,
-                at,
-                parameters,
-                current_stream(),
-                source,
-            )
+            Step(rule, several, inputs, needed, outputs, primals, at, parameters, current_stream(), source)
         )
         return result
+
+    def _traced_results(
+        self, outs: Sequence[Array], points: Sequence[Array] | None, source: Any
+    ) -> tuple[list[Var | None], list[Array]]:
+        """The variables of several results, and the traced arrays.
+
+        An integer result has no derivative, and no variable: it stays what it is one level down.
+        """
+        outputs = [Var(out.aval, source) if out.aval.is_inexact else None for out in outs]
+        results = [
+            out._snapshot() if v is None else make_tracer(self, v, v.aval, out)
+            for v, out in zip(outputs, outs, strict=True)
+        ]
+        if points is not None:
+            moved = zip(outputs, points, outs, strict=True)
+            self.points.update((v, x) for v, x, out in moved if v is not None and x is not out)
+        return outputs, results
 
     def _forward(
         self, primitive: Primitive, primals: Sequence[Array], needed: list[bool], parameters: dict[str, Any]

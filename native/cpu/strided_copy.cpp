@@ -39,6 +39,8 @@ FTRANS_MULTIVERSION void copy_rows(T* out, const T* x, int64_t row_stride, int64
       for (int64_t c = 0; c < columns; ++c) out[c] = x[c];
     } else if (stride == -1) {
       for (int64_t c = 0; c < columns; ++c) out[c] = x[-c];
+    } else if (stride == 2) {  // a constant, for vector instructions
+      for (int64_t c = 0; c < columns; ++c) out[c] = x[2 * c];
     } else {
       for (int64_t c = 0; c < columns; ++c) out[c] = x[c * stride];
     }

@@ -122,7 +122,8 @@ def io_callback(
     It is called exactly once each time that the program comes by, even if nobody uses the results; under
     `vmap` once for each lane, in turn, unless nothing that it is given is mapped. Outside of traces it is
     called at once; a jitted function that calls one is run when it is called. The effects of one stream
-    happen in the order of the program. It has no derivative.
+    happen in the order of the program. It has no derivative; and where the reverse mode of a `while_loop`, or
+    `checkpoint`, computes again what depends on its results, it is called again.
 
     Args:
         callback: called with trees like the arguments whose leaves are read-only NumPy arrays. It may be

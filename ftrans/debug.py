@@ -127,10 +127,19 @@ class _FieldCheck(string.Formatter):
 
 
 def _check_format(function: str, fmt: str, args: tuple, kwargs: dict[str, Any]) -> None:
+    if not isinstance(fmt, str):
+        raise TypeError(f"{function}: fmt must be a format string, got {type(fmt).__name__}: {fmt!r}")
     try:
         _FieldCheck().vformat(fmt, args, kwargs)
-    except (IndexError, KeyError, ValueError) as error:
-        raise ValueError(f"{function}: the format {fmt!r} does not fit its arguments: {error}") from None
+    except IndexError:
+        why = f"it has fields for more than the {len(args)} positional arguments"
+    except KeyError as error:
+        why = f"there is no argument {error}"
+    except ValueError as error:
+        why = str(error)
+    else:
+        return
+    raise ValueError(f"{function}: the format {fmt!r} does not fit its arguments: {why}")
 
 
 @user_function
@@ -143,7 +152,8 @@ def print(fmt: str, *args: Any, ordered: bool = False, **kwargs: Any) -> None:
         ordered: as in `callback`.
 
     Raises:
-        ValueError: `fmt` is not a format string for these arguments, or does not use one of them.
+        TypeError: `fmt` is not a string.
+        ValueError: it is no format string for these arguments, or does not use one of them.
 
     >>> @ft.jit
     ... def f(x):

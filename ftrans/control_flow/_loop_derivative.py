@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from .._native import Array
-from ..core.jaxpr import ClosedJaxpr, Jaxpr
+from ..core.jaxpr import ClosedJaxpr, Jaxpr, Var
 from ..core.tracing import eval_jaxpr, trace_to_jaxpr
 from ..primitives.elementwise import add_p
 from ..transforms.partition import partition
@@ -63,53 +63,60 @@ def _differentiate(
     computed = outvars[n_out:]
     is_fixed = [v not in differing for v in computed]
     carried = [invars[i] for i in residual_inputs if num_consts <= i < first_x]
-    invariant = restricted(known, invars[:num_consts], chosen(computed, is_fixed))
     stacked = [*carried, *(v for v in computed if v in differing)]
-    forward = restricted(known, invars, [*outvars[:n_out], *stacked], effects=True)
-
-    # The inputs of `unknown` in the order of the second scan: constants, carry, slices.
-    given = unknown.jaxpr.invars[len(residual_inputs) + len(computed) :]
-    from_inputs = unknown.jaxpr.invars[: len(residual_inputs)]
-    from_body = unknown.jaxpr.invars[len(residual_inputs) : len(residual_inputs) + len(computed)]
-    position = dict(zip(from_inputs, residual_inputs, strict=True))
-    consts = [v for v in from_inputs if position[v] < num_consts]
-    xs = [v for v in from_inputs if position[v] >= first_x]
-    residuals = [
-        *(v for v in from_inputs if num_consts <= position[v] < first_x),
-        *(v for v, fixed in zip(from_body, is_fixed, strict=True) if not fixed),
-    ]
-    consts_and_fixed = [*consts, *chosen(from_body, is_fixed)]
     n_consts, n_carry = sum(in_mask[:num_consts]), sum(in_mask[num_consts:first_x])
+    inputs = _sorted_inputs(unknown, residual_inputs, is_fixed, num_consts, first_x)
+    derivative = inputs.loop_body(unknown, n_carry, 0 if mode == "vjp" else n_consts)
     if mode == "vjp":
-        derivative = _accumulating(
-            ClosedJaxpr(
-                Jaxpr(
-                    unknown.jaxpr.constvars,
-                    [*consts_and_fixed, *given[:n_carry], *xs, *residuals, *given[n_carry:]],
-                    unknown.jaxpr.equations,
-                    unknown.jaxpr.outvars,
-                ),
-                unknown.consts,
-            ),
-            len(consts_and_fixed),
-            n_carry,
-            n_consts,
-        )
-    else:
-        slices = [*xs, *residuals, *given[n_consts + n_carry :]]
-        inputs = [*consts_and_fixed, *given[: n_consts + n_carry], *slices]
-        derivative = ClosedJaxpr(
-            Jaxpr(unknown.jaxpr.constvars, inputs, unknown.jaxpr.equations, unknown.jaxpr.outvars),
-            unknown.consts,
-        )
+        derivative = _accumulating(derivative, len(inputs.fixed), n_carry, n_consts)
     return LoopDerivative(
         in_mask,
         out_mask,
-        invariant,
-        forward,
-        derivative,
-        [position[v] for v in consts],
-        [position[v] for v in xs],
+        invariant=restricted(known, invars[:num_consts], chosen(computed, is_fixed)),
+        forward=restricted(known, invars, [*outvars[:n_out], *stacked], effects=True),
+        derivative=derivative,
+        const_positions=inputs.const_positions,
+        x_positions=inputs.x_positions,
+    )
+
+
+class _SortedInputs(NamedTuple):
+    """The inputs of the derivative of a body, as those of a loop.
+
+    `fixed`: the constants at `const_positions` of the body's inputs, and the invariant residuals. `sliced`:
+    the slices at `x_positions`, and the other residuals. `given`: the tangents or cotangents.
+    """
+
+    fixed: list[Var]
+    sliced: list[Var]
+    given: list[Var]
+    const_positions: list[int]
+    x_positions: list[int]
+
+    def loop_body(self, derivative: ClosedJaxpr, num_carry: int, num_consts: int) -> ClosedJaxpr:
+        """The derivative as a body: (constants, carry, slices). The first of what is given are constants."""
+        jaxpr, end = derivative.jaxpr, num_consts + num_carry
+        invars = [*self.fixed, *self.given[:end], *self.sliced, *self.given[end:]]
+        return ClosedJaxpr(Jaxpr(jaxpr.constvars, invars, jaxpr.equations, jaxpr.outvars), derivative.consts)
+
+
+def _sorted_inputs(
+    unknown: ClosedJaxpr, residual_inputs: list[int], is_fixed: Mask, num_consts: int, first_x: int
+) -> _SortedInputs:
+    """Of a derivative of the inputs at `residual_inputs`, what the body computed, and what is given."""
+    n_inputs, n_residuals = len(residual_inputs), len(residual_inputs) + len(is_fixed)
+    from_body = unknown.jaxpr.invars[n_inputs:n_residuals]
+    from_inputs = list(zip(unknown.jaxpr.invars, residual_inputs, strict=False))
+    consts = [(v, i) for v, i in from_inputs if i < num_consts]
+    xs = [(v, i) for v, i in from_inputs if i >= first_x]
+    carried = [v for v, i in from_inputs if num_consts <= i < first_x]
+    differing = [v for v, fixed in zip(from_body, is_fixed, strict=True) if not fixed]
+    return _SortedInputs(
+        fixed=[*(v for v, _ in consts), *chosen(from_body, is_fixed)],
+        sliced=[*(v for v, _ in xs), *carried, *differing],
+        given=list(unknown.jaxpr.invars[n_residuals:]),
+        const_positions=[i for _, i in consts],
+        x_positions=[i for _, i in xs],
     )
 
 

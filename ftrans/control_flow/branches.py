@@ -39,6 +39,7 @@ from ._derived import (
     zeros,
 )
 from ._lanes import branch_chunks, chosen_lanes, in_chunks, lanes_first, take_lanes
+from ._one_by_one import must_run_one_by_one, run_one_by_one
 from .scan_loop import scan_p
 
 Branches = tuple[ClosedJaxpr, ...]
@@ -145,6 +146,8 @@ def _batch(
 ) -> tuple[list[Array], list[Dim]]:
     if dims[0] is not None and has_user_checks(cond_p, {"branches": branches}):
         return batch_with_checks_outside(cond_p, args, dims, size, {"branches": branches})
+    if dims[0] is not None and must_run_one_by_one({"branches": branches}):
+        return run_one_by_one(cond_p, args, dims, size, {"branches": branches})
     mask = [d is not None for d in dims[1:]]
     operands = batched_operands(args[1:], dims[1:], size, mask)
     none = [False] * len(branches[0].out_avals)
@@ -238,7 +241,8 @@ def cond(pred: Any, true_fun: Callable, false_fun: Callable, *operands: Any) -> 
 
     Both are traced; only the one that is chosen runs. Under `vmap` with a predicate that differs within the
     batch both run, a dear one for those items alone that take it, and each item has its own result and
-    derivative.
+    derivative. With effects (`debug.print`, `io_callback`) the items run one after another, and only what an
+    item chooses.
 
     Args:
         pred: a scalar: a boolean, or a number, which is true if it is not zero.

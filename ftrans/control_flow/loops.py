@@ -16,14 +16,14 @@ from ..core.source import function_name
 from ..core.tracing import eval_jaxpr, trace_to_jaxpr
 from ..primitives.elementwise import add, lt_p
 from ..primitives.layout import reshape
-from ..primitives.shape import concatenate_p, slice_axis
+from ..primitives.shape import slice_axis
 from ..transforms.arguments import argument_arrays, check_callable
 from ..transforms.batching import removed_axis
 from ..transforms.checkpoint import checkpoint_p
 from ..transforms.vmap import vmap
 from ._bodies import as_aval, loop_body, trace
 from ._derived import hoist_constants
-from .scan_loop import scan_p
+from ._unrolling import concatenated, unrolled_scan
 from .while_loop import while_p
 
 
@@ -79,7 +79,7 @@ def _scan(
     )
     body, consts = hoist_constants(closed)
     carry = [as_aval(x, a) for x, a in zip(carry, avals, strict=True)]
-    outs = _scan_blocks(body, consts, carry, slices, steps, reverse, block)
+    outs = unrolled_scan(body, consts, carry, slices, steps, reverse, block)
     return unflatten(carry_structure, outs[:n_carry]), unflatten(y_structure, outs[n_carry:])
 
 
@@ -114,80 +114,11 @@ def _length(name: str, f: Callable, xs: Any, slices: Sequence[Array], length: in
 
 
 def _unroll(unroll: int | bool, steps: int) -> int:
-    if unroll is True:
-        return max(steps, 1)
-    if not isinstance(unroll, int) or unroll < 0:
+    if isinstance(unroll, bool):
+        return max(steps, 1) if unroll else 1
+    if not isinstance(unroll, int) or unroll < 1:
         raise ValueError(f"scan: unroll must be a bool or a positive int, got {unroll!r}")
-    return max(unroll, 1)
-
-
-def _scan_blocks(
-    body: ClosedJaxpr,
-    consts: list[Array],
-    carry: list[Array],
-    xs: list[Array],
-    steps: int,
-    reverse: bool,
-    block: int,
-) -> list[Array]:
-    """The scan with `block` steps in the body of its loop; what is left over comes from the front."""
-    n_carry = len(carry)
-
-    def loop(body: ClosedJaxpr, carry: Sequence[Array], xs: Sequence[Array], length: int) -> list[Array]:
-        return scan_p.bind(
-            *consts,
-            *carry,
-            *xs,
-            jaxpr=body,
-            num_consts=len(consts),
-            num_carry=n_carry,
-            length=length,
-            reverse=reverse,
-        )
-
-    def straight(
-        consts: Sequence[Array], carry: Sequence[Array], xs: Sequence[Array], count: int
-    ) -> list[Array]:
-        rows = []
-        for i in reversed(range(count)) if reverse else range(count):
-            slices = [reshape(slice_axis(x, 0, i, i + 1), x.shape[1:]) for x in xs]
-            outs = eval_jaxpr(body.jaxpr, body.consts, *consts, *carry, *slices)
-            carry = outs[:n_carry]
-            rows.append([reshape(y, (1, *y.shape)) for y in outs[n_carry:]])
-        columns = zip(*(reversed(rows) if reverse else rows), strict=True)
-        return [*carry, *(_concatenated(column) for column in columns)]
-
-    if block == 1 or steps == 0:
-        return loop(body, carry, xs, steps)
-    blocks, rest = divmod(steps, block)
-    front = [slice_axis(x, 0, 0, rest) for x in xs]
-    parts: list[list[Array]] = []
-    for is_front in (False, True) if reverse else (True, False):
-        if is_front and rest:
-            outs = straight(consts, carry, front, rest)
-        elif not is_front and blocks:
-            folded = [reshape(slice_axis(x, 0, rest, steps), (blocks, block, *x.shape[1:])) for x in xs]
-            unrolled = trace_to_jaxpr(
-                lambda *args: straight(
-                    args[: len(consts)],
-                    args[len(consts) : len(consts) + n_carry],
-                    args[len(consts) + n_carry :],
-                    block,
-                ),
-                [*body.in_avals[: len(consts) + n_carry], *(removed_axis(x.aval, 0) for x in folded)],
-                "scan",
-            )
-            outs = loop(unrolled, carry, folded, blocks)
-            outs[n_carry:] = [reshape(y, (blocks * block, *y.shape[2:])) for y in outs[n_carry:]]
-        else:
-            continue
-        carry = outs[:n_carry]
-        parts.insert(0 if is_front else len(parts), outs[n_carry:])
-    return [*carry, *(_concatenated(column) for column in zip(*parts, strict=True))]
-
-
-def _concatenated(parts: Sequence[Array]) -> Array:
-    return parts[0] if len(parts) == 1 else concatenate_p.bind(*parts, axis=0)
+    return unroll
 
 
 @user_function
@@ -198,7 +129,8 @@ def while_loop(cond_fun: Callable, body_fun: Callable, init_val: Any) -> Any:
     pull-back runs the loop again, and stores what the derivative of each step needs, however many there are.
     If `body_fun`, or a function around the loop, is a `checkpoint`, it stores that of log₂ n steps at a time,
     with log₂ n values of the loop between which it runs again, each part about (log₂ n) / 2 times at most.
-    Under `vmap` each item goes on until it is done; where a step is dear, without those that are.
+    Under `vmap` each item goes on until it is done; where a step is dear, without those that are. With
+    effects (`debug.print`, `io_callback`) the items run one after another.
 
     Args:
         cond_fun: value → a boolean scalar.
@@ -372,4 +304,4 @@ def map(f: Callable, xs: Any, batch_size: int | None = None) -> Any:
     parts = [tree_map(lambda y: reshape(y, (end, *y.shape[2:])), map(each, unflatten(structure, folded)))]
     if rest:
         parts.append(each(unflatten(structure, [slice_axis(x, 0, end, steps) for x in arrays])))
-    return tree_map(lambda *ys: _concatenated(ys), *parts)
+    return tree_map(lambda *ys: concatenated(ys), *parts)

@@ -19,7 +19,7 @@ from ..core.pytree import as_array, flatten, leaf_names, unflatten
 from ..core.source import function_name
 from ..core.tracing import eval_jaxpr
 from ..primitives.elementwise import add_p, and_p, max_p, min_p, mul_p, or_p
-from ..primitives.layout import batch_first, broadcast_scalar, move_axis, reduce_sum_p, reshape
+from ..primitives.layout import batch_first, broadcast_scalar, move_axis, reduce_sum_p, reshape, transpose
 from ..primitives.reduction import reduce_and_p, reduce_max_p, reduce_min_p, reduce_or_p, reduce_prod_p
 from ..primitives.shape import pad_p, slice_axis
 from ..primitives.window import (
@@ -51,6 +51,9 @@ _WINDOW_REDUCTIONS = {
 
 #: Windows above this size are always combined by doubling, so that there are few operations.
 _LARGE_WINDOW = 8
+
+#: Rows up to this length are combined as columns: vectors want something longer.
+_SHORT_ROW = 16
 
 #: What is before and after the elements along each axis.
 Pairs = tuple[tuple[int, int], ...]
@@ -194,8 +197,12 @@ def reduce(operands: Any, init_values: Any, computation: Callable, dimensions: S
             for p, i, x in zip(primitives, monoid.inits, monoid.arrays, strict=True)
         ]
     else:
-        rows = [_rows(x, axes) for x in monoid.arrays]
-        outs = monoid.begun([reshape(x, shape) for x in _folded(monoid.combine, rows)])
+        if axes == list(range(ndim - len(axes), ndim)):  # they are read as they lie in memory
+            size = math.prod(shape)
+            folded = _folded(monoid.combine, [reshape(x, (size, x.size // size)) for x in monoid.arrays], 1)
+        else:
+            folded = _folded(monoid.combine, [_rows(x, axes) for x in monoid.arrays], 0)
+        outs = monoid.begun([reshape(x, shape) for x in folded])
     return unflatten(monoid.structure, outs)
 
 
@@ -225,15 +232,18 @@ def _rows(x: Array, axes: Sequence[int]) -> Array:
     return reshape(x, (size, x.size // size))
 
 
-def _folded(combine: Callable, rows: list[Array]) -> list[Array]:
-    """All rows combined, in order: neighbours in pairs, then the pairs."""
-    rest: list[Array] | None = None  # behind the rows of the pairs
-    while (count := rows[0].shape[0]) > 1:
+def _folded(combine: Callable, xs: list[Array], axis: int) -> list[Array]:
+    """Matrices folded along an axis, in order: neighbours in pairs, then the pairs."""
+    rest: list[Array] | None = None  # behind the pairs
+    while (count := xs[0].shape[axis]) > 1:
+        if axis == 1 and count <= _SHORT_ROW:
+            xs, axis = [transpose(x, (1, 0)) for x in xs], 0
+            rest = None if rest is None else [transpose(x, (1, 0)) for x in rest]
         if count % 2:
-            last = _every(rows, 0, count - 1, 1, 1)
+            last = _every(xs, axis, count - 1, 1, 1)
             rest = last if rest is None else combine(last, rest)
-        rows = combine(_every(rows, 0, 0, count // 2, 2), _every(rows, 0, 1, count // 2, 2))
-    return rows if rest is None else combine(rows, rest)
+        xs = combine(_every(xs, axis, 0, count // 2, 2), _every(xs, axis, 1, count // 2, 2))
+    return xs if rest is None else combine(xs, rest)
 
 
 def _every(xs: list[Array], axis: int, start: int, count: int, step: int) -> list[Array]:

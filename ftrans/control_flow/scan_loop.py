@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -29,7 +29,7 @@ from ._derived import (
     spread,
     zeros,
 )
-from ._loop_derivative import differentiate_body
+from ._loop_derivative import LoopDerivative, differentiate_body
 
 
 def _stacked(aval: ShapedArray, length: int) -> ShapedArray:
@@ -124,38 +124,38 @@ def _linked_forward(
         *primals, jaxpr=d.forward, num_consts=num_consts, num_carry=num_carry, length=length, reverse=reverse
     )
     outs, stacked = results[:n_out], results[n_out:]
-    consts = [*(primals[i] for i in d.const_positions), *fixed]
-    xs = [*(primals[i] for i in d.x_positions), *stacked]
-    avals = [x.aval for x in primals]
-
-    def run(
-        body: ClosedJaxpr, consts: list[Array], carry: list[Array], xs: list[Array], reverse: bool
-    ) -> list[Array]:
-        return scan_p.bind(
-            *consts,
-            *carry,
-            *xs,
-            jaxpr=body,
-            num_consts=len(consts),
-            num_carry=len(carry),
-            length=length,
-            reverse=reverse,
-        )
-
-    const_mask, carry_mask, x_mask = (
-        d.in_mask[:num_consts],
-        d.in_mask[num_consts:first_x],
-        d.in_mask[first_x:],
+    second = _SecondScan(
+        d,
+        [*(primals[i] for i in d.const_positions), *fixed],
+        [*(primals[i] for i in d.x_positions), *stacked],
+        [x.aval for x in primals[:num_consts]],
+        (d.in_mask[:num_consts], d.in_mask[num_consts:first_x], d.in_mask[first_x:]),
+        length,
+        reverse,
     )
+    return outs, second.vjp_rule if mode == "vjp" else second.jvp_rule
 
-    def vjp_rule(cotangents: Any, primals: Any, outs: Any, needed: Any, **_: Any) -> list[Array | None]:
+
+class _SecondScan(NamedTuple):
+    """The scan of the derivative, with its constants and slices; `masks` of constants, carry and slices."""
+
+    derivative: LoopDerivative
+    consts: list[Array]
+    xs: list[Array]
+    const_avals: list[ShapedArray]
+    masks: tuple[list[bool], list[bool], list[bool]]
+    length: int
+    reverse: bool
+
+    def vjp_rule(self, cotangents: Any, primals: Any, outs: Any, needed: Any, **_: Any) -> list[Array | None]:
+        d, (const_mask, carry_mask, x_mask) = self.derivative, self.masks
         given = instantiate(chosen(cotangents, d.out_mask), chosen(outs, d.out_mask))
         n_carry, n_sums, n_xs = sum(carry_mask), sum(const_mask), sum(x_mask)
-        body, contractions = defer_contractions(d.derivative, len(consts), n_carry + n_sums, n_sums)
-        sum_avals = chosen(avals[:num_consts], const_mask)
+        body, contractions = defer_contractions(d.derivative, len(self.consts), n_carry + n_sums, n_sums)
+        sum_avals = chosen(self.const_avals, const_mask)
         sums = zeros([a for a, c in zip(sum_avals, contractions, strict=True) if c is None])
-        slices = [*xs, *given[n_carry:]]
-        results = iter(run(body, consts, [*given[:n_carry], *sums], slices, not reverse))
+        slices = [*self.xs, *given[n_carry:]]
+        results = iter(self._run(body, self.consts, [*given[:n_carry], *sums], slices, not self.reverse))
         to_carry, totals, to_xs = ([next(results) for _ in range(n)] for n in (n_carry, len(sums), n_xs))
         stacked, total = [*slices, *results], iter(totals)
         to_consts = [next(total) if c is None else c.apply(stacked) for c in contractions]
@@ -166,19 +166,27 @@ def _linked_forward(
         ]
         return [g if need else None for g, need in zip(gradients, needed, strict=True)]
 
-    def jvp_rule(primals: Any, tangents: Any, outs: Any, **_: Any) -> list[Array | None]:
+    def jvp_rule(self, primals: Any, tangents: Any, outs: Any, **_: Any) -> list[Array | None]:
+        d, (const_mask, carry_mask, _x_mask) = self.derivative, self.masks
         given = instantiate(chosen(tangents, d.in_mask), chosen(primals, d.in_mask))
-        n_consts, n_carry = sum(const_mask), sum(carry_mask)
-        results = run(
-            d.derivative,
-            [*consts, *given[:n_consts]],
-            given[n_consts : n_consts + n_carry],
-            [*xs, *given[n_consts + n_carry :]],
-            reverse,
-        )
+        n_consts, first_x = sum(const_mask), sum(const_mask) + sum(carry_mask)
+        consts, xs = [*self.consts, *given[:n_consts]], [*self.xs, *given[first_x:]]
+        results = self._run(d.derivative, consts, given[n_consts:first_x], xs, self.reverse)
         return spread(results, d.out_mask)
 
-    return outs, vjp_rule if mode == "vjp" else jvp_rule
+    def _run(
+        self, body: ClosedJaxpr, consts: list[Array], carry: list[Array], xs: list[Array], reverse: bool
+    ) -> list[Array]:
+        return scan_p.bind(
+            *consts,
+            *carry,
+            *xs,
+            jaxpr=body,
+            num_consts=len(consts),
+            num_carry=len(carry),
+            length=self.length,
+            reverse=reverse,
+        )
 
 
 def _batch(

@@ -35,6 +35,7 @@ from ._derived import (
 )
 from ._loop import Loop
 from ._loop_derivative import differentiate_body
+from ._one_by_one import must_run_one_by_one, run_one_by_one
 
 # ---------------------------------------------------------------- while
 
@@ -183,6 +184,8 @@ def _batch(args: list[Array], dims: list[Dim], size: int, **parameters: Any) -> 
     if has_user_checks(while_p, parameters):
         return batch_with_checks_outside(while_p, args, dims, size, parameters)
     batched = batched_loop(Loop(**parameters), [d is not None for d in dims], size)
+    if batched.differs and must_run_one_by_one(parameters):
+        return run_one_by_one(while_p, args, dims, size, parameters)
     outs = batched.run(_bind, batched_operands(args, dims, size, batched.batched))
     return outs, [0 if b else None for b in batched.carry_batched]
 
@@ -384,6 +387,8 @@ def _vjp_batch(
     batched = batched_loop(
         loop, [d is not None or m for d, m in zip(dims, differentiated, strict=False)], size
     )
+    if batched.differs and must_run_one_by_one(parameters):
+        return run_one_by_one(while_vjp_p, args, dims, size, parameters)
     n_operands = len(differentiated)
     operands = batched_operands(args[:n_operands], dims[:n_operands], size, batched.batched)
     given = pull_back.cotangents(args)

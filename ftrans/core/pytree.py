@@ -149,7 +149,10 @@ def as_array(x: Any, what: Callable[[], str]) -> Array:
         return _native.scalar(x, _native.complex64, True)
     if isinstance(x, Unavailable):
         raise x.error
+    hint = ""
+    if dataclasses.is_dataclass(x):
+        hint = f"; ft.register_dataclass({type(x).__name__}) makes a pytree of the dataclass"
     raise TypeError(
         f"{what()} must be an array, a NumPy array, a Python scalar, or a pytree of these; "
-        f"got {type(x).__name__}: {x!r}"
+        f"got {type(x).__name__}: {x!r}{hint}"
     )

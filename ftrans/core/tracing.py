@@ -228,20 +228,14 @@ class LinkedTrace(Trace):
         at = outs if points is None else points
         if values is not None:
             outs, points = values, at
-        outputs: list[Var | None]
         source = user_source()
-        if primitive.multiple_results:
-            # An integer result has no derivative: it stays what it is one level down.
-            outputs = [Var(out.aval, source) if out.aval.is_inexact else None for out in outs]
-            result: Any = [
-                out._snapshot() if v is None else make_tracer(self, v, v.aval, out)
-                for v, out in zip(outputs, outs, strict=True)
-            ]
+        several = primitive.multiple_results
+        outputs: list[Var | None]
+        result: Any
+        if several:
+            outputs, result = self._traced_results(outs, points, source)
             if all(v is None for v in outputs):
                 return result
-            if points is not None:
-                moved = zip(outputs, points, outs, strict=True)
-                self.points.update((v, x) for v, x, out in moved if v is not None and x is not out)
         else:
             aval = outs.aval
             if not aval.is_inexact:
@@ -252,20 +246,26 @@ class LinkedTrace(Trace):
             if points is not None:
                 self.points[var] = points
         self.steps.append(
-            Step(
-                rule,
-                primitive.multiple_results,
-                inputs,
-                needed,
-                outputs,
-                primals,
-                at,
-                parameters,
-                current_stream(),
-                source,
-            )
+            Step(rule, several, inputs, needed, outputs, primals, at, parameters, current_stream(), source)
         )
         return result
+
+    def _traced_results(
+        self, outs: Sequence[Array], points: Sequence[Array] | None, source: Any
+    ) -> tuple[list[Var | None], list[Array]]:
+        """The variables of several results, and the traced arrays.
+
+        An integer result has no derivative, and no variable: it stays what it is one level down.
+        """
+        outputs = [Var(out.aval, source) if out.aval.is_inexact else None for out in outs]
+        results = [
+            out._snapshot() if v is None else make_tracer(self, v, v.aval, out)
+            for v, out in zip(outputs, outs, strict=True)
+        ]
+        if points is not None:
+            moved = zip(outputs, points, outs, strict=True)
+            self.points.update((v, x) for v, x, out in moved if v is not None and x is not out)
+        return outputs, results
 
     def _forward(
         self, primitive: Primitive, primals: Sequence[Array], needed: list[bool], parameters: dict[str, Any]
@@ -435,17 +435,26 @@ def _value_of_tracer(x: Array, what: str) -> Array:
     return trace.decide(x, what)
 
 
+#: Transformations that trace functions of what the user gives; loops and branches give what they compute.
+_OF_USERS_ARGUMENTS = ("jit", "vmap", "make_jaxpr", "export", "eval_shape")
+
+
 def concretization_error(x: Array, what: str, why: str = "") -> ConcretizationError:
     """The error for `what` needing the value of an array of an abstract trace; `why` it can't have one."""
     trace = x._trace
     arguments = _arguments_behind(trace, x._variable)
     origin = f", computed by {format_source(x._variable.source)}" if x._variable not in arguments else ""
+    static = ""
+    if trace.transformation in _OF_USERS_ARGUMENTS:
+        static = (
+            "; if the argument should be an ordinary Python value, name it in jit's static_argnums or "
+            "static_argnames"
+        )
     return ConcretizationError(
         f"{what} at {format_source(user_source())} needs the value of an array {x.aval} that has none while "
         f"{trace.transformation} traces the function{origin}{why}. It depends on {_join(arguments)}. For a "
         "choice between values use ft.where(condition, a, b), for a choice between computations "
-        "ft.cond(condition, f, g, …); if the argument should be an ordinary Python value, name it in jit's "
-        "static_argnums or static_argnames."
+        f"ft.cond(condition, f, g, …), for a loop ft.while_loop(condition, f, x){static}."
     )
 
 

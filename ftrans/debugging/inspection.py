@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial, reduce
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._native import Array
-from ..core.call import CallPrimitive, ControlFlowPrimitive
-from ..core.jaxpr import ClosedJaxpr, has_effects, inner_jaxprs
+from .._native import Array, current_stream
+from ..core.call import CallPrimitive, ControlFlowPrimitive, inlining
+from ..core.jaxpr import Atom, ClosedJaxpr, Equation, Jaxpr, Var, has_effects, inner_jaxprs
 from ..core.primitive import Primitive, observe
 from ..core.tracing import eval_jaxpr, innermost_abstract_trace, trace_to_jaxpr
 from ..interop import asarray
 from ..lowering import compiled
 from ..primitives.elementwise import or_p
+from ..primitives.layout import reshape_p, transpose_p
+from ..primitives.matmul import dot_general_p
 from ..transforms.traced_function import jit_p
+
+
+class Product(NamedTuple):
+    """What a result of a program is made of: sums of `terms` products of elements of two arrays."""
+
+    left: Array
+    right: Array
+    terms: int
 
 
 class Inspector(ABC):
@@ -36,7 +47,7 @@ class Inspector(ABC):
         """Whether the results of a program would not tell whether there is anything to find in it."""
         return False
 
-    def suspicion(self, outs: Sequence[Array]) -> Array | None:
+    def suspicion(self, outs: Sequence[Array | Product]) -> Array | None:
         """Whether the results of a program tell of something to be found inside: a bool; None for never."""
         return None
 
@@ -69,6 +80,8 @@ def inspected_by(inspector: Inspector) -> Iterator[None]:
 
 
 def _apply(primitive: Primitive, operands: Sequence[Array], parameters: dict[str, Any]) -> Any:
+    if primitive is jit_p:
+        return _apply_compiled(operands, parameters)
     if isinstance(primitive, (CallPrimitive, ControlFlowPrimitive)):
         return _apply_program(primitive, operands, parameters)
     results = primitive.execute(operands, parameters)
@@ -79,42 +92,103 @@ def _apply(primitive: Primitive, operands: Sequence[Array], parameters: dict[str
     return results
 
 
+def _apply_compiled(operands: Sequence[Array], parameters: dict[str, Any]) -> list[Array]:
+    """Run a compiled function as a whole if its results tell whether a look inside is needed."""
+    inspectors = tuple(_this_thread.inspectors)
+    closed = parameters["jaxpr"]
+    key = ("inspected", inspectors, current_stream())
+    program = closed.derived.get(key)
+    if program is None:
+        if has_effects(closed) or any(i.must_see_inside(jit_p, parameters) for i in inspectors):
+            return _apply_program(jit_p, operands, parameters)
+        program = closed.derived[key] = compiled(_with_suspicion(closed, inspectors))
+    *outs, suspicion = program(operands)
+    if suspicion.item():
+        _search(jit_p, operands, parameters, outs, f"the compiled function {parameters['name']}")
+    return outs
+
+
 def _apply_program(
     primitive: CallPrimitive | ControlFlowPrimitive, operands: Sequence[Array], parameters: dict[str, Any]
 ) -> list[Array]:
-    """Run a program as a whole if its results tell whether a look inside is needed; else step by step."""
+    """The same for a loop or a branch; other programs are run step by step."""
     is_effectful = any(map(has_effects, inner_jaxprs(parameters)))
     if is_effectful and innermost_abstract_trace() is not None:
         return primitive.execute(operands, parameters)
     inspectors = list(_this_thread.inspectors)
-    is_inline = isinstance(primitive, CallPrimitive) and primitive is not jit_p
-    if is_inline or is_effectful or any(i.must_see_inside(primitive, parameters) for i in inspectors):
+    if isinstance(primitive, CallPrimitive) or is_effectful:
         return _step_through(primitive, operands, parameters)
-    if primitive is jit_p:
-        *outs, suspicion = compiled(_with_suspicion(parameters["jaxpr"], inspectors))(operands)
-    else:
-        outs = primitive.execute(operands, parameters)
-        suspicion = _suspicion(inspectors, outs)
-    if suspicion.item():
-        _step_through(primitive, operands, parameters)
-        what = f"the compiled function {parameters['name']}" if primitive is jit_p else primitive.name
-        for inspector in inspectors:
-            inspector.found_nothing(what, operands, outs)
+    if any(i.must_see_inside(primitive, parameters) for i in inspectors):
+        return _step_through(primitive, operands, parameters)
+    outs = primitive.execute(operands, parameters)
+    if _suspicion(inspectors, outs).item():
+        _search(primitive, operands, parameters, outs, primitive.name)
     return outs
+
+
+def _search(
+    primitive: CallPrimitive | ControlFlowPrimitive,
+    operands: Sequence[Array],
+    parameters: dict[str, Any],
+    outs: Sequence[Array],
+    what: str,
+) -> None:
+    """Go through a suspected program step by step."""
+    _step_through(primitive, operands, parameters)
+    for inspector in list(_this_thread.inspectors):
+        inspector.found_nothing(what, operands, outs)
 
 
 def _with_suspicion(closed: ClosedJaxpr, inspectors: Sequence[Inspector]) -> ClosedJaxpr:
     """The jaxpr with one more result: whether any inspector wants to look inside."""
+    inlined = inlining(lambda primitive: isinstance(primitive, CallPrimitive))
+    flat = trace_to_jaxpr(
+        lambda *args: eval_jaxpr(closed.jaxpr, closed.consts, *args, bind=inlined), closed.in_avals, "jit"
+    )
+    jaxpr, count = flat.jaxpr, len(closed.jaxpr.outvars)
+    producers = {v: equation for equation in jaxpr.equations for v in equation.outputs}
+    watched = [_watched(v, producers) for v in jaxpr.outvars]
+    outvars = [*jaxpr.outvars, *(v for atoms, _ in watched for v in atoms)]
+    extended = Jaxpr(jaxpr.constvars, jaxpr.invars, jaxpr.equations, outvars)
 
     def evaluate(*args: Array) -> list[Array]:
-        outs = eval_jaxpr(closed.jaxpr, closed.consts, *args)
-        return [*outs, _suspicion(inspectors, outs)]
+        outs = eval_jaxpr(extended, flat.consts, *args)
+        seen = iter(outs[count:])
+        looks = [
+            next(seen) if terms is None else Product(next(seen), next(seen), terms) for _, terms in watched
+        ]
+        return [*outs[:count], _suspicion(inspectors, looks)]
 
-    key = ("with suspicion", frozenset(inspectors))
-    return closed.derive(key, lambda: trace_to_jaxpr(evaluate, closed.in_avals, "jit"))
+    return trace_to_jaxpr(evaluate, closed.in_avals, "jit")
 
 
-def _suspicion(inspectors: Sequence[Inspector], outs: Sequence[Array]) -> Array:
+def _watched(result: Atom, producers: dict[Var, Equation]) -> tuple[list[Atom], int | None]:
+    """What to look at in place of a result.
+
+    The operands of a product that is larger than they are, and how many terms it sums; or else what the
+    result is a transpose or a reshape of, and None.
+    """
+    source = result
+    while isinstance(source, Var) and (equation := producers.get(source)) is not None:
+        if equation.primitive is dot_general_p and _is_outer(equation):
+            contracted = equation.parameters["dimension_numbers"][0][0]
+            left, right = equation.inputs
+            return [left, right], math.prod(left.aval.shape[axis] for axis in contracted)
+        if equation.primitive not in (transpose_p, reshape_p):
+            break
+        source = equation.inputs[0]
+    return [source], None
+
+
+def _is_outer(product: Equation) -> bool:
+    """Whether the operands are less to look at than the result. Half-precision floats overflow too easily."""
+    left, right = (x.aval for x in product.inputs)
+    out = product.outputs[0].aval
+    is_float = out.dtype.kind == "f" and out.dtype.itemsize >= 4
+    return is_float and left.size > 0 and right.size > 0 and left.size + right.size < out.size
+
+
+def _suspicion(inspectors: Sequence[Inspector], outs: Sequence[Array | Product]) -> Array:
     suspicions = [s for s in (inspector.suspicion(outs) for inspector in inspectors) if s is not None]
     return reduce(lambda a, b: apply(or_p, a, b), suspicions, asarray(False))
 

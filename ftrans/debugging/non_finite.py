@@ -14,9 +14,10 @@ from .._native import Array, user_source
 from ..core.jaxpr import Equation, Literal, Var
 from ..core.primitive import Primitive
 from ..core.source import format_source, is_backward
-from ..primitives.elementwise import is_inf_p, is_nan_p, or_p
-from ..primitives.reduction import reduce_or_p
-from .inspection import Inspector, apply, inspected_by
+from ..interop import asarray
+from ..primitives.elementwise import abs_p, is_finite_p, is_inf_p, is_nan_p, mul_p, not_p, or_p
+from ..primitives.reduction import reduce_max_p, reduce_or_p
+from .inspection import Inspector, Product, apply, inspected_by
 
 
 class _NonFinite(Inspector):
@@ -57,14 +58,20 @@ class _NonFinite(Inspector):
             f"    {equation}" + (f"\nwhere {', '.join(ranges)}" if ranges else "")
         )
 
-    def suspicion(self, outs: Sequence[Array]) -> Array | None:
-        """Whether any of the results has such a value."""
+    def suspicion(self, outs: Sequence[Array | Product]) -> Array | None:
+        """Whether any of the results has such a value; of a product, whether it might."""
         flags = []
         for x in outs:
-            if x.aval.is_inexact:
-                flag = apply(self.primitive, x)
-                flags.append(apply(reduce_or_p, flag, axes=tuple(range(x.ndim))) if x.ndim else flag)
+            if isinstance(x, Product):
+                flags.append(_might_overflow(x))
+            elif x.aval.is_inexact and x.size:
+                flags.append(self._has_any(x))
         return reduce(lambda a, b: apply(or_p, a, b), flags) if flags else None
+
+    def _has_any(self, x: Array) -> Array:
+        if self.primitive is is_nan_p and x.dtype.kind == "f":
+            return apply(is_nan_p, _maximum(x))  # one pass: a NaN is the greatest of what it is among
+        return apply(reduce_or_p, apply(self.primitive, x), axes=tuple(range(x.ndim)))
 
     def found_nothing(self, what: str, operands: Sequence[Array], outs: Sequence[Array]) -> None:
         """Raise if the values do not come from the operands."""
@@ -75,6 +82,18 @@ class _NonFinite(Inspector):
                 f"{what} gave {self.what}, which none of its operations does when it runs by itself, "
                 f"at {format_source(user_source())}"
             )
+
+
+def _maximum(x: Array) -> Array:
+    return apply(reduce_max_p, x, axes=tuple(range(x.ndim)))
+
+
+def _might_overflow(product: Product) -> Array:
+    """Whether a sum of products of two arrays can be anything but finite. The greatest of factors tell."""
+    left, right = (_maximum(apply(abs_p, x)) for x in (product.left, product.right))
+    terms = asarray(2.0 * product.terms, left.dtype)  # twice, for what rounding may add
+    bound = apply(mul_p, apply(mul_p, left, right), terms)
+    return apply(not_p, apply(is_finite_p, bound))
 
 
 _NAN = _NonFinite("NaN", np.isnan, is_nan_p)

@@ -69,15 +69,18 @@ def _cotangent_of_lhs(ct: Array, lhs: Array, rhs: Array, dimension_numbers, swap
     (lc, rc), (lb, rb) = dimension_numbers
     left_free, right_free = _free_axes(lhs, lc, lb), _free_axes(rhs, rc, rb)
     nb = len(lb)
+    batch = tuple(range(nb))
     if swapped:
-        contracted = range(nb, nb + len(right_free))
+        contracted = tuple(range(nb, nb + len(right_free)))
     else:
-        contracted = range(nb + len(left_free), ct.ndim)
-    numbers = ((tuple(contracted), right_free), (tuple(range(nb)), tuple(rb)))
-    product = dot_general_p.bind(ct, rhs, dimension_numbers=numbers)
-    # The product's axes are those of lhs in this order: batch, free, contracted in ascending order of rhs.
-    order = (*lb, *left_free, *[lc[rc.index(axis)] for axis in sorted(rc)])
-    return transpose(product, tuple(order.index(axis) for axis in range(lhs.ndim)))
+        contracted = tuple(range(nb + len(left_free), ct.ndim))
+    free, summed = left_free, tuple(lc[rc.index(axis)] for axis in sorted(rc))
+    order = (*lb, *free, *summed)  # the axes of lhs as they come out of the product
+    in_order = tuple(range(lhs.ndim))
+    if order != in_order == (*lb, *summed, *free):
+        return dot_general_p.bind(rhs, ct, dimension_numbers=((right_free, contracted), (tuple(rb), batch)))
+    product = dot_general_p.bind(ct, rhs, dimension_numbers=((contracted, right_free), (batch, tuple(rb))))
+    return transpose(product, tuple(order.index(axis) for axis in in_order))
 
 
 def _dot_general_vjp(ct, primals, out, needed, *, dimension_numbers):

@@ -152,7 +152,7 @@ class Jitted:
 
     def memory(self, *args: Any, **kwargs: Any) -> int:
         """The most bytes in use during a call with arguments like these, which count, without running it."""
-        return self.lower(*args, **kwargs).compile().memory()
+        return self.lower(*args, **kwargs).memory()
 
     def explain_retrace(self, *args: Any, **kwargs: Any) -> list[str]:
         """Why a call with these arguments would trace the function again: how they differ from before.

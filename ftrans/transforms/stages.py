@@ -59,6 +59,10 @@ class Lowered:
         """Make the native program. Later calls of the jitted function with such arguments share it."""
         return Compiled(self._fun, self._signature, self._traced)
 
+    def memory(self) -> int:
+        """The most bytes in use during a run: ``compile().memory()``."""
+        return self.compile().memory()
+
     def __repr__(self) -> str:
         return f"<{function_name(self._fun)} lowered for {_types(self._signature)}>"
 

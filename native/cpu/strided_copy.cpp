@@ -1,6 +1,9 @@
 #include "cpu/strided_copy.h"
 
+#include <algorithm>
 #include <cstring>
+
+#include "cpu/multiversion.h"
 
 namespace ftrans::cpu {
 namespace {
@@ -21,24 +24,45 @@ void with_element(int64_t itemsize, F&& f) {
   }
 }
 
-}  // namespace
-
-void gather_row(void* out, const void* in, int64_t stride, int64_t n, int64_t itemsize) {
-  if (stride == 1) {
-    std::memcpy(out, in, static_cast<size_t>(n * itemsize));
-    return;
-  }
-  with_element(itemsize, [&]<class T>(T*) {
-    auto* o = static_cast<T*>(out);
-    auto* x = static_cast<const T*>(in);
+/// out[r·columns + c] = x[r·row_stride + c·stride]
+template <class T>
+FTRANS_MULTIVERSION void copy_rows(T* out, const T* x, int64_t row_stride, int64_t stride, int64_t rows,
+                                   int64_t columns) {
+  constexpr int64_t kLong = 512 / sizeof(T);  // worth a call
+  for (int64_t r = 0; r < rows; ++r, out += columns, x += row_stride) {
     if (stride == 0) {
       const T value = *x;
-      for (int64_t i = 0; i < n; ++i) o[i] = value;
+      for (int64_t c = 0; c < columns; ++c) out[c] = value;
+    } else if (stride == 1 && columns >= kLong) {
+      std::memcpy(out, x, static_cast<size_t>(columns) * sizeof(T));
+    } else if (stride == 1) {
+      for (int64_t c = 0; c < columns; ++c) out[c] = x[c];
     } else if (stride == -1) {
-      for (int64_t i = 0; i < n; ++i) o[i] = x[-i];
+      for (int64_t c = 0; c < columns; ++c) out[c] = x[-c];
+    } else if (stride == 2) {  // a constant, for vector instructions
+      for (int64_t c = 0; c < columns; ++c) out[c] = x[2 * c];
     } else {
-      for (int64_t i = 0; i < n; ++i) o[i] = x[i * stride];
+      for (int64_t c = 0; c < columns; ++c) out[c] = x[c * stride];
     }
+  }
+}
+
+/// `rows` copies of a row, each time twice as many at once.
+void repeat_row(void* out, const void* row, int64_t rows, int64_t row_bytes) {
+  auto* bytes = static_cast<char*>(out);
+  const int64_t whole = rows * row_bytes;
+  std::memcpy(bytes, row, static_cast<size_t>(row_bytes));
+  for (int64_t done = row_bytes; done < whole; done *= 2)
+    std::memcpy(bytes + done, bytes, static_cast<size_t>(std::min(done, whole - done)));
+}
+
+}  // namespace
+
+void gather_rows(void* out, const void* in, int64_t row_stride, int64_t column_stride, int64_t rows,
+                 int64_t columns, int64_t itemsize) {
+  if (row_stride == 0 && column_stride == 1) return repeat_row(out, in, rows, columns * itemsize);
+  with_element(itemsize, [&]<class T>(T*) {
+    copy_rows(static_cast<T*>(out), static_cast<const T*>(in), row_stride, column_stride, rows, columns);
   });
 }
 

@@ -151,36 +151,62 @@ bool TileEvaluator::lies_contiguous(int operand) const {
   return tile_.row_axis < 0 && layout_.access(operand) == Access::Contiguous;
 }
 
-/// Calls f(position in the tile, memory offset, elements) for the pieces of the tile along the last axis.
+/// Calls f(position in the tile, memory offset, rows, columns) for the pieces of the tile that are whole rows
+/// of the last axis, one after the other along the axis before, or a part of one row.
 template <class F>
-void TileEvaluator::for_each_row(int operand, F&& f) const {
+void TileEvaluator::for_each_piece(int operand, F&& f) const {
   int64_t at = offset(operand);
-  if (tile_.row_axis >= 0) {
-    const int64_t step = layout_.stride(operand, tile_.row_axis);
-    for (int64_t row = 0; row < tile_.rows; ++row, at += step) f(row * tile_.columns, at, tile_.columns);
-    return;
-  }
+  if (tile_.row_axis >= 0) return f(int64_t{0}, at, tile_.rows, tile_.columns);
   const int last = layout_.ndim - 1;
-  const int64_t extent = layout_.inner_extent();
-  int64_t length = std::min(extent - coordinates_[last], tile_.count);
-  f(int64_t{0}, at, length);
-  if (length == tile_.count) return;
-  at -= coordinates_[last] * layout_.stride(operand, last);
-  // Carry like an odometer. The outer coordinates follow from the number of the row.
-  int64_t row_number = tile_.begin / extent;
-  for (int64_t position = length; position < tile_.count; position += length) {
-    ++row_number;
-    int64_t rest = row_number;
-    for (int axis = last - 1; axis >= 0; --axis) {
+  if (last == 0) return f(int64_t{0}, at, int64_t{1}, tile_.count);
+  const int64_t columns = layout_.inner_extent(), rows = layout_.extent(last - 1);
+  const int64_t column_stride = layout_.stride(operand, last), row_stride = layout_.stride(operand, last - 1);
+  int64_t column = coordinates_[last], row = coordinates_[last - 1];
+  int64_t matrix = tile_.begin / columns / rows;  // its outer coordinates follow from its number
+  for (int64_t position = 0; position < tile_.count;) {
+    const int64_t left = tile_.count - position;
+    if (column > 0 || left < columns) {
+      const int64_t count = std::min(columns - column, left);
+      f(position, at, int64_t{1}, count);
+      at += row_stride - column * column_stride;
+      position += count;
+      column = 0;
+      ++row;
+    } else {
+      const int64_t count = std::min(rows - row, left / columns);
+      f(position, at, count, columns);
+      at += count * row_stride;
+      position += count * columns;
+      row += count;
+    }
+    if (row < rows) continue;
+    row = 0;
+    at -= rows * row_stride;
+    // Carry like an odometer.
+    int64_t rest = ++matrix;
+    for (int axis = last - 2; axis >= 0; --axis) {
       const int64_t stride = layout_.stride(operand, axis);
       at += stride;
       if (axis == 0 || rest % layout_.extent(axis) != 0) break;
       at -= stride * layout_.extent(axis);
       rest /= layout_.extent(axis);
     }
-    length = std::min(extent, tile_.count - position);
-    f(position, at, length);
   }
+}
+
+/// Memory offset from one row of a piece to the next.
+int64_t TileEvaluator::row_step(int operand) const {
+  const int axis = tile_.row_axis >= 0 ? tile_.row_axis : layout_.ndim - 2;
+  return axis < 0 ? 0 : layout_.stride(operand, axis);
+}
+
+/// Calls f(position in the tile, memory offset, elements) for the pieces of the tile along the last axis.
+template <class F>
+void TileEvaluator::for_each_row(int operand, F&& f) const {
+  const int64_t step = row_step(operand);
+  for_each_piece(operand, [&](int64_t position, int64_t at, int64_t rows, int64_t columns) {
+    for (int64_t row = 0; row < rows; ++row) f(position + row * columns, at + row * step, columns);
+  });
 }
 
 const char* TileEvaluator::splat(const char* element, int64_t itemsize, char* out) {
@@ -232,17 +258,14 @@ void TileEvaluator::load_coordinates(const PlanSource& source, int operand, char
 }
 
 void TileEvaluator::gather(int operand, const char* base, int64_t itemsize, char* out) {
-  const int64_t stride = layout_.inner_stride(operand);
-  if (tile_.row_axis >= 0) {
-    const int64_t row_stride = layout_.stride(operand, tile_.row_axis);
-    if ((row_stride == 1 || row_stride == -1) && stride != 1) {
-      gather_transposed(out, base + offset(operand) * itemsize, row_stride, stride, tile_.rows, tile_.columns,
-                        itemsize);
-      return;
-    }
+  const int64_t stride = layout_.inner_stride(operand), row_stride = row_step(operand);
+  if (tile_.row_axis >= 0 && (row_stride == 1 || row_stride == -1) && stride != 1) {
+    gather_transposed(out, base + offset(operand) * itemsize, row_stride, stride, tile_.rows, tile_.columns,
+                      itemsize);
+    return;
   }
-  for_each_row(operand, [&](int64_t position, int64_t at, int64_t count) {
-    gather_row(out + position * itemsize, base + at * itemsize, stride, count, itemsize);
+  for_each_piece(operand, [&](int64_t position, int64_t at, int64_t rows, int64_t columns) {
+    gather_rows(out + position * itemsize, base + at * itemsize, row_stride, stride, rows, columns, itemsize);
   });
 }
 

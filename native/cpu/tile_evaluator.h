@@ -59,6 +59,9 @@ class TileEvaluator {
   int64_t offset(int operand) const;
   char* destination(int value);
   const char* splat(const char* element, int64_t itemsize, char* out);
+  int64_t row_step(int operand) const;
+  template <class F>
+  void for_each_piece(int operand, F&& f) const;
   template <class F>
   void for_each_row(int operand, F&& f) const;
 

@@ -194,10 +194,15 @@ class Fusion {
     }
   }
 
-  /// Units in topological order, close to the order of creation, which is kind to memory.
-  std::vector<Unit> order_units() {
+  /// What the units say about their order.
+  struct Dependencies {
+    std::vector<int32_t> blockers;                ///< per unit: edges from units that have to run before it
+    std::vector<std::vector<int32_t>> followers;  ///< per unit: the other ends of such edges
+    std::vector<char> only_reduces;               ///< per unit: it is fused, and results are reductions
+  };
+
+  std::vector<Unit> collect_units(std::vector<int32_t>& unit_of) {
     std::vector<Unit> units;
-    std::vector<int32_t> unit_of(graph_.nodes.size(), -1);
     for (int32_t i = 0; i < node_count(); ++i) {
       if (!graph_.nodes[i].live) continue;
       const int32_t leader = root(i);
@@ -209,30 +214,62 @@ class Fusion {
       unit_of[i] = unit_of[leader];
       units[unit_of[i]].nodes.push_back(i);
     }
+    return units;
+  }
+
+  Dependencies dependencies(const std::vector<Unit>& units, const std::vector<int32_t>& unit_of) const {
     const int32_t count = static_cast<int32_t>(units.size());
-    std::vector<int32_t> blockers(count, 0);
-    std::vector<std::vector<int32_t>> followers(count);
+    Dependencies found{std::vector<int32_t>(count, 0), std::vector<std::vector<int32_t>>(count),
+                       std::vector<char>(count, 1)};
     for (int32_t u = 0; u < count; ++u) {
+      if (!units[u].fused) found.only_reduces[u] = false;
       for (int32_t i : units[u].nodes) {
-        for_each_producer(graph_.nodes[i], [&](int32_t producer) {
-          if (unit_of[producer] == u) return;
-          followers[unit_of[producer]].push_back(u);
-          ++blockers[u];
+        const Graph::Node& node = graph_.nodes[i];
+        if (!is_reduction(node.opcode) && graph_.values[node.first_output].is_output)
+          found.only_reduces[u] = false;
+        for_each_producer(node, [&](int32_t producer) {
+          const int32_t source = unit_of[producer];
+          if (source == u) return;
+          found.followers[source].push_back(u);
+          ++found.blockers[u];
+          if (!is_reduction(graph_.nodes[producer].opcode)) found.only_reduces[source] = false;
         });
       }
     }
+    return found;
+  }
+
+  /// Units in topological order, close to the order of creation, which is kind to memory. What only reduces
+  /// comes as soon as it can, while the caches still hold what it reads.
+  std::vector<Unit> order_units() {
+    std::vector<int32_t> unit_of(graph_.nodes.size(), -1);
+    std::vector<Unit> units = collect_units(unit_of);
+    auto [blockers, followers, only_reduces] = dependencies(units, unit_of);
     auto later = [&](int32_t a, int32_t b) { return units[a].nodes.back() > units[b].nodes.back(); };
     std::priority_queue<int32_t, std::vector<int32_t>, decltype(later)> ready(later);
+    const int32_t count = static_cast<int32_t>(units.size());
     for (int32_t u = 0; u < count; ++u) {
       if (blockers[u] == 0) ready.push(u);
     }
+    std::vector<int32_t> at_once;
     std::vector<Unit> ordered;
     ordered.reserve(count);
-    while (!ready.empty()) {
-      const int32_t u = ready.top();
-      ready.pop();
+    while (!ready.empty() || !at_once.empty()) {
+      int32_t u;
+      if (at_once.empty()) {
+        u = ready.top();
+        ready.pop();
+      } else {
+        u = at_once.back();
+        at_once.pop_back();
+      }
       for (int32_t follower : followers[u]) {
-        if (--blockers[follower] == 0) ready.push(follower);
+        if (--blockers[follower] > 0) continue;
+        if (only_reduces[follower]) {
+          at_once.push_back(follower);
+        } else {
+          ready.push(follower);
+        }
       }
       ordered.push_back(std::move(units[u]));
     }

@@ -18,10 +18,12 @@ def _function(xp):
     return lambda x: xp.sin(x) * xp.exp(-0.5 * x) + 0.1 * xp.sum(x * x)
 
 
-def _composed(order, which, xp):
+def composed(order, xp):
+    """The layers around the function, with a library; in plain Python for NumPy."""
     function = _function(xp)
     for name in reversed(order):
-        function = LAYERS[name][which](function)
+        layer, plain = LAYERS[name]
+        function = plain(function) if xp is np else layer(xp, function)
     return function
 
 
@@ -31,16 +33,16 @@ def _expected(order):
     if differences <= 3:
         # A difference of order six with step h = 2e-3 errs by h⁶ f⁽⁷⁾ / 140, some 1e-18 times a derivative of
         # a million at most, and by rounding, 1e-16 / h = 1e-13, which grows by 1 / h with each one around it.
-        return _composed(order, 1, np)(POINT), [1e-13, 1e-10, 1e-7, 1e-4][differences]
+        return composed(order, np)(POINT), [1e-13, 1e-10, 1e-7, 1e-4][differences]
     # There is nothing left of more differences than that. The derivatives of first order can stand in for
     # those of second order: they have been compared with differences by themselves.
     simpler = [name for each in order for name in FIRST_ORDER.get(each, (each,))]
-    return np.asarray(_composed(simpler, 0, ft)(ft.array(POINT))), 1e-11
+    return np.asarray(composed(simpler, ft)(ft.array(POINT))), 1e-11
 
 
 def check(order):
     expected, tolerance = _expected(order)
-    found = np.asarray(_composed(order, 0, ft)(ft.array(POINT)))
+    found = np.asarray(composed(order, ft)(ft.array(POINT)))
     scale = max(1.0, np.max(np.abs(expected)))
     np.testing.assert_allclose(found, expected, rtol=0, atol=tolerance * scale, err_msg="-".join(order))
 

@@ -105,3 +105,48 @@ def test_reverse_mode_of_a_while_loop_has_its_effects_once(capsys):
     for call in (ft.grad(f), ft.jit(ft.grad(f))):
         assert call(1.0).item() == 4.0
         assert capsys.readouterr().out.splitlines() == ["0", "inner 1.0", "1", "inner 2.0"]
+
+
+def _noting():
+    """What was seen, and the identity, which notes its argument."""
+    seen = []
+
+    def note(x):
+        result = ft.ShapeDtypeStruct(x.shape, x.dtype)
+        ft.io_callback(lambda v: (seen.append(float(v)), v)[1], result, ft.stop_gradient(x))
+        return x
+
+    return seen, note
+
+
+TRANSFORMS = pytest.mark.parametrize(
+    "transform",
+    [ft.vmap, lambda f: ft.jit(ft.vmap(f)), lambda f: ft.vmap(ft.grad(f)), lambda f: ft.jacrev(ft.vmap(f))],
+    ids=["vmap", "jit-vmap", "vmap-grad", "jacrev-vmap"],
+)
+
+
+@TRANSFORMS
+def test_each_lane_has_the_effects_of_its_own_branch(transform):
+    seen, note = _noting()
+    ft.eval(transform(lambda x: ft.cond(x > 0, note, lambda x: -x, x))(ft.array([1.0, -1.0, 2.0])))
+    assert seen == [1.0, 2.0]
+
+
+@TRANSFORMS
+def test_a_lane_that_is_done_has_no_more_effects(transform):
+    seen, note = _noting()
+    looped = transform(lambda x: ft.while_loop(lambda c: c < 5, lambda c: note(c) * 2, x))
+    ft.eval(looped(ft.array([1.0, 3.0, 7.0])))
+    assert seen == [1.0, 2.0, 4.0, 3.0]
+
+
+def test_branches_with_effects_in_batches_of_batches():
+    seen, note = _noting()
+
+    def chosen(i, x):
+        return ft.switch(i, [note, lambda x: 2 * x, lambda x: note(100 * x)], x)
+
+    out = ft.vmap(ft.vmap(chosen, (0, None)), (None, 0))(ft.array([0, 1, 7]), ft.array([1.0, 2.0]))
+    assert out.tolist() == [[1, 2, 100], [2, 4, 200]]
+    assert sorted(seen) == [1, 2, 100, 200]

@@ -33,7 +33,7 @@ def _affine_reference(init, scales, shifts):
     return _folded(_affine, init, [{"scale": a, "shift": b} for a, b in zip(scales, shifts, strict=True)])
 
 
-@pytest.mark.parametrize("size", [0, 1, 2, 3, 6, 7, 11])
+@pytest.mark.parametrize("size", [0, 1, 2, 3, 6, 7, 11, 17, 40, 101])
 def test_reduce_is_in_order(size):
     operands = _affine_operands(size)
     init = {"scale": 0.7, "shift": -0.3}
@@ -42,6 +42,17 @@ def test_reduce_is_in_order(size):
     for name in init:
         assert result[name].dtype == ft.float64
         np.testing.assert_allclose(result[name], expected[name], rtol=RTOL)
+
+
+@pytest.mark.parametrize("size", [16, 17, 45, 70])
+def test_long_rows_are_reduced_in_order(size):
+    operands = _affine_operands(3, size)
+    init = {"scale": np.float64(1), "shift": np.float64(0)}
+    result = ft.reduce(operands, init, _affine, [1])
+    for row in range(3):
+        expected = ft.reduce({name: x[row] for name, x in operands.items()}, init, _affine, [0])
+        for name in result:
+            np.testing.assert_allclose(np.asarray(result[name])[row], np.asarray(expected[name]), rtol=1e-12)
 
 
 @pytest.mark.parametrize("dimensions", [(0, 2), (2, 0), (1,), (-1, 1), (0, 1, 2), ()])

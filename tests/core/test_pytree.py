@@ -92,3 +92,13 @@ def test_leaves_that_are_not_arrays_are_named():
 
     with pytest.raises(TypeError, match=r"grad: argument p\['w'\]\[1\] of f must be an array.*str"):
         ft.grad(f)({"w": (np.ones(2), "x")})
+
+
+def test_a_dataclass_that_is_no_tree_is_told_how_to_become_one():
+    @dataclass
+    class Pair:
+        a: object
+        b: object
+
+    with pytest.raises(TypeError, match=r"argument d of <lambda>.*ft\.register_dataclass\(Pair\)"):
+        ft.grad(lambda d: d.a * d.b)(Pair(1.0, 2.0))

@@ -65,8 +65,14 @@ def test_branching_on_an_abstract_value(transform):
     assert "argument x of f" in message
     assert "argument scale of f" in message
     assert "unused" not in message
-    assert all(way in message for way in ("ft.where", "ft.cond", "static_argnums"))
+    assert all(way in message for way in ("ft.where", "ft.cond", "ft.while_loop", "static_argnums"))
     assert isinstance(info.value, TypeError)
+
+
+def test_only_jit_has_static_arguments():
+    with pytest.raises(ft.ConcretizationError, match=r"ft\.while_loop") as info:
+        ft.scan(lambda c, x: (c if c > x else x, None), 0.0, np.ones(2, np.float32))
+    assert "static" not in str(info.value)
 
 
 @pytest.mark.parametrize("convert", [float, int, np.asarray, lambda x: x.item(), list])

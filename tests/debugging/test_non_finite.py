@@ -213,3 +213,44 @@ def test_compiled_function_is_traced_once_and_keeps_donated_arguments():
     compiled = ft.jit(lambda x: 0 / x).lower(1.0).compile()
     with ft.debug_nans(), pytest.raises(FloatingPointError, match="div gave NaN"):
         compiled(0.0)
+
+
+def outer_products(x, y):
+    return ft.permute_dims(ft.vmap(lambda a, b: ft.tensordot(a, b, axes=0))(x, y), (0, 2, 1))
+
+
+def matrix_product(x, y):
+    return ft.matmul(ft.permute_dims(x, (1, 0)), y)
+
+
+@pytest.mark.parametrize(("context", "kind"), [(ft.debug_nans, "NaN"), (ft.debug_infs, "inf")])
+@pytest.mark.parametrize(
+    ("product", "subscripts"), [(outer_products, "ij,ik->ikj"), (matrix_product, "ij,ik->jk")]
+)
+@pytest.mark.parametrize(
+    "factors", [(np.inf, 0.0), (np.inf, 1.0), (1e30, 1e30), (np.nan, 1.0), (1e30, 1e-30), (2.0, 3.0)]
+)
+def test_large_products_are_known_by_their_factors(context, kind, product, subscripts, factors):
+    # A compiled product that is larger than its operands is not looked at itself.
+    left, right = np.ones((2, 2, 64), np.float32)
+    left[1, 7], right[1, 9] = factors
+    function = ft.jit(product)
+    with np.errstate(all="ignore"):
+        expected = np.einsum(subscripts, left, right)
+    found = np.isnan(expected).any() if kind == "NaN" else np.isinf(expected).any()
+    with context():
+        if found:
+            with pytest.raises(
+                FloatingPointError, match=rf"(?s)(dot_general|transpose) gave {kind}.*\nwhere a is"
+            ):
+                function(left, right)
+        else:
+            np.testing.assert_allclose(np.asarray(function(left, right)), expected, rtol=1e-6)
+
+
+def test_a_result_that_only_moves_numbers_is_looked_at_before_it_does():
+    function = ft.jit(lambda x: ft.reshape(ft.permute_dims(ft.log(x), (1, 0)), (-1,)))
+    with ft.debug_nans():
+        assert function(ft.ones((2, 3))).shape == (6,)
+        with pytest.raises(FloatingPointError, match="log gave NaN in 6 of 6 elements"):
+            function(-ft.ones((2, 3)))

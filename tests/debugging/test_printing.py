@@ -81,10 +81,10 @@ def test_formats(capsys):
     )
     assert capsys.readouterr().out == "1.00 2 (4,)  't' {'a': 1}\n"
     for fmt, arguments, message in (
-        ("{} {}", (1,), "index out of range"),
-        ("{x}", (), "'x'"),
         ("none", (1,), "the arguments 0 are not used"),
         ("{", (), "does not fit its arguments"),
+        ("{} {}", (1,), "fields for more than the 1 positional arguments"),
+        ("{x}", (), "there is no argument 'x'"),
     ):
         with pytest.raises(ValueError, match=message):
             ft.debug.print(fmt, *arguments)

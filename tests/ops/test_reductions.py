@@ -19,6 +19,18 @@ def _close(out, expected, rtol=2e-5):
     np.testing.assert_allclose(out, expected, rtol=rtol, atol=1e-6)
 
 
+@pytest.mark.parametrize("length", [1, 15, 31, 32, 33, 63, 64, 65, 100, 127, 128, 129, 255, 257, 5000])
+def test_rows_of_any_length(length):
+    # They are cut into vectors, whose extremes may lie anywhere.
+    x = np.random.default_rng(length).normal(size=(3, length)).astype(np.float32)
+    np.testing.assert_array_equal(np.asarray(ft.max(x, axis=1)), x.max(1))
+    np.testing.assert_allclose(np.asarray(ft.sum(x, axis=1)), x.sum(1, dtype=np.float64), atol=1e-3)
+    for place in {0, length // 3, length - 1}:
+        with_nan = x.copy()
+        with_nan[1, place] = np.nan
+        assert np.isnan(np.asarray(ft.max(with_nan, axis=1))).tolist() == [False, True, False]
+
+
 @pytest.mark.parametrize("axis", AXES)
 @pytest.mark.parametrize("keepdims", [False, True])
 @pytest.mark.parametrize(

@@ -178,3 +178,19 @@ def test_methods():
 def test_errors(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(1, 5), (7, 1), (3, 4), (40, 3), (5, 130), (300, 40)])
+def test_broadcast_operands_of_compiled_functions(rows, columns):
+    # Tiles of a kernel begin and end anywhere within the rows of operands that repeat.
+    random = np.random.default_rng(0)
+    row, column = random.normal(size=(6, 1, columns)), random.normal(size=(6, rows, 1))
+    last = random.normal(size=(6, 1, 1))
+    turned = random.normal(size=(columns, 2, 3, rows))
+    function = ft.jit(
+        lambda a, b, c, d: a * b + c * ft.permute_dims(ft.reshape(d, (columns, 6, rows)), (1, 2, 0)) - a / c
+    )
+    expected = row * column + last * turned.reshape(columns, 6, rows).transpose(1, 2, 0) - row / last
+    np.testing.assert_allclose(
+        np.asarray(function(*map(ft.array, (row, column, last, turned)))), expected, rtol=1e-12
+    )

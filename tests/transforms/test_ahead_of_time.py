@@ -136,6 +136,12 @@ def test_memory_is_predicted(name, donate):
     assert abs(predicted - measured) <= 0.1 * measured, (predicted, measured)
 
 
+def test_memory_at_every_stage():
+    f, x = ft.jit(lambda x: ft.sum(ft.matmul(x, x))), ft.ones((64, 64))
+    lowered = f.lower(x)
+    assert f.memory(x) == lowered.memory() == lowered.compile().memory() > 2 * 64 * 64 * 4
+
+
 def test_memory_analysis():
     x = ft.ones((N,), dtype=ft.float32)
     need = ft.jit(lambda x: ft.cumsum(ft.cumsum(x))).lower(x).compile().memory_analysis()

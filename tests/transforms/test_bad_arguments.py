@@ -160,7 +160,7 @@ USES = {
             "init": NO_ARRAYS,
             "xs": (*NO_ARRAYS, INDEX),
             "length": NO_SIZE,
-            "unroll": (-1, NAN, "text"),
+            "unroll": (0, -1, NAN, "text"),
         },
     ),
     "map": (

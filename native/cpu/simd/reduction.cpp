@@ -51,26 +51,39 @@ struct Lanes {
   typedef T Unaligned __attribute__((vector_size(64), aligned(alignof(T)), may_alias));
 };
 
-/// One long row, in vector lanes: accumulators for two vectors, joined at the end.
+/// One long row, in vector lanes: four accumulators, whose chains of operations do not wait for each other,
+/// joined at the end.
 template <class Op, class T>
 T reduce_row(const T* x, int64_t columns) {
   using Vector = typename Lanes<T>::Vector;
   using Unaligned = typename Lanes<T>::Unaligned;
   constexpr int count = Lanes<T>::count;
+  const auto combine = [x](Vector& accumulator, int64_t i) {
+    const Vector u = *reinterpret_cast<const Unaligned*>(x + i);
+    Op::combine(accumulator, u);
+  };
   T result = x[0];
   int64_t i = 1;
   if (columns >= 2 * count) {
-    Vector first = *reinterpret_cast<const Unaligned*>(x),
-           second = *reinterpret_cast<const Unaligned*>(x + count);
-    for (i = 2 * count; i + 2 * count <= columns; i += 2 * count) {
-      const Vector u = *reinterpret_cast<const Unaligned*>(x + i);
-      const Vector v = *reinterpret_cast<const Unaligned*>(x + i + count);
-      Op::combine(first, u);
-      Op::combine(second, v);
+    Vector joined = *reinterpret_cast<const Unaligned*>(x);
+    i = count;
+    if (columns >= 4 * count) {
+      Vector second = *reinterpret_cast<const Unaligned*>(x + count),
+             third = *reinterpret_cast<const Unaligned*>(x + 2 * count),
+             fourth = *reinterpret_cast<const Unaligned*>(x + 3 * count);
+      for (i = 4 * count; i + 4 * count <= columns; i += 4 * count) {
+        combine(joined, i);
+        combine(second, i + count);
+        combine(third, i + 2 * count);
+        combine(fourth, i + 3 * count);
+      }
+      Op::combine(joined, second);
+      Op::combine(third, fourth);
+      Op::combine(joined, third);
     }
-    Op::combine(first, second);
+    for (; i + count <= columns; i += count) combine(joined, i);
     T lanes[count];
-    __builtin_memcpy(lanes, &first, sizeof lanes);
+    __builtin_memcpy(lanes, &joined, sizeof lanes);
     for (int step = count / 2; step > 0; step /= 2) {
       for (int lane = 0; lane < step; ++lane) Op::combine(lanes[lane], lanes[lane + step]);
     }

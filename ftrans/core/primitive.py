@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from .. import _native
 from .._native import Array
@@ -15,8 +15,7 @@ from .avals import ShapedArray
 primitives: dict[str, Primitive] = {}
 
 
-@dataclass(frozen=True)
-class Sample:
+class Sample(NamedTuple):
     """Small concrete operands from which the test harness generates checks of every rule.
 
     `args` are ndarrays (or functions without arguments that make one); `differentiable` are the positions of
@@ -24,7 +23,7 @@ class Sample:
     """
 
     args: tuple
-    params: dict[str, Any] = field(default_factory=dict)
+    params: Mapping[str, Any] = MappingProxyType({})
     differentiable: tuple[int, ...] = ()
 
 

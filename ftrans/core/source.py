@@ -6,11 +6,12 @@ import inspect
 import os
 from collections.abc import Callable
 from types import CodeType, MethodType
-from typing import Any
-
-from optree import PyTreeSpec
+from typing import TYPE_CHECKING, Any
 
 from .. import _native
+
+if TYPE_CHECKING:
+    from optree import PyTreeSpec
 
 #: (code object, offset of the last instruction), or None. Longer where a derivative of that line is meant.
 Source = tuple[CodeType, int] | tuple[CodeType, int, bool] | None

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from functools import partial
-from typing import Any
-
-from optree import PyTreeSpec
+from typing import TYPE_CHECKING, Any
 
 from .._native import Array
 from ..core.avals import ShapedArray
 from ..core.pytree import as_array, flatten, leaf_names
 from ..core.source import ArgumentSource, function_name, parameter_names
 from ..core.tracebacks import note_transformation
+
+if TYPE_CHECKING:
+    from optree import PyTreeSpec
 
 Argnums = int | str | Sequence[int | str]
 

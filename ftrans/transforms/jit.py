@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial, update_wrapper, wraps
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from optree import PyTreeSpec
 
 from .. import _native
 from .._native import Array, user_function
@@ -25,6 +24,9 @@ from .named_arguments import NamedArguments, StaticArguments, leaves_of
 from .retrace import explain_retrace
 from .stages import Lowered
 from .traced_function import Signature, Traced, call_traced, hoist_tracers
+
+if TYPE_CHECKING:
+    from optree import PyTreeSpec
 
 
 def trace_function(

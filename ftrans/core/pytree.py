@@ -25,8 +25,16 @@ def _optree() -> Any:
     return importlib.import_module("optree")
 
 
+@functools.cache
+def _leaf() -> PyTreeSpec:
+    """The structure of a single array."""
+    return _optree().tree_structure(0, namespace=_NAMESPACE)
+
+
 def flatten(tree: Any) -> tuple[list[Any], PyTreeSpec]:
     """The leaves of `tree`, and its structure. None is an empty tree; dicts are ordered by key."""
+    if type(tree) is Array:
+        return [tree], _leaf()
     return _optree().tree_flatten(tree, namespace=_NAMESPACE)
 
 

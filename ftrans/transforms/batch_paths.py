@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from .._native import Array, Dtype, bool_, set_source, user_source
+from .._native import Array, Dtype, Interpreting, bool_, set_source, user_source
 from ..core.avals import ShapedArray
 from ..core.jaxpr import Atom, Equation, Literal, Var, is_effectful
 from ..core.source import ArgumentSource, Source, format_source, function_name
-from ..core.tracing import Interpreting, concretization_error, trace_to_jaxpr
+from ..core.tracing import concretization_error, trace_to_jaxpr
 from ..interop import asarray
 from ..ops._gather import take_static
 from ..ops.operands import constant_like, convert

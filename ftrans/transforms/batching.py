@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .._native import Array, set_source
+from .._native import Array, Interpreting, set_source
 from ..core.avals import ShapedArray, shaped_array
 from ..core.jaxpr import Atom, ClosedJaxpr, Equation, Jaxpr
-from ..core.tracing import Interpreting, run_on, trace_to_jaxpr
+from ..core.tracing import run_on, trace_to_jaxpr
 
 #: Where the batch axis of an array is; None for an array that is the same for the whole batch.
 Dim = int | None
@@ -40,6 +40,8 @@ def batch_equation(equation: Equation, operands: list[Array], dims: list[Dim], s
     """
     primitive = equation.primitive
     if dims.count(None) < len(dims):
+        if equation.stream is None:
+            return primitive.batch(operands, dims, size, **equation.parameters)
         return run_on(equation.stream, primitive.batch, operands, dims, size, **equation.parameters)
     result = run_on(equation.stream, primitive.bind, *operands, **equation.parameters)
     return result, [None] * len(result) if primitive.multiple_results else None

@@ -485,18 +485,23 @@ void copy_handle(PyObject* handle, const Array& source) {
 
 nb::object make_tracer(nb::handle trace, nb::handle variable, nb::handle aval, nb::handle linked) {
   if (trace.is_none()) throw nb::type_error("make_tracer: trace is None");
-  nb::object result = nb::steal(new_array(nullptr));
-  Array& array = array_of(result.ptr());
-  array.trace = Py_NewRef(trace.ptr());
-  array.variable = Py_NewRef(variable.ptr());
-  array.aval = Py_NewRef(aval.ptr());
-  if (!linked.is_none()) array.linked = Py_NewRef(linked.ptr());
-  aval_info(aval.ptr());
-  track(result.ptr());
-  return result;
+  return nb::steal(
+      new_tracer(trace.ptr(), variable.ptr(), aval.ptr(), linked.is_none() ? nullptr : linked.ptr()));
 }
 
 }  // namespace
+
+PyObject* new_tracer(PyObject* trace, PyObject* variable, PyObject* aval, PyObject* linked) {
+  aval_info(aval);
+  PyObject* result = new_array(nullptr);
+  Array& array = array_of(result);
+  array.trace = Py_NewRef(trace);
+  array.variable = Py_NewRef(variable);
+  array.aval = Py_NewRef(aval);
+  array.linked = Py_XNewRef(linked);
+  track(result);
+  return result;
+}
 
 void bind_array(nb::module_& module) {
   main_thread =

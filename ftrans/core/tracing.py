@@ -129,7 +129,7 @@ class AbstractTrace(Trace):
     def constant(self, x: Array) -> Atom:
         """The atom for an array from outside of this trace."""
         if x._trace is None:
-            if x._immediate is not None:
+            if x._immediate is not None:  # among operands, `record_equation` sees to it
                 return Literal(x._snapshot(), x.aval)
             key: Any = (x._value_id, x.aval)
         else:

@@ -339,6 +339,16 @@ Dtype dtype_of(const Array& array) {
   return array.is_traced() ? aval_info(array.aval).dtype : array.value->dtype;
 }
 
+/// The tuple of the aval where there is one: no new one is made, and equal shapes are mostly the same object.
+nb::object shape_tuple(const Array& array) {
+  PyObject* aval = array.is_traced() ? array.aval : static_cast<PyObject*>(array.value->aval);
+  if (!aval) return nb::steal(tuple_from_dims(shape_of(array)));
+  static PyObject* const name = PyUnicode_InternFromString("shape");
+  nb::object shape = nb::steal(PyObject_GetAttr(aval, name));
+  if (!shape.is_valid()) throw nb::python_error();
+  return shape;
+}
+
 Py_ssize_t slot_length(PyObject* self) {
   return guarded(Py_ssize_t{-1}, [&]() -> Py_ssize_t {
     const Dims& shape = shape_of(array_of(self));
@@ -511,7 +521,7 @@ void bind_array(nb::module_& module) {
       "A lazy n-dimensional array: a handle to an immutable value, or to a variable of a trace.");
   array_type = reinterpret_cast<PyTypeObject*>(type.ptr());
   type.def_prop_ro(
-          "shape", [](const Array& self) { return nb::steal(tuple_from_dims(shape_of(self))); },
+          "shape", [](const Array& self) { return shape_tuple(self); },
           "Extents of the axes, a tuple of ints.")
       .def_prop_ro(
           "dtype", [](const Array& self) { return nb::borrow(dtype_object(dtype_of(self))); },

@@ -83,7 +83,7 @@ class SlotClass {
 };
 
 SlotClass variable_class;  ///< aval, source
-SlotClass literal_class;   ///< value
+SlotClass literal_class;   ///< value, aval
 SlotClass equation_class;  ///< primitive, inputs, outputs, parameters, source, stream
 
 template <typename... Arguments>
@@ -216,6 +216,17 @@ PyObject* add_result(PyObject* trace, PyObject* aval, PyObject* source, nb::list
   return new_tracer(trace, variable.ptr(), aval, nullptr);
 }
 
+/// What stands for an array in the equations of an abstract trace.
+nb::object atom_of(PyObject* trace, PyObject* object) {
+  const Array& array = array_of(object);
+  if (array.trace == trace) return nb::borrow(array.variable);
+  if (!array.is_traced() && array.value->is_immediate) {
+    nb::object value = checked(new_array(array.value));  // out of reach of `x[i] = …`
+    return literal_class.make({value.ptr(), aval_of(array)});
+  }
+  return checked(call_method(names->constant, trace, object));
+}
+
 /// record_equation(trace, primitive, operands, parameters): appends an equation to those of an abstract
 /// trace; the tracer of its result, or the list of them.
 PyObject* record_equation(PyObject*, PyObject* const* arguments, Py_ssize_t count) {
@@ -229,11 +240,8 @@ PyObject* record_equation(PyObject*, PyObject* const* arguments, Py_ssize_t coun
     const Py_ssize_t size = PySequence_Fast_GET_SIZE(operands.ptr());
     nb::object inputs = checked(PyList_New(size));
     for (Py_ssize_t i = 0; i < size; ++i) {
-      const Array& array = operand(primitive, items[i], i);
-      PyObject* atom = array.trace == trace
-                           ? Py_NewRef(array.variable)
-                           : checked(call_method(names->constant, trace, items[i])).release().ptr();
-      PyList_SET_ITEM(inputs.ptr(), i, atom);
+      operand(primitive, items[i], i);
+      PyList_SET_ITEM(inputs.ptr(), i, atom_of(trace, items[i]).release().ptr());
     }
     nb::object avals = avals_of(primitive, items, size);
     nb::object results = checked(call_method(names->abstract, primitive, avals.ptr(), parameters));
@@ -416,7 +424,7 @@ void bind_primitive(nb::module_& module) {
       "set_jaxpr_classes",
       [](nb::handle variable, nb::handle literal, nb::handle equation) {
         variable_class.set(variable, {"aval", "source"});
-        literal_class.set(literal, {"value"});
+        literal_class.set(literal, {"value", "aval"});
         equation_class.set(equation, {"primitive", "inputs", "outputs", "parameters", "source", "stream"});
       },
       nb::arg("variable"), nb::arg("literal"), nb::arg("equation"));

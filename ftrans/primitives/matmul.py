@@ -73,10 +73,16 @@ def _cotangent_of_lhs(ct: Array, lhs: Array, rhs: Array, dimension_numbers, swap
         contracted = range(nb, nb + len(right_free))
     else:
         contracted = range(nb + len(left_free), ct.ndim)
-    numbers = ((tuple(contracted), right_free), (tuple(range(nb)), tuple(rb)))
-    product = dot_general_p.bind(ct, rhs, dimension_numbers=numbers)
-    # The product's axes are those of lhs in this order: batch, free, contracted in ascending order of rhs.
-    order = (*lb, *left_free, *[lc[rc.index(axis)] for axis in sorted(rc)])
+    among_ct, among_rhs = (tuple(contracted), tuple(range(nb))), (right_free, tuple(rb))
+    from_rhs = [lc[rc.index(axis)] for axis in sorted(rc)]
+    # The product's axes are axes of lhs: batch, then free ones and contracted ones, of which those come last
+    # that lhs has last. So that of a matrix product needs no transposition.
+    if left_free and left_free[-1] == lhs.ndim - 1:
+        order = (*lb, *from_rhs, *left_free)
+        product = dot_general_p.bind(rhs, ct, dimension_numbers=tuple(zip(among_rhs, among_ct, strict=True)))
+    else:
+        order = (*lb, *left_free, *from_rhs)
+        product = dot_general_p.bind(ct, rhs, dimension_numbers=tuple(zip(among_ct, among_rhs, strict=True)))
     return transpose(product, tuple(order.index(axis) for axis in range(lhs.ndim)))
 
 

@@ -70,7 +70,7 @@ def vmap(
             f"vmap: in_axes must be an int, None, or a tuple with one for each argument; got {in_axes!r}"
         )
 
-    outlined = outline(fun)
+    outlined, name = outline(fun), function_name(fun)
 
     @user_function
     @wraps(fun)
@@ -85,7 +85,7 @@ def vmap(
         sources = argument_sources(outlined, structure)
         args_structure, kwargs_structure = structure.children()
         axes = [
-            *broadcast_prefix(in_axes, args_structure, f"vmap: in_axes of {function_name(fun)}"),
+            *broadcast_prefix(in_axes, args_structure, f"vmap: in_axes of {name}"),
             *([0] * kwargs_structure.num_leaves),
         ]
         dims = [_checked_axis(a, x, s) for a, x, s in zip(axes, arrays, sources, strict=True)]
@@ -107,7 +107,7 @@ def vmap(
             inputs = [None, *sources]
         batch = Batch(flat, function, avals, inputs, arrays, dims, size, axis_name)
         outs, out_dims = batch.apply()
-        targets = broadcast_prefix(out_axes, flat.structure, f"vmap: out_axes of {function_name(fun)}")
+        targets = broadcast_prefix(out_axes, flat.structure, f"vmap: out_axes of {name}")
         placed = [
             _place(x, d, target, size, fun)._snapshot()
             for x, d, target in zip(outs, out_dims, targets, strict=True)

@@ -148,6 +148,25 @@ def test_results_in_the_memory_of_an_operand(n):
     np.testing.assert_array_equal(np.asarray(bits), np.cumsum(i))
 
 
+def test_small_arrays_are_computed_in_one_kernel():
+    """What a kernel costs by itself outweighs a few elements, so that the gradient of a long chain is one."""
+
+    def chain(x):
+        for _ in range(100):
+            x = ft.sin(x) * 0.9 + 0.1
+        return x
+
+    def steps(x):
+        return ft.jit(ft.grad(lambda x: ft.sum(chain(x)))).lower(x).compile().cost_analysis()["steps"]
+
+    few, many = np.linspace(0, 1, 50), np.linspace(0, 1, 5000)
+    assert steps(few) == 1 < steps(many)
+    gradients = [ft.jit(ft.grad(lambda x: ft.sum(chain(x))))(x) for x in (few, many)]
+    one_by_one = ft.vmap(ft.grad(chain))
+    for x, gradient in zip((few, many), gradients, strict=True):
+        np.testing.assert_allclose(np.asarray(gradient), np.asarray(one_by_one(x)), rtol=1e-12)
+
+
 def test_partition():
     closed = ft.make_jaxpr(lambda x, y: (f(x) * 2.0, y))(V, V)
     (known, unknown, residual_inputs), present, moved = joint_derivative("vjp", closed, [True, False])

@@ -105,6 +105,7 @@ KernelVariants select_kernels(Dtype dtype) {
   }
 }
 
+/// min(max(x, low), high); a NaN anywhere comes through. Compilers make vectors of either half, not of both.
 template <class T, bool scalars>
 void clamp_loop(void* out, const void* low, const void* operand, const void* high, int64_t n) {
   auto* o = static_cast<T*>(out);
@@ -113,11 +114,20 @@ void clamp_loop(void* out, const void* low, const void* operand, const void* hig
   auto* h = static_cast<const T*>(high);
   if (n == 0) return;
   const T l0 = l[0], h0 = h[0];
-  FTRANS_INDEPENDENT
-  for (int64_t i = 0; i < n; ++i) {  // min(max(x, lo), hi); a NaN anywhere comes through
-    const T lo = scalars ? l0 : l[i], hi = scalars ? h0 : h[i], v = x[i];
-    const T raised = v > lo || v != v ? v : lo;
-    o[i] = raised < hi || raised != raised ? raised : hi;
+  constexpr int64_t kBlock = 64;
+  T raised[kBlock];
+  for (int64_t begin = 0; begin < n; begin += kBlock) {
+    const int64_t count = n - begin < kBlock ? n - begin : kBlock;
+    FTRANS_INDEPENDENT
+    for (int64_t i = 0; i < count; ++i) {
+      const T lo = scalars ? l0 : l[begin + i], v = x[begin + i];
+      raised[i] = v > lo || v != v ? v : lo;
+    }
+    FTRANS_INDEPENDENT
+    for (int64_t i = 0; i < count; ++i) {
+      const T hi = scalars ? h0 : h[begin + i], v = raised[i];
+      o[begin + i] = v < hi || v != v ? v : hi;
+    }
   }
 }
 

@@ -180,7 +180,9 @@ def has_effects(closed: ClosedJaxpr) -> bool:
     """Whether an equation of a jaxpr is effectful; cached in it."""
     known = closed.derived.get("effects")
     if known is None:
-        known = closed.derived["effects"] = any(map(is_effectful, closed.jaxpr.equations))
+        known = closed.derived["effects"] = any(
+            e.primitive.has_effect or (e.parameters and is_effectful(e)) for e in closed.jaxpr.equations
+        )
     return known
 
 

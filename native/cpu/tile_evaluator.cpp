@@ -268,9 +268,59 @@ void TileEvaluator::gather(int operand, const char* base, int64_t itemsize, char
       return;
     }
   }
+  constexpr int64_t kShort = 64;
+  if (tile_.row_axis < 0 && !tile_.within_row && layout_.inner_extent() < kShort)
+    return gather_short_rows(operand, base, itemsize, out);
   for_each_row(operand, [&](int64_t position, int64_t at, int64_t count) {
     gather_row(out + position * itemsize, base + at * itemsize, stride, count, itemsize);
   });
+}
+
+/// Where rows are short, as in x[:, None] - y of short vectors, axes that this operand lets merge make them
+/// longer, and rows that are read again and again are copied from what has been gathered.
+void TileEvaluator::gather_short_rows(int operand, const char* base, int64_t itemsize, char* out) {
+  InlineArray<int64_t, 16> extents(layout_.ndim), strides(layout_.ndim), at(layout_.ndim);
+  int ndim = 0;  // from the last axis on
+  for (int axis = layout_.ndim - 1; axis >= 0; --axis) {
+    const int64_t extent = layout_.extent(axis), stride = layout_.stride(operand, axis);
+    if (ndim > 0 && stride == extents[ndim - 1] * strides[ndim - 1]) {
+      extents[ndim - 1] *= extent;
+    } else {
+      extents[ndim] = extent;
+      strides[ndim++] = stride;
+    }
+  }
+  int64_t rest = tile_.begin, offset = 0;
+  for (int axis = 0; axis < ndim; ++axis) {
+    at[axis] = axis == ndim - 1 ? rest : rest % extents[axis];
+    rest /= extents[axis];
+    offset += at[axis] * strides[axis];
+  }
+  const int64_t row = extents[0], step = strides[0];
+  const int inner = ndim > 1 && strides[1] == 0 ? 2 : 1;  // axes of a piece
+  for (int64_t position = 0; position < tile_.count;) {
+    const int64_t left = inner == 2 ? (extents[1] - at[1]) * row - at[0] : row - at[0];
+    const int64_t length = std::min(left, tile_.count - position);
+    char* to = out + position * itemsize;
+    const int64_t head = std::min(row - at[0], length), tail = std::min(at[0], length - head);
+    gather_row(to, base + offset * itemsize, step, head, itemsize);
+    if (tail)
+      gather_row(to + head * itemsize, base + (offset - at[0] * step) * itemsize, step, tail, itemsize);
+    for (int64_t filled = head + tail; filled < length; filled += std::min(filled, length - filled)) {
+      std::memcpy(to + filled * itemsize, to,
+                  static_cast<size_t>(std::min(filled, length - filled) * itemsize));
+    }
+    position += length;
+    offset -= at[0] * step;
+    at[0] = 0;
+    if (inner == 2) at[1] = 0;
+    for (int axis = inner; axis < ndim; ++axis) {
+      offset += strides[axis];
+      if (++at[axis] < extents[axis]) break;
+      offset -= at[axis] * strides[axis];
+      at[axis] = 0;
+    }
+  }
 }
 
 /// Where a computed value goes: its output's memory if that is possible, else its register.

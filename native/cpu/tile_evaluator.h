@@ -52,6 +52,7 @@ class TileEvaluator {
   void load(const PlanStep& step);
   void load_coordinates(const PlanSource& source, int operand, char* out, TileValue& result);
   void gather(int operand, const char* base, int64_t itemsize, char* out);
+  void gather_short_rows(int operand, const char* base, int64_t itemsize, char* out);
   void apply(const PlanStep& step);
   void run_chain(const PlanStep& step);
   void store(const PlanStore& store, int operand);

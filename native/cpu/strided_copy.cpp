@@ -1,5 +1,6 @@
 #include "cpu/strided_copy.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace ftrans::cpu {
@@ -40,6 +41,32 @@ void gather_row(void* out, const void* in, int64_t stride, int64_t n, int64_t it
       for (int64_t i = 0; i < n; ++i) o[i] = x[i * stride];
     }
   });
+}
+
+void gather_repeated(void* out, const void* in, int64_t stride, int64_t times, int64_t skipped, int64_t n,
+                     int64_t itemsize) {
+  with_element(itemsize, [&]<class T>(T*) {
+    auto* o = static_cast<T*>(out);
+    auto* x = static_cast<const T*>(in);
+    for (int64_t i = 0, end = times - skipped; i < n; end += times, x += stride) {
+      const T value = *x;
+      for (const int64_t stop = end < n ? end : n; i < stop; ++i) o[i] = value;
+    }
+  });
+}
+
+void gather_cycled(void* out, const void* in, int64_t stride, int64_t row, int64_t skipped, int64_t n,
+                   int64_t itemsize) {
+  char* to = static_cast<char*>(out);
+  const char* from = static_cast<const char*>(in);
+  const int64_t head = std::min(row - skipped, n), tail = std::min(skipped, n - head);
+  gather_row(to, from + skipped * stride * itemsize, stride, head, itemsize);
+  if (tail) gather_row(to + head * itemsize, from, stride, tail, itemsize);
+  for (int64_t filled = head + tail; filled < n;) {
+    const int64_t more = std::min(filled, n - filled);
+    std::memcpy(to + filled * itemsize, to, static_cast<size_t>(more * itemsize));
+    filled += more;
+  }
 }
 
 void scatter_row(void* out, int64_t stride, const void* in, int64_t n, int64_t itemsize) {

@@ -7,6 +7,15 @@ namespace ftrans::cpu {
 /// out[i] = in[i·stride] for n elements of `itemsize` bytes; the stride counts elements.
 void gather_row(void* out, const void* in, int64_t stride, int64_t n, int64_t itemsize);
 
+/// out[i] = in[(skipped + i) / times · stride]: every element of a row `times` times, but the first
+/// `skipped`.
+void gather_repeated(void* out, const void* in, int64_t stride, int64_t times, int64_t skipped, int64_t n,
+                     int64_t itemsize);
+
+/// out[i] = in[(skipped + i) % row · stride]: a row again and again, but for the first `skipped` elements.
+void gather_cycled(void* out, const void* in, int64_t stride, int64_t row, int64_t skipped, int64_t n,
+                   int64_t itemsize);
+
 /// out[i·stride] = in[i].
 void scatter_row(void* out, int64_t stride, const void* in, int64_t n, int64_t itemsize);
 

@@ -297,23 +297,21 @@ void TileEvaluator::gather_short_rows(int operand, const char* base, int64_t ite
     offset += at[axis] * strides[axis];
   }
   const int64_t row = extents[0], step = strides[0];
-  const int inner = ndim > 1 && strides[1] == 0 ? 2 : 1;  // axes of a piece
+  const bool repeats = ndim > 1 && step == 0;                          // each element several times
+  const int inner = repeats || (ndim > 1 && strides[1] == 0) ? 2 : 1;  // axes of a piece
   for (int64_t position = 0; position < tile_.count;) {
-    const int64_t left = inner == 2 ? (extents[1] - at[1]) * row - at[0] : row - at[0];
+    const int64_t left = (inner == 2 ? extents[1] - at[1] : 1) * row - at[0];
     const int64_t length = std::min(left, tile_.count - position);
-    char* to = out + position * itemsize;
-    const int64_t head = std::min(row - at[0], length), tail = std::min(at[0], length - head);
-    gather_row(to, base + offset * itemsize, step, head, itemsize);
-    if (tail)
-      gather_row(to + head * itemsize, base + (offset - at[0] * step) * itemsize, step, tail, itemsize);
-    for (int64_t filled = head + tail; filled < length; filled += std::min(filled, length - filled)) {
-      std::memcpy(to + filled * itemsize, to,
-                  static_cast<size_t>(std::min(filled, length - filled) * itemsize));
+    void* to = out + position * itemsize;
+    if (repeats) {
+      gather_repeated(to, base + offset * itemsize, strides[1], row, at[0], length, itemsize);
+      offset -= at[1] * strides[1];
+    } else {
+      offset -= at[0] * step;
+      gather_cycled(to, base + offset * itemsize, step, row, at[0], length, itemsize);
     }
     position += length;
-    offset -= at[0] * step;
-    at[0] = 0;
-    if (inner == 2) at[1] = 0;
+    std::fill_n(&at[0], inner, int64_t{0});
     for (int axis = inner; axis < ndim; ++axis) {
       offset += strides[axis];
       if (++at[axis] < extents[axis]) break;

@@ -209,9 +209,32 @@ PyObject* primitive_abstract(PyObject* self, PyObject* const* arguments, Py_ssiz
   });
 }
 
+/// Whether an object refers to nothing that could refer back.
+bool is_plain(PyObject* object) {
+  if (!PyObject_IS_GC(object)) return true;
+  if (!PyTuple_CheckExact(object)) return false;
+  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(object); ++i) {
+    if (!is_plain(PyTuple_GET_ITEM(object, i))) return false;
+  }
+  return true;
+}
+
+bool has_plain_values(PyObject* dictionary) {
+  PyObject* value;
+  for (Py_ssize_t position = 0; PyDict_Next(dictionary, &position, nullptr, &value);) {
+    if (!is_plain(value)) return false;
+  }
+  return true;
+}
+
+/// Spares the garbage collector the look at an object that cannot be part of a cycle. A trace makes
+/// thousands.
+void untrack(const nb::object& object) { PyObject_GC_UnTrack(object.ptr()); }
+
 /// A variable of the trace for a result, and its tracer.
 PyObject* add_result(PyObject* trace, PyObject* aval, PyObject* source, nb::list variables) {
   nb::object variable = variable_class.make({aval, source});
+  untrack(variable);
   variables.append(variable);
   return new_tracer(trace, variable.ptr(), aval, nullptr);
 }
@@ -222,7 +245,9 @@ nb::object atom_of(PyObject* trace, PyObject* object) {
   if (array.trace == trace) return nb::borrow(array.variable);
   if (!array.is_traced() && array.value->is_immediate) {
     nb::object value = checked(new_array(array.value));  // out of reach of `x[i] = …`
-    return literal_class.make({value.ptr(), aval_of(array)});
+    nb::object literal = literal_class.make({value.ptr(), aval_of(array)});
+    untrack(literal);
+    return literal;
   }
   return checked(call_method(names->constant, trace, object));
 }
@@ -260,6 +285,9 @@ PyObject* record_equation(PyObject*, PyObject* const* arguments, Py_ssize_t coun
     nb::object stream = stream_object();
     nb::object equation = equation_class.make(
         {primitive, inputs.ptr(), variables.ptr(), parameters, source.ptr(), stream.ptr()});
+    if (has_plain_values(parameters)) {
+      for (const nb::object& object : {inputs, nb::object(variables), equation}) untrack(object);
+    }
     nb::object equations = checked(PyObject_GetAttr(trace, names->equations));
     if (PyList_Append(equations.ptr(), equation.ptr()) != 0) throw nb::python_error();
     return result.release().ptr();

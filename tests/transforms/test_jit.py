@@ -1,5 +1,8 @@
 """jit, make_jaxpr, lowering, and the partition behind grad(jit(f))."""
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 
@@ -165,6 +168,19 @@ def test_small_arrays_are_computed_in_one_kernel():
     one_by_one = ft.vmap(ft.grad(chain))
     for x, gradient in zip((few, many), gradients, strict=True):
         np.testing.assert_allclose(np.asarray(gradient), np.asarray(one_by_one(x)), rtol=1e-12)
+
+
+def test_a_compiled_function_goes_when_nobody_refers_to_it():
+    g = ft.jit(ft.grad(f))
+    g(1.0)
+    cleared, gone = g.clear_cache, weakref.ref(g)
+    gc.disable()
+    try:
+        del g
+        assert gone() is None
+    finally:
+        gc.enable()
+    cleared()
 
 
 def test_partition():

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 # In a checkout this folder hides the installed package, which has the native module.
 __path__ = extend_path(__path__, __name__)
 
-from . import debug, metal, ops
+from . import metal, ops
 from ._native import (
     Array,
     Device,
@@ -84,7 +84,6 @@ from .transforms.collectives import (
     psum,
 )
 from .transforms.custom_function import SymbolicZero
-from .transforms.custom_gradient import closure_convert, custom_gradient
 from .transforms.custom_jvp import custom_jvp
 from .transforms.custom_vjp import CustomVJPPrimal, custom_vjp
 from .transforms.custom_vmap import custom_vmap
@@ -99,10 +98,11 @@ from .transforms.vectorize import vectorize
 from .transforms.vmap import vmap
 
 if TYPE_CHECKING:
-    from . import fast, fft, linalg, nn, random, special, testing
+    from . import debug, fast, fft, linalg, nn, random, special, testing
     from .checking import check
     from .debugging import checkify, debug_infs, debug_key_reuse, debug_nans
     from .exporting import Exported, export
+    from .transforms.custom_gradient import closure_convert, custom_gradient
     from .transforms.jet import jet
 
 #: Another name of `jit`.
@@ -112,6 +112,8 @@ compile = jit
 _LOADED_LATER = {
     "check": ".checking",
     "checkify": ".debugging",
+    "closure_convert": ".transforms.custom_gradient",
+    "custom_gradient": ".transforms.custom_gradient",
     "debug_infs": ".debugging",
     "debug_key_reuse": ".debugging",
     "debug_nans": ".debugging",
@@ -121,7 +123,7 @@ _LOADED_LATER = {
 }
 
 
-_MODULES_LOADED_LATER = ("fast", "fft", "linalg", "nn", "random", "special", "testing")
+_MODULES_LOADED_LATER = ("debug", "fast", "fft", "linalg", "nn", "random", "special", "testing")
 
 
 def __getattr__(name: str) -> Any:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from optree import PyTreeSpec
 
 from ._native import user_function
 from .core.avals import ShapedArray
@@ -16,6 +15,9 @@ from .core.source import function_name
 from .primitives.callback import VMAP_METHODS, io_callback_p, pure_callback_p
 from .shapes import described_aval
 from .transforms.arguments import argument_arrays, check_callable
+
+if TYPE_CHECKING:
+    from optree import PyTreeSpec
 
 __all__ = ["io_callback", "pure_callback"]
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import builtins
 import string
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from optree import PyTreeSpec
 
 from ._native import Array, int32, scalar, user_function, user_source
 from .control_flow._automatic_checks import DIVISION, INDEX, NAN
@@ -19,6 +18,9 @@ from .primitives.callback import debug_callback_p
 from .primitives.check import Site, check_p
 from .primitives.elementwise import select_p
 from .transforms.arguments import check_callable
+
+if TYPE_CHECKING:
+    from optree import PyTreeSpec
 
 __all__ = [
     "all_checks",

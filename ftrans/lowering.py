@@ -90,7 +90,8 @@ def evaluate_inline(closed: ClosedJaxpr, operands: Sequence[Array]) -> list[Arra
 
 
 def _evaluate(closed: ClosedJaxpr, operands: Sequence[Array], effects: Effects) -> list[Array]:
-    return eval_jaxpr(closed.jaxpr, closed.consts, *operands, bind=partial(_bind_inline, effects))
+    bind = partial(_bind_inline, effects)
+    return eval_jaxpr(closed.jaxpr, closed.consts, *operands, bind=bind, executes=True)
 
 
 def _bind_inline(effects: Effects, primitive: Primitive, *operands: Array, **parameters: Any) -> Any:

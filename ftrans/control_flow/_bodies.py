@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
-
-from optree import PyTreeSpec
+from typing import TYPE_CHECKING, Any
 
 from .._native import Array, scalar
 from ..core.avals import ShapedArray
@@ -15,6 +13,9 @@ from ..core.source import function_name
 from ..core.tracing import eval_jaxpr, trace_to_jaxpr
 from ..primitives.elementwise import convert_p
 from ..transforms.arguments import FlatFunction, argument_sources
+
+if TYPE_CHECKING:
+    from optree import PyTreeSpec
 
 #: Kinds of dtype, each holding the values of those before.
 KINDS = "buifc"

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from .._native import Array, int32, scalar, set_source
+from .._native import Array, Interpreting, int32, scalar, set_source
 from ..core.avals import ShapedArray
 from ..core.call import CallPrimitive, ControlFlowPrimitive
 from ..core.jaxpr import Atom, ClosedJaxpr, Equation, Jaxpr, has_effects, inner_jaxprs
 from ..core.primitive import Primitive
-from ..core.tracing import Interpreting, eval_jaxpr, run_on, trace_to_jaxpr
+from ..core.tracing import eval_jaxpr, run_on, trace_to_jaxpr
 from ..primitives.check import Site, check_p
 from ..primitives.dynamic_slice import dynamic_slice_p
 from ..primitives.elementwise import add_p, convert_p, ne_p, select_p

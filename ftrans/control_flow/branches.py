@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from optree import PyTreeSpec
 
 from .. import _native
 from .._native import Array, int32, user_function
@@ -41,6 +40,9 @@ from ._derived import (
 from ._lanes import branch_chunks, chosen_lanes, in_chunks, lanes_first, take_lanes
 from ._one_by_one import must_run_one_by_one, run_one_by_one
 from .scan_loop import scan_p
+
+if TYPE_CHECKING:
+    from optree import PyTreeSpec
 
 Branches = tuple[ClosedJaxpr, ...]
 

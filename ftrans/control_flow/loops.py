@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
-
-from optree import PyTreeSpec
+from typing import TYPE_CHECKING, Any
 
 from .. import _native
 from .._native import Array, user_function
@@ -25,6 +23,9 @@ from ._bodies import as_aval, loop_body, trace
 from ._derived import hoist_constants
 from ._unrolling import concatenated, unrolled_scan
 from .while_loop import while_p
+
+if TYPE_CHECKING:
+    from optree import PyTreeSpec
 
 
 @user_function

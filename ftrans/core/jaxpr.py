@@ -172,25 +172,28 @@ def is_effectful(equation: Equation) -> bool:
 
 def runs_once(primitive: Primitive, parameters: dict[str, Any]) -> bool:
     """Whether an operation has an effect, by itself or in a jaxpr that it carries."""
-    return primitive.has_effect or any(map(has_effects, inner_jaxprs(parameters)))
+    # Most operations have few parameters, or none.
+    return primitive.has_effect or (bool(parameters) and any(map(has_effects, inner_jaxprs(parameters))))
 
 
 def has_effects(closed: ClosedJaxpr) -> bool:
     """Whether an equation of a jaxpr is effectful; cached in it."""
     known = closed.derived.get("effects")
     if known is None:
-        known = closed.derived["effects"] = any(map(is_effectful, closed.jaxpr.equations))
+        known = closed.derived["effects"] = any(
+            e.primitive.has_effect or (e.parameters and is_effectful(e)) for e in closed.jaxpr.equations
+        )
     return known
 
 
 def live_equations(equations: Sequence[Equation], outvars: Sequence[Atom]) -> list[Equation]:
     """The equations on which `outvars` depend, and those with effects, in order."""
-    live = {v for v in outvars if not v.is_literal}
+    live = set(outvars)
     kept = []
     for equation in reversed(equations):
         if not live.isdisjoint(equation.outputs) or is_effectful(equation):
             kept.append(equation)
-            live.update(v for v in equation.inputs if not v.is_literal)
+            live.update(equation.inputs)
     kept.reverse()
     return kept
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from .. import _native
 from .._native import Array
@@ -15,8 +15,7 @@ from .avals import ShapedArray
 primitives: dict[str, Primitive] = {}
 
 
-@dataclass(frozen=True)
-class Sample:
+class Sample(NamedTuple):
     """Small concrete operands from which the test harness generates checks of every rule.
 
     `args` are ndarrays (or functions without arguments that make one); `differentiable` are the positions of
@@ -24,7 +23,7 @@ class Sample:
     """
 
     args: tuple
-    params: dict[str, Any] = field(default_factory=dict)
+    params: Mapping[str, Any] = MappingProxyType({})
     differentiable: tuple[int, ...] = ()
 
 
@@ -37,9 +36,6 @@ class _ThisThread(threading.local):
 
 
 _this_thread = _ThisThread()
-_lock = threading.Lock()
-#: How many threads have an observer. What there is none of costs `bind` one look at a number.
-_num_observers = 0
 
 
 def observe(observer: Observer | None) -> Observer | None:
@@ -47,10 +43,7 @@ def observe(observer: Observer | None) -> Observer | None:
 
     No fast path in native code goes past it meanwhile. Returns the observer that there was.
     """
-    global _num_observers
     previous = _this_thread.observer
-    with _lock:
-        _num_observers += (observer is not None) - (previous is not None)
     _this_thread.observer = observer
     _native.set_fast_paths(observer is None)
     return previous
@@ -83,7 +76,7 @@ def zero_derivative(*args: Any, **parameters: Any) -> None:
     """Declare that the derivative is zero everywhere. Traces recognise it and stop following the result."""
 
 
-class Primitive:
+class Primitive(_native.PrimitiveBase):
     """An operation with its rules. See docs/architecture.md for their signatures.
 
     Args:
@@ -109,7 +102,7 @@ class Primitive:
 
     __slots__ = (
         "name", "abstract_eval", "impl", "jvp", "vjp", "batch", "lower", "multiple_results", "samples",
-        "linked_forward", "regular_forward", "has_zero_derivative", "_native_name", "_operations", "_memo",
+        "linked_forward", "regular_forward", "has_zero_derivative", "_native_name",
     )  # fmt: skip
 
     def __init__(
@@ -153,39 +146,15 @@ class Primitive:
         self.regular_forward = regular_forward
         self.has_zero_derivative = vjp is zero_derivative
         self._native_name = opcode or name
-        self._operations: dict[Any, Callable] = {}
-        self._memo: dict[Any, Any] = {}
         primitives[name] = self
 
     def __repr__(self) -> str:
         return self.name
 
-    def bind(self, *operands: Array, **parameters: Any) -> Any:
-        """Apply to arrays: recorded by the innermost trace among the operands, executed if there is none."""
-        trace = None
-        for operand in operands:
-            candidate = operand._trace
-            if candidate is not None and (trace is None or candidate.level > trace.level):
-                trace = candidate
-        if trace is None:
-            if _num_observers:
-                observer = _this_thread.observer
-                if observer is not None:
-                    return observer(self, operands, parameters)
-            return self.execute(operands, parameters)
-        return trace.record(self, operands, parameters)
-
-    def execute(self, operands: Sequence[Array], parameters: dict[str, Any]) -> Any:
-        """Make the native node of this operation on concrete arrays."""
-        in_avals = tuple([x.aval for x in operands])
-        key = (in_avals, tuple(parameters.items())) if parameters else in_avals
-        try:
-            operation = self._operations.get(key)
-        except TypeError:
-            raise self._unhashable(parameters) from None
-        if operation is None:
-            operation = self._operations[key] = self._operation(in_avals, parameters)
-        return operation(*operands)
+    def _observed(self, operands: Sequence[Array], parameters: dict[str, Any]) -> Any:
+        """What `bind` does where this thread has an observer."""
+        assert _this_thread.observer is not None  # there are fast paths otherwise
+        return _this_thread.observer(self, operands, parameters)
 
     def _operation(self, in_avals: tuple[ShapedArray, ...], parameters: dict[str, Any]) -> Callable:
         """The native operation for operands of these avals."""
@@ -193,17 +162,6 @@ class Primitive:
         out_avals = abstract if self.multiple_results else [abstract]
         encoded = self.lower(parameters, in_avals, out_avals) if self.lower is not None else ()
         return _native.operation(_native.opcode(self._native_name), encoded, out_avals, self.multiple_results)
-
-    def abstract(self, avals: tuple[ShapedArray, ...], parameters: dict[str, Any]) -> Any:
-        """The memoised `abstract_eval`. Avals are interned and parameters hashable, so the key is cheap."""
-        key = (avals, tuple(parameters.items())) if parameters else avals
-        try:
-            result = self._memo.get(key)
-        except TypeError:
-            raise self._unhashable(parameters) from None
-        if result is None:
-            result = self._memo[key] = self.abstract_eval(*avals, **parameters)
-        return result
 
     def _unhashable(self, parameters: dict[str, Any]) -> TypeError:
         return TypeError(f"{self.name}: parameters must be hashable, got {parameters!r}")

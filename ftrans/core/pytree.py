@@ -2,24 +2,40 @@
 
 from __future__ import annotations
 
-import dataclasses
+import functools
+import importlib
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import optree
-from optree import PyTreeSpec
 
 from .. import _native
 from .._native import Array
 from .errors import Unavailable
 
+if TYPE_CHECKING:
+    from optree import PyTreeSpec
+
 _NAMESPACE = "ftrans"
+
+
+@functools.cache
+def _optree() -> Any:
+    """The module, loaded for the first tree: it would be a fifth of the package's import."""
+    return importlib.import_module("optree")
+
+
+@functools.cache
+def _leaf() -> PyTreeSpec:
+    """The structure of a single array."""
+    return _optree().tree_structure(0, namespace=_NAMESPACE)
 
 
 def flatten(tree: Any) -> tuple[list[Any], PyTreeSpec]:
     """The leaves of `tree`, and its structure. None is an empty tree; dicts are ordered by key."""
-    return optree.tree_flatten(tree, namespace=_NAMESPACE)
+    if type(tree) is Array:
+        return [tree], _leaf()
+    return _optree().tree_flatten(tree, namespace=_NAMESPACE)
 
 
 def unflatten(structure: PyTreeSpec, leaves: Iterable[Any]) -> Any:
@@ -33,12 +49,12 @@ def tree_map(f: Callable, tree: Any, *rest: Any) -> Any:
     >>> ft.tree_map(lambda x: 2 * x, {"a": 1, "b": (2, 3)})
     {'a': 2, 'b': (4, 6)}
     """
-    return optree.tree_map(f, tree, *rest, namespace=_NAMESPACE)
+    return _optree().tree_map(f, tree, *rest, namespace=_NAMESPACE)
 
 
 def leaf_names(tree: Any, root: str) -> list[str]:
     """How each leaf is reached from `root`: ``params['w'][0]``."""
-    return [a.codify(root) for a in optree.tree_accessors(tree, namespace=_NAMESPACE)]
+    return [a.codify(root) for a in _optree().tree_accessors(tree, namespace=_NAMESPACE)]
 
 
 def register_pytree_node(
@@ -58,7 +74,7 @@ def register_pytree_node(
     >>> ft.grad(lambda p: p.x * p.y)(Point(2.0, 3.0)).x
     array(3, dtype=float32)
     """
-    optree.register_pytree_node(cls, flatten, unflatten, namespace=_NAMESPACE)
+    _optree().register_pytree_node(cls, flatten, unflatten, namespace=_NAMESPACE)
 
 
 def register_dataclass(cls: type | None = None, *, meta_fields: Sequence[str] = ()) -> Any:
@@ -72,6 +88,7 @@ def register_dataclass(cls: type | None = None, *, meta_fields: Sequence[str] = 
         TypeError: `cls` is not a dataclass.
         ValueError: a meta field is not among its fields.
 
+    >>> import dataclasses
     >>> @ft.register_dataclass
     ... @dataclasses.dataclass
     ... class Layer:
@@ -82,6 +99,7 @@ def register_dataclass(cls: type | None = None, *, meta_fields: Sequence[str] = 
     """
     if cls is None:
         return lambda c: register_dataclass(c, meta_fields=meta_fields)
+    dataclasses = importlib.import_module("dataclasses")
     if not (isinstance(cls, type) and dataclasses.is_dataclass(cls)):
         raise TypeError(f"register_dataclass: expected a dataclass, got {cls!r}")
     names = [f.name for f in dataclasses.fields(cls) if f.init]
@@ -99,8 +117,9 @@ def register_dataclass(cls: type | None = None, *, meta_fields: Sequence[str] = 
     def from_children(meta: tuple, children: Iterable[Any]) -> Any:
         return cls(**dict(zip(data, children, strict=True)), **dict(zip(meta_fields, meta, strict=True)))
 
-    register: Any = optree.register_pytree_node  # its annotations ask for a Collection
-    register(cls, to_children, from_children, path_entry_type=optree.DataclassEntry, namespace=_NAMESPACE)
+    _optree().register_pytree_node(
+        cls, to_children, from_children, path_entry_type=_optree().DataclassEntry, namespace=_NAMESPACE
+    )
     return cls
 
 
@@ -114,13 +133,13 @@ def broadcast_prefix(prefix: Any, structure: PyTreeSpec, what: str) -> list[Any]
         return [prefix] * structure.num_leaves
     tree = unflatten(structure, [True] * structure.num_leaves)
     try:
-        entries = optree.broadcast_prefix(prefix, tree, none_is_leaf=True, namespace=_NAMESPACE)
+        entries = _optree().broadcast_prefix(prefix, tree, none_is_leaf=True, namespace=_NAMESPACE)
     except ValueError as error:
         raise ValueError(
             f"{what} must be a prefix of the tree it describes, {structure}, got {prefix!r}: {error}"
         ) from None
     # Where the tree itself has None there is no leaf.
-    present = optree.tree_leaves(tree, none_is_leaf=True, namespace=_NAMESPACE)
+    present = _optree().tree_leaves(tree, none_is_leaf=True, namespace=_NAMESPACE)
     return [e for e, leaf in zip(entries, present, strict=True) if leaf is not None]
 
 
@@ -150,7 +169,7 @@ def as_array(x: Any, what: Callable[[], str]) -> Array:
     if isinstance(x, Unavailable):
         raise x.error
     hint = ""
-    if dataclasses.is_dataclass(x):
+    if hasattr(x, "__dataclass_fields__"):
         hint = f"; ft.register_dataclass({type(x).__name__}) makes a pytree of the dataclass"
     raise TypeError(
         f"{what()} must be an array, a NumPy array, a Python scalar, or a pytree of these; "

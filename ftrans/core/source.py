@@ -6,11 +6,12 @@ import inspect
 import os
 from collections.abc import Callable
 from types import CodeType, MethodType
-from typing import Any
-
-from optree import PyTreeSpec
+from typing import TYPE_CHECKING, Any
 
 from .. import _native
+
+if TYPE_CHECKING:
+    from optree import PyTreeSpec
 
 #: (code object, offset of the last instruction), or None. Longer where a derivative of that line is meant.
 Source = tuple[CodeType, int] | tuple[CodeType, int, bool] | None
@@ -62,7 +63,7 @@ class ArgumentSource:
     function: Any
 
     def __init__(self, function: Callable, structure: PyTreeSpec, index: int):
-        self.function = _Outline(function) if getattr(function, "__closure__", None) else function
+        self.function = outline(function)
         self.structure = structure
         self.index = index
 
@@ -80,16 +81,28 @@ class ArgumentSource:
         return f"argument {self.name} of {function_name(self.function)}"
 
 
-class _Outline:
-    """Name and parameters of a function, without what it closes over, which may be traced arrays."""
+def outline(function: Callable) -> Any:
+    """What names a function and its parameters, without what it closes over, which may be traced arrays."""
+    return _Outline(function) if getattr(function, "__closure__", None) else function
 
-    __slots__ = ("__name__", "parameters")
+
+class _Outline:
+    """Name and parameters of a function that closes over something."""
+
+    __slots__ = ("__name__", "_code", "_first")
 
     def __init__(self, function: Callable):
         self.__name__ = function_name(function)
-        code = getattr(inspect.unwrap(function), "__code__", None)
-        first = int(isinstance(function, MethodType))
-        self.parameters = [] if code is None else list(code.co_varnames[first : code.co_argcount])
+        self._first = int(isinstance(function, MethodType))
+        while (wrapped := getattr(function, "__wrapped__", None)) is not None:
+            function = wrapped
+        self._code: CodeType | None = getattr(function, "__code__", None)
+
+    @property
+    def parameters(self) -> list[str]:
+        """The names of the parameters that can be given by position."""
+        code = self._code
+        return [] if code is None else list(code.co_varnames[self._first : code.co_argcount])
 
 
 def function_name(function: Callable) -> str:

@@ -19,9 +19,8 @@ from typing import Any
 import numpy as np
 
 from .. import _native
-from .._native import Array, Stream, current_stream, make_tracer, set_source, user_source
+from .._native import Array, Interpreting, Stream, current_stream, make_tracer, user_source
 from .avals import ShapedArray
-from .collection import defer_full_collections, resume_full_collections
 from .errors import ConcretizationError, LeakedTracerError
 from .jaxpr import Atom, ClosedJaxpr, Equation, Jaxpr, Literal, Var, runs_once
 from .leaks import check_leaks
@@ -125,23 +124,12 @@ class AbstractTrace(Trace):
     def record(self, primitive: Primitive, operands: Sequence[Array], parameters: dict[str, Any]) -> Any:
         if not self.active:
             raise _misused_operand(self, operands)
-        inputs = [x._variable if x._trace is self else self.constant(x) for x in operands]
-        avals = primitive.abstract(tuple([v.aval for v in inputs]), parameters)
-        source = user_source()
-        if primitive.multiple_results:
-            outputs = [Var(aval, source) for aval in avals]
-            result: Any = [make_tracer(self, v, v.aval, None) for v in outputs]
-        else:
-            var = Var(avals, source)
-            outputs = [var]
-            result = make_tracer(self, var, avals, None)
-        self.equations.append(Equation(primitive, inputs, outputs, parameters, source, current_stream()))
-        return result
+        return _native.record_equation(self, primitive, operands, parameters)
 
     def constant(self, x: Array) -> Atom:
         """The atom for an array from outside of this trace."""
         if x._trace is None:
-            if x._immediate is not None:
+            if x._immediate is not None:  # among operands, `record_equation` sees to it
                 return Literal(x._snapshot(), x.aval)
             key: Any = (x._value_id, x.aval)
         else:
@@ -344,29 +332,6 @@ def _closed(
     return trace.close(variables, outputs)
 
 
-class Interpreting:
-    """Around a run of a user's function, or a walk over equations that are made the source of what they do.
-
-    Inside, full garbage collections wait, and there is no source yet. Errors tell of the source of the
-    equation, and of the `transformation`, if one is given, that walks over the equations.
-    """
-
-    __slots__ = ("_source", "_transformation")
-
-    def __init__(self, transformation: str = ""):
-        self._transformation = transformation
-
-    def __enter__(self) -> None:
-        defer_full_collections()
-        self._source = set_source(None)
-
-    def __exit__(self, _: object, error: BaseException | None, traceback: object) -> None:
-        source = set_source(self._source)
-        resume_full_collections()
-        if source is not None and isinstance(error, Exception):
-            note_source(error, source, self._transformation)
-
-
 def run_on(stream: Stream | None, function: Callable, *args: Any, **parameters: Any) -> Any:
     """Call a function on the stream that an equation recorded (None: the current one)."""
     if stream is None:
@@ -380,9 +345,16 @@ def run_on(stream: Stream | None, function: Callable, *args: Any, **parameters: 
 
 
 def eval_jaxpr(
-    jaxpr: Jaxpr, consts: Sequence[Array], *args: Array, bind: Callable = Primitive.bind
+    jaxpr: Jaxpr,
+    consts: Sequence[Array],
+    *args: Array,
+    bind: Callable = Primitive.bind,
+    executes: bool = False,
 ) -> list[Array]:
     """Apply a jaxpr to arrays, concrete or traced; `bind` applies the primitive of each equation.
+
+    With `executes` it is asked for those only that are of a class derived from `Primitive`: all others are
+    executed, the arrays being concrete.
 
     >>> closed = ft.make_jaxpr(ft.sin)(1.0)
     >>> eval_jaxpr(closed.jaxpr, closed.consts, ft.array(0.0))
@@ -391,18 +363,7 @@ def eval_jaxpr(
     env: dict[Atom, Array] = dict(zip(jaxpr.constvars, consts, strict=True))
     env.update(zip(jaxpr.invars, args, strict=True))
     with Interpreting():
-        for equation in jaxpr.equations:
-            primitive = equation.primitive
-            operands = [v.value if v.is_literal else env[v] for v in equation.inputs]
-            set_source(equation.source)
-            if equation.stream is None:
-                result = bind(primitive, *operands, **equation.parameters)
-            else:
-                result = run_on(equation.stream, bind, primitive, *operands, **equation.parameters)
-            if primitive.multiple_results:
-                env.update(zip(equation.outputs, result, strict=True))
-            else:
-                env[equation.outputs[0]] = result
+        _native.eval_equations(jaxpr.equations, env, bind, Primitive if executes else None)
     return [v.value if v.is_literal else env[v] for v in jaxpr.outvars]
 
 
@@ -477,4 +438,6 @@ def _arguments_behind(trace: AbstractTrace, var: Var) -> list[Var]:
     return found
 
 
+_native.set_note_source(note_source)
+_native.set_jaxpr_classes(Var, Literal, Equation)
 _native.set_concretization_hook(_value_of_tracer)

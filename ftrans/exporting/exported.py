@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from typing import Any
-
-from optree import PyTreeSpec
+from typing import TYPE_CHECKING, Any
 
 from .._native import user_function
 from ..core.avals import ShapedArray
@@ -20,6 +18,9 @@ from ..transforms.traced_function import jit_p
 from .archive import read_archive, write_archive
 from .decode import Decoder, decode_tree
 from .encode import LEAF, Encoder, encode_tree
+
+if TYPE_CHECKING:
+    from optree import PyTreeSpec
 
 FORMAT = "ftrans program"
 VERSION = 1

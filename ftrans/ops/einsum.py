@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections import Counter
+from functools import lru_cache
 from string import ascii_letters
 from typing import Any
 
@@ -111,12 +112,21 @@ def _contraction_path(expression: str, arrays: list[Array], optimize: Any) -> tu
     """What opt_einsum, which is only needed for three operands and more, finds."""
     if not isinstance(optimize, (str, bool, list, tuple)):
         raise TypeError(f"einsum: optimize must be a name or a path, got {describe(optimize)}")
-    opt_einsum = importlib.import_module("opt_einsum")
-    shapes = [x.shape for x in arrays]
+    shapes = tuple([x.shape for x in arrays])
+    find: Any = _found_path if isinstance(optimize, (str, bool)) else _found_path.__wrapped__
     try:
-        path, report = opt_einsum.contract_path(expression, *shapes, shapes=True, optimize=optimize)
+        path, report = find(expression, shapes, optimize)
     except (KeyError, TypeError) as error:
         raise ValueError(f"einsum: optimize = {optimize!r}: {error}") from None
+    return list(path), report
+
+
+@lru_cache(maxsize=256)
+def _found_path(
+    expression: str, shapes: tuple[tuple[int, ...], ...], optimize: Any
+) -> tuple[list[tuple], str]:
+    opt_einsum = importlib.import_module("opt_einsum")
+    path, report = opt_einsum.contract_path(expression, *shapes, shapes=True, optimize=optimize)
     return path, str(report)
 
 

@@ -36,6 +36,8 @@ def elementwise_shape(name: str, avals: Sequence[ShapedArray]) -> tuple[int, ...
 
 def elementwise_batch(primitive: Primitive, args, dims, size, **parameters):
     """Batch any elementwise primitive: bring all operands that aren't plain scalars to one batched shape."""
+    if len(args) == 1:
+        return primitive.bind(args[0], **parameters), dims[0]
     if dims.count(dims[0]) == len(dims) and len({x.ndim for x in args}) == 1:
         return primitive.bind(*args, **parameters), dims[0]
     ranks = [x.ndim - (d is not None) for x, d in zip(args, dims, strict=True)]

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from optree import PyTreeSpec
 
 from .._native import Array
 from ..core.errors import CheckError
@@ -17,9 +15,11 @@ from ..core.pytree import unflatten
 from ..core.source import Source, format_source
 from .layout import batch_first
 
+if TYPE_CHECKING:
+    from optree import PyTreeSpec
 
-@dataclass(frozen=True)
-class Site:
+
+class Site(NamedTuple):
     """What is asserted somewhere, and how its failure is described.
 
     `message` is a format string; its fields refer to a tree of `structure`, the pair (positional, keyword),

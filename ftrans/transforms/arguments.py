@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from functools import partial
-from typing import Any
-
-from optree import PyTreeSpec
+from typing import TYPE_CHECKING, Any
 
 from .._native import Array
 from ..core.avals import ShapedArray
 from ..core.pytree import as_array, flatten, leaf_names
 from ..core.source import ArgumentSource, function_name, parameter_names
 from ..core.tracebacks import note_transformation
+
+if TYPE_CHECKING:
+    from optree import PyTreeSpec
 
 Argnums = int | str | Sequence[int | str]
 
@@ -186,15 +187,23 @@ class Chosen:
         self.places = selection.resolve(args, kwargs)
         self.single = selection.single
         self.args, self.kwargs = args, kwargs
-        masked = (
+        self.all = len(self.places) == len(args) + len(kwargs)
+        masked = (args, kwargs) if self.all else self._masked(args, kwargs)
+        self.leaves, self.structure = flatten(masked)
+
+    def _masked(self, args: tuple, kwargs: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:
+        return (
             tuple(x if i in self.places else None for i, x in enumerate(args)),
             {name: x if name in self.places else None for name, x in kwargs.items()},
         )
-        self.leaves, self.structure = flatten(masked)
 
     def fill(self, leaves: Sequence[Any]) -> tuple[tuple, dict[str, Any]]:
         """All the arguments, with these leaves in the chosen ones."""
-        args, kwargs = self.structure.unflatten(leaves)
+        args: tuple
+        kwargs: dict[str, Any]
+        args, kwargs = self.structure.unflatten(leaves)  # type: ignore[assignment]
+        if self.all:
+            return args, kwargs
         return (
             tuple(
                 new if i in self.places else old

@@ -9,7 +9,7 @@ from typing import Any
 from .. import _native
 from .._native import Array, user_function
 from ..core.pytree import as_array, flatten, unflatten
-from ..core.source import ArgumentSource, function_name
+from ..core.source import ArgumentSource, function_name, outline
 from ..primitives.stop_gradient import stop_gradient_p
 from .arguments import (
     Argnums,
@@ -245,13 +245,14 @@ def _value_and_grad(
     transformation: str, fun: Callable, argnums: Argnums, has_aux: bool, holomorphic: bool, allow_int: bool
 ) -> Callable:
     selection = Selection(transformation, fun, argnums)
+    outlined = outline(fun)
 
     @user_function
     @wraps(fun)
     def value_and_gradient_of(*args: Any, **kwargs: Any) -> Any:
         chosen = selection.select(args, kwargs)
         arrays = argument_arrays(transformation, fun, chosen.leaves, chosen.structure)
-        sources = argument_sources(fun, chosen.structure)
+        sources = argument_sources(outlined, chosen.structure)
         for x, source in zip(arrays, sources, strict=True):
             check_differentiable_input(transformation, x, source, holomorphic, allow_int)
         function = DifferentiatedFunction(transformation, fun, chosen.fill, has_aux)

@@ -12,16 +12,15 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from optree import PyTreeSpec
 
-from .._native import Array, Dtype, bool_, set_source, user_source
+from .._native import Array, Dtype, Interpreting, bool_, set_source, user_source
 from ..core.avals import ShapedArray
 from ..core.jaxpr import Atom, Equation, Literal, Var, is_effectful
 from ..core.source import ArgumentSource, Source, format_source, function_name
-from ..core.tracing import Interpreting, concretization_error, trace_to_jaxpr
+from ..core.tracing import concretization_error, trace_to_jaxpr
 from ..interop import asarray
 from ..ops._gather import take_static
 from ..ops.operands import constant_like, convert
@@ -32,6 +31,9 @@ from ..primitives.random import use_key_p
 from ..primitives.shape import concatenate_p
 from .arguments import FlatFunction
 from .batching import Dim, batch_equation, eval_batched
+
+if TYPE_CHECKING:
+    from optree import PyTreeSpec
 
 
 class _ThisThread(threading.local):

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .._native import Array, set_source
+from .._native import Array, Interpreting, set_source
 from ..core.avals import ShapedArray, shaped_array
 from ..core.jaxpr import Atom, ClosedJaxpr, Equation, Jaxpr
-from ..core.tracing import Interpreting, run_on, trace_to_jaxpr
+from ..core.tracing import run_on, trace_to_jaxpr
 
 #: Where the batch axis of an array is; None for an array that is the same for the whole batch.
 Dim = int | None
@@ -18,19 +18,22 @@ def eval_batched(
     jaxpr: Jaxpr, consts: Sequence[Array], args: Sequence[Array], dims: Sequence[Dim], size: int
 ) -> tuple[list[Array], list[Dim]]:
     """Apply a jaxpr to arrays some of which have a batch axis."""
-    env: dict[Atom, tuple[Array, Dim]] = {v: (c, None) for v, c in zip(jaxpr.constvars, consts, strict=True)}
-    env.update(zip(jaxpr.invars, zip(args, dims, strict=True), strict=True))
+    env: dict[Atom, Array] = dict(zip(jaxpr.constvars, consts, strict=True))
+    env.update(zip(jaxpr.invars, args, strict=True))
+    axes: dict[Atom, Dim] = dict(zip(jaxpr.invars, dims, strict=True))  # None where there is no entry
     with Interpreting():
         for equation in jaxpr.equations:
-            operands = [(v.value, None) if v.is_literal else env[v] for v in equation.inputs]
+            inputs = equation.inputs
+            operands = [v.value if v.is_literal else env[v] for v in inputs]
             set_source(equation.source)
-            result = batch_equation(equation, [x for x, _ in operands], [d for _, d in operands], size)
+            result, axis = batch_equation(equation, operands, list(map(axes.get, inputs)), size)
             if equation.primitive.multiple_results:
-                env.update(zip(equation.outputs, zip(*result, strict=True), strict=True))
+                env.update(zip(equation.outputs, result, strict=True))
+                axes.update(zip(equation.outputs, axis, strict=True))
             else:
-                env[equation.outputs[0]] = result
-    results = [(v.value, None) if v.is_literal else env[v] for v in jaxpr.outvars]
-    return [x for x, _ in results], [d for _, d in results]
+                env[equation.outputs[0]], axes[equation.outputs[0]] = result, axis
+    outvars = jaxpr.outvars
+    return [v.value if v.is_literal else env[v] for v in outvars], list(map(axes.get, outvars))
 
 
 def batch_equation(equation: Equation, operands: list[Array], dims: list[Dim], size: int) -> Any:
@@ -40,6 +43,8 @@ def batch_equation(equation: Equation, operands: list[Array], dims: list[Dim], s
     """
     primitive = equation.primitive
     if dims.count(None) < len(dims):
+        if equation.stream is None:
+            return primitive.batch(operands, dims, size, **equation.parameters)
         return run_on(equation.stream, primitive.batch, operands, dims, size, **equation.parameters)
     result = run_on(equation.stream, primitive.bind, *operands, **equation.parameters)
     return result, [None] * len(result) if primitive.multiple_results else None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import wraps
 from typing import Any, NamedTuple
 
@@ -26,11 +25,17 @@ from .partition import Recompute, call_linked_forward, joint_derivative
 from .traced_function import hoist_tracers, jit_p
 
 
-@dataclass(frozen=True)
 class _Rematerialization:
     """What a policy makes of a jaxpr. Two of the same policy are equal, being keys of what is derived."""
 
-    policy: Policy
+    def __init__(self, policy: Policy):
+        self.policy = policy
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Rematerialization) and self.policy == other.policy
+
+    def __hash__(self) -> int:
+        return hash(self.policy)
 
     def __call__(self, jaxpr: Jaxpr) -> Recompute:
         names: dict[Any, list[Equation]] = {}

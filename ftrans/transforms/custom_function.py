@@ -10,9 +10,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Sequence
 from functools import partial, update_wrapper
-from typing import Any
-
-from optree import PyTreeSpec
+from typing import TYPE_CHECKING, Any
 
 from .._native import Array, user_function
 from ..core.avals import ShapedArray
@@ -25,6 +23,9 @@ from ..primitives.layout import batch_first, zeros_like
 from .arguments import argument_arrays, argument_sources, check_callable, check_like, output_arrays, several
 from .batching import Dim, eval_batched, removed_axis
 from .traced_function import hoist_tracers
+
+if TYPE_CHECKING:
+    from optree import PyTreeSpec
 
 Flat = Sequence[Array]
 MaybeFlat = Sequence["Array | None"]

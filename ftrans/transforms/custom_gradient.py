@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import wraps
-from typing import Any
-
-from optree import PyTreeSpec
+from typing import TYPE_CHECKING, Any
 
 from .._native import Array, user_function
 from ..core.jaxpr import Jaxpr
@@ -17,6 +15,9 @@ from .arguments import FlatFunction, argument_arrays, argument_sources, check_ca
 from .custom_function import check_pair
 from .custom_vjp import custom_vjp
 from .traced_function import hoist_tracers
+
+if TYPE_CHECKING:
+    from optree import PyTreeSpec
 
 
 @user_function

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
-
-from optree import PyTreeSpec
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .._native import Array
 from ..core.avals import ShapedArray
@@ -30,6 +28,9 @@ from .custom_function import (
 )
 from .custom_jvp import JvpRules, flat_jvp, jvp_linked_forward, with_captured
 from .linear import check_linear, transpose_jaxpr
+
+if TYPE_CHECKING:
+    from optree import PyTreeSpec
 
 
 class CustomVJPPrimal(NamedTuple):

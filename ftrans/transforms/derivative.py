@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import repeat
 from typing import Any
 
-from .._native import Array, set_source
+from .._native import Array, Interpreting, set_source
 from ..core.avals import ShapedArray
 from ..core.jaxpr import ClosedJaxpr, Var
 from ..core.leaks import check_leaks
 from ..core.pytree import tree_map
 from ..core.source import ArgumentSource, backward
-from ..core.tracing import Interpreting, LinkedTrace, Step, eval_jaxpr, run_on
+from ..core.tracing import LinkedTrace, Step, eval_jaxpr, run_on
 from ..primitives.elementwise import add_p
 from ..primitives.layout import zeros_like
 

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
-from typing import Any
-
-from optree import PyTreeSpec
+from typing import TYPE_CHECKING, Any
 
 from .._native import Array, user_function
 from ..core.errors import ConcretizationError
@@ -33,6 +30,9 @@ from .implicit_primitives import (
 )
 from .linear import check_linear
 from .traced_function import hoist_tracers
+
+if TYPE_CHECKING:
+    from optree import PyTreeSpec
 
 
 class Unknowns:
@@ -207,7 +207,7 @@ def custom_linear_solve(
     elif transpose_solver is not None:
         function = problem.transposed().function
         transpose_solver = constants.closure_converted(transpose_solver, function, unknowns.arrays)
-    problem = replace(problem, solver=solver, transpose_solver=transpose_solver)
+    problem = problem._replace(solver=solver, transpose_solver=transpose_solver)
     outs = linear_solve_p.bind(
         *constants.arrays, *unknowns.arrays, problem=problem, unknowns=len(unknowns.arrays)
     )

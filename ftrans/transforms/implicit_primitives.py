@@ -8,8 +8,7 @@ which has its own derivatives again: so all orders and modes follow, and no solv
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -31,8 +30,7 @@ Function = Callable[[Flat, Flat], list[Array]]
 Solver = Callable[[Function, Flat, Flat], list[Array]]
 
 
-@dataclass(frozen=True, eq=False)
-class LinearProblem:
+class LinearProblem(NamedTuple):
     """Find x such that function(constants, x) = b, with a function that is linear in x.
 
     Without a `transpose_solver` there is no reverse mode; the function of a `symmetric` problem is its own
@@ -69,13 +67,12 @@ class LinearProblem:
             transposed = transpose_jaxpr(closed, x)
             return instantiate(transposed, avals)
 
-        return replace(self, function=function, solver=self.transpose_solver, transpose_solver=self.solver)
+        return self._replace(function=function, solver=self.transpose_solver, transpose_solver=self.solver)
 
     def batched(self, dims: Sequence[Dim], size: int) -> LinearProblem:
         """The problem of a batch: `dims` of its constants, and 0 of x and b."""
         transpose = None if self.transpose_solver is None else self.transposed().solve
-        return replace(
-            self,
+        return self._replace(
             function=_batched(self.function, dims, size),
             solver=_ignoring_function(_batched(self.solve, dims, size)),
             transpose_solver=None
@@ -84,8 +81,7 @@ class LinearProblem:
         )
 
 
-@dataclass(frozen=True, eq=False)
-class RootProblem:
+class RootProblem(NamedTuple):
     """Find x such that function(constants, x) = 0.
 
     `tangent` is the linear problem (∂f/∂x) v = b, the constants of which are those of the function, then x.
@@ -109,7 +105,7 @@ class RootProblem:
         solver = _ignoring_function(_batched(self.solve, dims, size))
         tangent = self.tangent.batched([*dims, *[0] * unknowns], size)
         function = _batched(self.function, dims, size)
-        return replace(self, function=function, solver=solver, tangent=tangent)
+        return self._replace(function=function, solver=solver, tangent=tangent)
 
 
 def linearized(function: Function, unknowns: int) -> Function:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial, update_wrapper, wraps
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from optree import PyTreeSpec
 
 from .. import _native
 from .._native import Array, user_function
@@ -26,6 +26,9 @@ from .retrace import explain_retrace
 from .stages import Lowered
 from .traced_function import Signature, Traced, call_traced, hoist_tracers
 
+if TYPE_CHECKING:
+    from optree import PyTreeSpec
+
 
 def trace_function(
     transformation: str,
@@ -41,7 +44,7 @@ def trace_function(
 
 
 class Jitted:
-    """A function that `jit` compiles: the calls that its native front `function` cannot dispatch."""
+    """A function that `jit` compiles: the calls that its native `front` cannot dispatch."""
 
     def __init__(
         self,
@@ -72,8 +75,13 @@ class Jitted:
         #: How many times the function was traced.
         self.trace_count = 0
         update_wrapper(self, fun, updated=())  # not its attributes: ours have the same names
-        #: What the user calls.
-        self.function = _native.jit_function(self, unflatten)
+        self._front: Callable[[], Any] = lambda: None
+
+    def front(self) -> Any:
+        """What the user calls. It holds this object, which does not hold it: no cycle, so both go at once."""
+        front = _native.jit_function(self, unflatten)
+        self._front = weakref.ref(front)
+        return front
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the compiled function, or bind it where an argument is traced."""
@@ -94,7 +102,7 @@ class Jitted:
         structure = traced.out_structure
         is_flat_tuple = structure.type is tuple and structure.num_nodes == structure.num_leaves + 1
         sources = [ArgumentSource(self._fun, in_structure, i) for i in traced.donated]
-        self.function._register(
+        self._front()._register(
             args,
             traced.program(),
             None if structure.is_leaf() else structure,
@@ -179,7 +187,9 @@ class Jitted:
     def clear_cache(self) -> None:
         """Forget all traces and programs of this function."""
         self._cache.clear()
-        self.function._clear_signatures()
+        front = self._front()
+        if front is not None:  # else there is none to dispatch
+            front._clear_signatures()
 
 
 def _check_memory_limit(limit: Any) -> None:
@@ -275,7 +285,7 @@ def jit(
         "inline": inline,
         "memory_limit": memory_limit,
     }
-    return partial(jit, **options) if fun is None else Jitted(fun, **options).function
+    return partial(jit, **options) if fun is None else Jitted(fun, **options).front()
 
 
 @contextmanager

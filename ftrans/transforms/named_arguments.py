@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Any
-
-from optree import PyTreeSpec
+from typing import TYPE_CHECKING, Any
 
 from ..core.pytree import flatten
 from ..core.source import function_name, parameter_names
 from .arguments import several
+
+if TYPE_CHECKING:
+    from optree import PyTreeSpec
 
 
 class NamedArguments:

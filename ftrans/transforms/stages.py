@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
-
-from optree import PyTreeSpec
+from typing import TYPE_CHECKING, Any
 
 from .._native import user_function
 from ..core.jaxpr import ClosedJaxpr
@@ -14,6 +12,9 @@ from ..core.source import function_name
 from .arguments import argument_arrays
 from .retrace import explain_retrace
 from .traced_function import Signature, Traced, call_traced
+
+if TYPE_CHECKING:
+    from optree import PyTreeSpec
 
 
 class Lowered:

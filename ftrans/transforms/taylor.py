@@ -16,10 +16,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from .. import primitives as p
-from .._native import Array, set_source
+from .._native import Array, Interpreting, set_source
 from ..core.jaxpr import Atom, Equation, Jaxpr
 from ..core.primitive import Primitive
-from ..core.tracing import Interpreting, run_on, trace_to_jaxpr
+from ..core.tracing import run_on, trace_to_jaxpr
 from ..primitives.elementwise import add, div, mul, neg, sub
 from ..primitives.layout import zeros_like
 from .derivative import record

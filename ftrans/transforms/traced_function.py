@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
-
-from optree import PyTreeSpec
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .._native import Array, Program, Stream, current_stream, nan_safe_derivatives
 from ..core.avals import ShapedArray
@@ -19,6 +17,9 @@ from .batching import Dim, batch_jaxpr
 from .donation import give_up
 from .partition import call_linked_forward
 from .rematerialize import within_memory
+
+if TYPE_CHECKING:
+    from optree import PyTreeSpec
 
 
 class _Jit(CallPrimitive):

@@ -10,7 +10,7 @@ from .._native import Array, int32, user_function
 from ..core.avals import shaped_array
 from ..core.named_axes import bound_axis
 from ..core.pytree import broadcast_prefix, flatten, unflatten
-from ..core.source import ArgumentSource, function_name
+from ..core.source import ArgumentSource, function_name, outline
 from ..primitives.layout import broadcast_in_dim_p, move_axis
 from ..primitives.shape import iota_p
 from .arguments import FlatFunction, argument_arrays, argument_sources, check_callable
@@ -70,6 +70,8 @@ def vmap(
             f"vmap: in_axes must be an int, None, or a tuple with one for each argument; got {in_axes!r}"
         )
 
+    outlined, name = outline(fun), function_name(fun)
+
     @user_function
     @wraps(fun)
     def batched_fun(*args: Any, **kwargs: Any) -> Any:
@@ -80,10 +82,10 @@ def vmap(
             )
         leaves, structure = flatten((args, kwargs))
         arrays = argument_arrays("vmap", fun, leaves, structure)
-        sources = argument_sources(fun, structure)
+        sources = argument_sources(outlined, structure)
         args_structure, kwargs_structure = structure.children()
         axes = [
-            *broadcast_prefix(in_axes, args_structure, f"vmap: in_axes of {function_name(fun)}"),
+            *broadcast_prefix(in_axes, args_structure, f"vmap: in_axes of {name}"),
             *([0] * kwargs_structure.num_leaves),
         ]
         dims = [_checked_axis(a, x, s) for a, x, s in zip(axes, arrays, sources, strict=True)]
@@ -105,7 +107,7 @@ def vmap(
             inputs = [None, *sources]
         batch = Batch(flat, function, avals, inputs, arrays, dims, size, axis_name)
         outs, out_dims = batch.apply()
-        targets = broadcast_prefix(out_axes, flat.structure, f"vmap: out_axes of {function_name(fun)}")
+        targets = broadcast_prefix(out_axes, flat.structure, f"vmap: out_axes of {name}")
         placed = [
             _place(x, d, target, size, fun)._snapshot()
             for x, d, target in zip(outs, out_dims, targets, strict=True)

@@ -339,6 +339,16 @@ Dtype dtype_of(const Array& array) {
   return array.is_traced() ? aval_info(array.aval).dtype : array.value->dtype;
 }
 
+/// The tuple of the aval where there is one: no new one is made, and equal shapes are mostly the same object.
+nb::object shape_tuple(const Array& array) {
+  PyObject* aval = array.is_traced() ? array.aval : static_cast<PyObject*>(array.value->aval);
+  if (!aval) return nb::steal(tuple_from_dims(shape_of(array)));
+  static PyObject* const name = PyUnicode_InternFromString("shape");
+  nb::object shape = nb::steal(PyObject_GetAttr(aval, name));
+  if (!shape.is_valid()) throw nb::python_error();
+  return shape;
+}
+
 Py_ssize_t slot_length(PyObject* self) {
   return guarded(Py_ssize_t{-1}, [&]() -> Py_ssize_t {
     const Dims& shape = shape_of(array_of(self));
@@ -485,18 +495,23 @@ void copy_handle(PyObject* handle, const Array& source) {
 
 nb::object make_tracer(nb::handle trace, nb::handle variable, nb::handle aval, nb::handle linked) {
   if (trace.is_none()) throw nb::type_error("make_tracer: trace is None");
-  nb::object result = nb::steal(new_array(nullptr));
-  Array& array = array_of(result.ptr());
-  array.trace = Py_NewRef(trace.ptr());
-  array.variable = Py_NewRef(variable.ptr());
-  array.aval = Py_NewRef(aval.ptr());
-  if (!linked.is_none()) array.linked = Py_NewRef(linked.ptr());
-  aval_info(aval.ptr());
-  track(result.ptr());
-  return result;
+  return nb::steal(
+      new_tracer(trace.ptr(), variable.ptr(), aval.ptr(), linked.is_none() ? nullptr : linked.ptr()));
 }
 
 }  // namespace
+
+PyObject* new_tracer(PyObject* trace, PyObject* variable, PyObject* aval, PyObject* linked) {
+  aval_info(aval);
+  PyObject* result = new_array(nullptr);
+  Array& array = array_of(result);
+  array.trace = Py_NewRef(trace);
+  array.variable = Py_NewRef(variable);
+  array.aval = Py_NewRef(aval);
+  array.linked = Py_XNewRef(linked);
+  track(result);
+  return result;
+}
 
 void bind_array(nb::module_& module) {
   main_thread =
@@ -506,7 +521,7 @@ void bind_array(nb::module_& module) {
       "A lazy n-dimensional array: a handle to an immutable value, or to a variable of a trace.");
   array_type = reinterpret_cast<PyTypeObject*>(type.ptr());
   type.def_prop_ro(
-          "shape", [](const Array& self) { return nb::steal(tuple_from_dims(shape_of(self))); },
+          "shape", [](const Array& self) { return shape_tuple(self); },
           "Extents of the axes, a tuple of ints.")
       .def_prop_ro(
           "dtype", [](const Array& self) { return nb::borrow(dtype_object(dtype_of(self))); },

@@ -43,6 +43,9 @@ inline Array& array_of(PyObject* object) { return *nb::inst_ptr<Array>(object); 
 /// A new handle.
 PyObject* new_array(Ref<Value> value);
 
+/// A handle to a variable of a trace; `linked`, the array one level down, may be null.
+PyObject* new_tracer(PyObject* trace, PyObject* variable, PyObject* aval, PyObject* linked);
+
 /// The value behind a handle, following links of linked traces. For an abstract tracer the concretization
 /// hook gives it, or raises; `what` names what the value is needed for.
 Ref<Value> concrete_value(PyObject* array, const char* what);
@@ -58,6 +61,20 @@ void tell_placement();
 
 /// The stream that operations of this thread run on.
 Stream* current_stream();
+
+/// The stream set for this thread, as Python sees it: None for the default.
+nb::object stream_object();
+
+/// Sets the stream (or device) of this thread's operations; None for the default.
+void set_stream(nb::handle stream);
+
+/// (code object, offset of the last instruction) of the innermost frame outside of the package, or None: a
+/// new reference, or null with a Python error.
+PyObject* user_source();
+
+/// Makes `source` what user_source gives in this thread (None: the frame again); returns what was set before,
+/// a new reference.
+PyObject* set_source(PyObject* source);
 
 /// Whether derivative rules of this thread let a zero annihilate infinities and NaN.
 bool nan_safe_derivatives();
@@ -97,12 +114,14 @@ PyObject* finish_operation(Ref<Value> value);
 void bind_dtype(nb::module_& module);
 void bind_array(nb::module_& module);
 void bind_operations(nb::module_& module);
+void bind_interpreting(nb::module_& module);
 void bind_interop(nb::module_& module);
 void bind_runtime(nb::module_& module);
 void bind_program(nb::module_& module);
 void bind_dispatch(nb::module_& module);
 void bind_host_function(nb::module_& module);
 void bind_metal(nb::module_& module);
+void bind_primitive(nb::module_& module);
 void bind_source(nb::module_& module);
 void bind_tracebacks(nb::module_& module);
 void bind_custom_kernel(nb::module_& module);

@@ -35,6 +35,7 @@ struct JitFunction {
   PyObject* fallback;   ///< called with the arguments on a miss; it registers what it compiled
   PyObject* unflatten;  ///< (structure, list of arrays) → result
   PyObject* dictionary;
+  PyObject* weak_references;
   std::unordered_map<std::string, std::shared_ptr<const Entry>> cache;  ///< calls share an entry they use
 };
 
@@ -261,6 +262,7 @@ int jit_clear(PyObject* self) {
 void jit_free(PyObject* self) {
   PyTypeObject* type = Py_TYPE(self);
   PyObject_GC_UnTrack(self);
+  if (reinterpret_cast<JitFunction*>(self)->weak_references) PyObject_ClearWeakRefs(self);
   jit_clear(self);
   std::destroy_at(&reinterpret_cast<JitFunction*>(self)->cache);
   type->tp_free(self);
@@ -270,6 +272,7 @@ void jit_free(PyObject* self) {
 PyMemberDef jit_members[] = {
     {"__vectorcalloffset__", T_PYSSIZET, offsetof(JitFunction, vectorcall), READONLY, nullptr},
     {"__dictoffset__", T_PYSSIZET, offsetof(JitFunction, dictionary), READONLY, nullptr},
+    {"__weaklistoffset__", T_PYSSIZET, offsetof(JitFunction, weak_references), READONLY, nullptr},
     {nullptr, 0, 0, 0, nullptr},
 };
 PyGetSetDef jit_getset[] = {

@@ -26,6 +26,8 @@ NB_MODULE(_native, module) {
   bind_host_function(module);
   bind_dispatch(module);
   bind_metal(module);
+  bind_interpreting(module);
+  bind_primitive(module);
   bind_source(module);
   bind_tracebacks(module);
   bind_custom_kernel(module);

@@ -163,15 +163,10 @@ void bind_streams(nb::module_& module) {
         return StreamObject{StreamRegistry::instance().new_stream(device)};
       },
       nb::arg("device"), "A new stream of a device. RuntimeError if the device has no backend.");
-  module.def(
-      "current_stream",
-      []() -> nb::object { return stream_of_thread ? nb::cast(StreamObject{stream_of_thread}) : nb::none(); },
-      "The stream set by set_current_stream in this thread, or None.");
-  module.def(
-      "set_current_stream",
-      [](nb::handle stream) { stream_of_thread = stream.is_none() ? nullptr : stream_from_object(stream); },
-      nb::arg("stream").none(),
-      "Sets the stream (or device) of this thread's operations; None for the default.");
+  module.def("current_stream", &stream_object,
+             "The stream set by set_current_stream in this thread, or None.");
+  module.def("set_current_stream", &set_stream, nb::arg("stream").none(),
+             "Sets the stream (or device) of this thread's operations; None for the default.");
   module.def("synchronize", &synchronize, nb::arg("stream") = nb::none(),
              "Blocks until what was submitted to a stream (to every stream, with None) is done. Inside of a "
              "callback, "
@@ -207,6 +202,14 @@ void tell_placement() {
   for (const std::string& note : take_placement_notes()) {
     if (placement_hook) nb::borrow(placement_hook)(note);
   }
+}
+
+nb::object stream_object() {
+  return stream_of_thread ? nb::cast(StreamObject{stream_of_thread}) : nb::none();
+}
+
+void set_stream(nb::handle stream) {
+  stream_of_thread = stream.is_none() ? nullptr : stream_from_object(stream);
 }
 
 bool nan_safe_derivatives() { return nan_safe_of_thread; }

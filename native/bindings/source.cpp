@@ -29,11 +29,7 @@ bool is_package_code(PyObject* code) {
   return internal;
 }
 
-namespace {
-
-/// (code object, offset of the last instruction) of the innermost frame outside of the package; None if there
-/// is none.
-PyObject* user_source(PyObject*, PyObject*) {
+PyObject* user_source() {
   return guarded(static_cast<PyObject*>(nullptr), [&]() -> PyObject* {
     if (source_of_thread) return Py_NewRef(source_of_thread);
     nb::object frame = nb::borrow(reinterpret_cast<PyObject*>(PyEval_GetFrame()));
@@ -55,17 +51,22 @@ PyObject* user_source(PyObject*, PyObject*) {
   });
 }
 
-/// Makes `source` what user_source gives in this thread (None: the frame again); returns what was set before.
-PyObject* set_source(PyObject*, PyObject* source) {
+PyObject* set_source(PyObject* source) {
   PyObject* previous = source_of_thread;
   source_of_thread = source == Py_None ? nullptr : Py_NewRef(source);
   return previous ? previous : Py_NewRef(Py_None);
 }
 
+namespace {
+
+PyObject* user_source_function(PyObject*, PyObject*) { return user_source(); }
+
+PyObject* set_source_function(PyObject*, PyObject* source) { return set_source(source); }
+
 PyMethodDef functions[] = {
-    {"user_source", user_source, METH_NOARGS,
+    {"user_source", user_source_function, METH_NOARGS,
      "Where in the user's program an operation comes from: (code, offset) or None."},
-    {"set_source", set_source, METH_O,
+    {"set_source", set_source_function, METH_O,
      "Sets what user_source gives in this thread; returns what was set before."},
     {nullptr, nullptr, 0, nullptr},
 };

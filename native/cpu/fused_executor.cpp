@@ -43,7 +43,7 @@ void run_blocks(const Plan& plan, const Layout& layout, int row_axis, const void
   const int64_t grain = std::max<int64_t>(1, kSerialCost / (rows * columns * plan.cost));
   ThreadPool::instance().parallel_for(count, grain, [&](int64_t begin, int64_t end) {
     TileEvaluator evaluator(plan, layout, inputs, outputs,
-                            thread_scratch(TileEvaluator::scratch_bytes(plan)));
+                            thread_scratch(TileEvaluator::scratch_bytes(plan, layout)));
     InlineArray<int64_t, 16> coordinates(layout.ndim);
     for (int64_t block = begin; block < end; ++block) {
       int64_t rest = block;
@@ -71,7 +71,7 @@ void run_tiles(const Plan& plan, const Layout& layout, const void* const* inputs
   const int64_t grain = std::max<int64_t>(1, kSerialCost / (width * plan.cost));
   ThreadPool::instance().parallel_for(count, grain, [&](int64_t begin, int64_t end) {
     TileEvaluator evaluator(plan, layout, inputs, outputs,
-                            thread_scratch(TileEvaluator::scratch_bytes(plan)));
+                            thread_scratch(TileEvaluator::scratch_bytes(plan, layout)));
     for (int64_t tile = begin; tile < end; ++tile) {
       const int64_t start = tile % per_row * width;
       if (start < row) evaluator.run(tile / per_row * row + start, std::min(width, row - start));

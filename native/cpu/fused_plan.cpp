@@ -193,7 +193,7 @@ class Planner {
         std::any_of(plan_.steps.begin(), plan_.steps.end(), [](const PlanStep& s) { return !s.is_load(); });
     plan_.tile = (computes ? kRegisterBytes : kPassingBytes) / width;
     while (plan_.tile > kSmallestTile && plan_.slot_count * plan_.tile * width > kCacheBytes) plan_.tile /= 2;
-    plan_.slot_bytes = plan_.tile * width;
+    plan_.width = width;
   }
 
  private:

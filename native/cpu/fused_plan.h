@@ -94,14 +94,10 @@ struct Plan {
   int slot_count = 0;
   int64_t longest_chain = 0;  ///< in links
   int64_t tile = 0;           ///< elements of a register
-  int64_t slot_bytes = 0;
-  int64_t cost = 1;  ///< of an element, in additions
+  int64_t width = 0;          ///< bytes of the widest value
+  int64_t cost = 1;           ///< of an element, in additions
 
   explicit Plan(const FusedKernel& kernel);
-
-  /// The space for an evaluator: registers, three registers for splats, staging of 8 (16) bytes an element.
-  int64_t staging_bytes() const { return tile * 16; }
-  int64_t register_bytes() const { return (slot_count + 3) * slot_bytes + staging_bytes(); }
 };
 
 }  // namespace ftrans::cpu

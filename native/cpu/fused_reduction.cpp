@@ -98,7 +98,7 @@ class ReductionRun {
   }
 
   void run_tasks(int64_t begin, int64_t end) {
-    const int64_t registers = TileEvaluator::scratch_bytes(plan_);
+    const int64_t registers = TileEvaluator::scratch_bytes(plan_, layout_);
     const int64_t width = std::max(division_.kept_rows, division_.columns);
     const int64_t accumulator_bytes = (width * 16 + 63) / 64 * 64;
     const int64_t count = static_cast<int64_t>(plan_.reductions.size());

@@ -44,16 +44,36 @@ char* thread_scratch(int64_t bytes) {
   return scratch.reserve(bytes);
 }
 
-int64_t TileEvaluator::scratch_bytes(const Plan& plan) {
-  return aligned(plan.register_bytes()) + aligned(plan.values.size() * sizeof(TileValue)) +
+namespace {
+
+/// A register has room for a tile, which is no longer than the space: those of small arrays lie side by side,
+/// and share neither pages nor the sets of a cache.
+int64_t slot_bytes(const Plan& plan, const Layout& layout) {
+  return aligned(std::min(plan.tile, layout.size) * plan.width);
+}
+
+/// Registers, three registers for splats, staging of 8 (16) bytes an element.
+int64_t register_bytes(const Plan& plan, const Layout& layout) {
+  return (plan.slot_count + 3) * slot_bytes(plan, layout) + aligned(std::min(plan.tile, layout.size) * 16);
+}
+
+}  // namespace
+
+int64_t TileEvaluator::scratch_bytes(const Plan& plan, const Layout& layout) {
+  return register_bytes(plan, layout) + aligned(plan.values.size() * sizeof(TileValue)) +
          aligned(std::max(plan.ndim, 1) * sizeof(int64_t)) + aligned(plan.stores.size() * sizeof(bool)) +
          aligned(plan.values.size() * sizeof(bool)) + aligned(plan.longest_chain * sizeof(ChainLink));
 }
 
 TileEvaluator::TileEvaluator(const Plan& plan, const Layout& layout, const void* const* inputs,
                              void* const* outputs, char* scratch)
-    : plan_(plan), layout_(layout), inputs_(inputs), outputs_(outputs), registers_(scratch) {
-  char* next = scratch + aligned(plan.register_bytes());
+    : plan_(plan),
+      layout_(layout),
+      inputs_(inputs),
+      outputs_(outputs),
+      registers_(scratch),
+      slot_bytes_(slot_bytes(plan, layout)) {
+  char* next = scratch + register_bytes(plan, layout);
   values_ = reinterpret_cast<TileValue*>(next);
   next += aligned(plan.values.size() * sizeof(TileValue));
   coordinates_ = reinterpret_cast<int64_t*>(next);
@@ -74,28 +94,35 @@ TileEvaluator::TileEvaluator(const Plan& plan, const Layout& layout, const void*
   constexpr int64_t kStreamingBytes = int64_t{32} << 20;
   streaming_ = stored >= kStreamingBytes;
 
-  // A value may be computed in its output's memory unless an input there is still read afterwards.
   for (size_t i = 0; i < plan.stores.size(); ++i) {
-    const PlanValue& value = plan.values[plan.stores[i].value];
-    bool direct = value.store == static_cast<int>(i) && !streaming_;
-    for (const PlanValue& other : plan.values) {
-      if (!direct) break;
-      if (other.source < 0 || plan.sources[other.source].input < 0) continue;
-      direct = inputs[plan.sources[other.source].input] != outputs[plan.stores[i].output] ||
-               other.last_use <= value.definition;
-    }
-    direct_[i] = direct;
+    direct_[i] = plan.values[plan.stores[i].value].store == static_cast<int>(i) && !streaming_;
   }
+  std::fill_n(copied_, plan.values.size(), false);
+  find_overwritten();
+}
 
-  // Stores come before reductions, and one after the other: an element that is read by them is not left where
-  // an output is stored.
-  const int end = static_cast<int>(plan.steps.size());
-  for (size_t i = 0; i < plan.values.size(); ++i) {
-    const PlanValue& value = plan.values[i];
-    const int input = value.source < 0 ? -1 : plan.sources[value.source].input;
-    copied_[i] = input >= 0 && value.last_use == end &&
-                 std::any_of(plan.stores.begin(), plan.stores.end(),
-                             [&](const PlanStore& store) { return outputs[store.output] == inputs[input]; });
+bool TileEvaluator::is_output(const void* memory) const {
+  bool found = false;  // without an early end it is compiled to vectors
+  for (const PlanStore& store : plan_.stores) found |= outputs_[store.output] == memory;
+  return found;
+}
+
+/// Looks for inputs whose memory is an output's.
+void TileEvaluator::find_overwritten() {
+  const int end = static_cast<int>(plan_.steps.size());
+  for (size_t i = 0; i < plan_.values.size(); ++i) {
+    const PlanValue& value = plan_.values[i];
+    const int input = value.source < 0 ? -1 : plan_.sources[value.source].input;
+    if (input < 0 || !is_output(inputs_[input])) continue;
+    // Stores come before reductions, and one after the other: an element that is read by them is not left
+    // where an output is stored.
+    copied_[i] = value.last_use == end;
+    // A value may be computed in its output's memory unless an input there is still read afterwards.
+    for (size_t k = 0; k < plan_.stores.size(); ++k) {
+      const PlanStore& store = plan_.stores[k];
+      if (outputs_[store.output] == inputs_[input] && value.last_use > plan_.values[store.value].definition)
+        direct_[k] = false;
+    }
   }
 }
 

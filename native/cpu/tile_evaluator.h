@@ -20,14 +20,14 @@ char* thread_scratch(int64_t bytes);
 /// Runs a plan over tiles of a layout's space, on one thread.
 class TileEvaluator {
  public:
-  /// `scratch` has scratch_bytes(plan).
+  /// `scratch` has scratch_bytes(plan, layout).
   TileEvaluator(const Plan& plan, const Layout& layout, const void* const* inputs, void* const* outputs,
                 char* scratch);
   ~TileEvaluator();
   TileEvaluator(const TileEvaluator&) = delete;
   TileEvaluator& operator=(const TileEvaluator&) = delete;
 
-  static int64_t scratch_bytes(const Plan& plan);
+  static int64_t scratch_bytes(const Plan& plan, const Layout& layout);
 
   /// The elements [begin, begin + count) of the space in row-major order; count ≤ plan.tile.
   void run(int64_t begin, int64_t count);
@@ -65,15 +65,19 @@ class TileEvaluator {
   template <class F>
   void for_each_row(int operand, F&& f) const;
 
-  char* slot(int index) const { return registers_ + index * plan_.slot_bytes; }
+  char* slot(int index) const { return registers_ + index * slot_bytes_; }
   char* spare(int i) const { return slot(plan_.slot_count + i); }
   char* staging() const { return slot(plan_.slot_count + 3); }
+
+  bool is_output(const void* memory) const;
+  void find_overwritten();
 
   const Plan& plan_;
   const Layout& layout_;
   const void* const* inputs_;
   void* const* outputs_;
   char* registers_;
+  int64_t slot_bytes_;  ///< of a register
   TileValue* values_;
   bool* direct_;          ///< per store: its value is computed in the output's memory
   bool* copied_;          ///< per value: it is read after its memory has been stored over, so it is copied

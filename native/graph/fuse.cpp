@@ -4,13 +4,16 @@
 #include <stdexcept>
 #include <unordered_map>
 
+#include "core/shape.h"
 #include "graph/passes.h"
 
 namespace ftrans {
 namespace {
 
-// A kernel with more instructions than this gains nothing from more fusion.
-constexpr int kMostNodes = 192;
+// A kernel with more instructions than this gains nothing from more fusion, but where arrays are so small
+// that what a step costs by itself outweighs all.
+constexpr int kMostNodes = 192, kMostNodesOfFewElements = 4096;
+constexpr int64_t kFewElements = 64;
 
 bool is_reduction(Opcode opcode) { return info(opcode).category == OpcodeCategory::Reduction; }
 
@@ -127,9 +130,16 @@ class Fusion {
     return node;
   }
 
+  /// How many nodes a kernel with this one may have.
+  int most_nodes(int32_t i) const {
+    const Graph::Node& node = graph_.nodes[i];
+    const bool is_small = element_count(*graph_.shapes[space(node)]) <= kFewElements;
+    return is_small && !node.stream->queue() ? kMostNodesOfFewElements : kMostNodes;
+  }
+
   bool can_unite(int32_t left, int32_t right) {
     if (left == right) return true;
-    return size_[left] + size_[right] <= kMostNodes &&
+    return size_[left] + size_[right] <= most_nodes(left) &&
            (!axes_[left] || !axes_[right] || *axes_[left] == *axes_[right]);
   }
 
@@ -172,7 +182,7 @@ class Fusion {
       if (axes && axes_[groups[k]] && !(*axes == *axes_[groups[k]])) return false;
       if (!axes) axes = axes_[groups[k]];
     }
-    if (size > kMostNodes) return false;
+    if (size > most_nodes(i)) return false;
     for (int k = 0; k < count; ++k) unite(root(groups[k]), root(i));
     return true;
   }

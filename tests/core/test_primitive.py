@@ -46,3 +46,11 @@ def test_unhashable_parameters(transform):
 
     with pytest.raises(TypeError, match=r"reduce_sum: parameters must be hashable, got {'axes': \[0\]}"):
         transform(f)(ft.ones((2, 3)))
+
+
+@pytest.mark.parametrize("transform", [lambda f: f, ft.jit, ft.vmap, ft.grad])
+def test_operands_must_be_arrays(transform):
+    with pytest.raises(TypeError, match="mul: operand 1 must be an Array, got float"):
+        transform(lambda x: primitives["mul"].bind(x, 2.0))(
+            ft.ones(()) if transform is ft.grad else ft.ones(3)
+        )

@@ -119,6 +119,21 @@ def test_traces_do_not_keep_arrays():
         gc.enable()
 
 
+@pytest.mark.parametrize("young", [0, 700, 10**6])
+def test_garbage_is_collected_less_often_while_a_trace_grows(young):
+    before = gc.get_threshold()
+    inside = []
+    try:
+        gc.set_threshold(young, 10, 10)
+        ft.grad(lambda x: inside.append(gc.get_threshold()) or ft.sin(x))(X)
+        assert gc.get_threshold() == (young, 10, 10)
+    finally:
+        gc.set_threshold(*before)
+    assert inside[0][2] > 10**6
+    assert inside[0][0] >= young
+    assert (inside[0][0] == 0) == (young == 0)  # whoever turned the collector off keeps it so
+
+
 def chain(x, n):
     for _ in range(n):
         x = ft.sin(x)

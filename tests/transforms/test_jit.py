@@ -1,5 +1,8 @@
 """jit, make_jaxpr, lowering, and the partition behind grad(jit(f))."""
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 
@@ -146,6 +149,38 @@ def test_results_in_the_memory_of_an_operand(n):
     negative, bits = ft.jit(_negated_and_viewed)(i)
     np.testing.assert_array_equal(np.asarray(negative), -np.cumsum(i))
     np.testing.assert_array_equal(np.asarray(bits), np.cumsum(i))
+
+
+def test_small_arrays_are_computed_in_one_kernel():
+    """What a kernel costs by itself outweighs a few elements, so that the gradient of a long chain is one."""
+
+    def chain(x):
+        for _ in range(100):
+            x = ft.sin(x) * 0.9 + 0.1
+        return x
+
+    def steps(x):
+        return ft.jit(ft.grad(lambda x: ft.sum(chain(x)))).lower(x).compile().cost_analysis()["steps"]
+
+    few, many = np.linspace(0, 1, 50), np.linspace(0, 1, 5000)
+    assert steps(few) == 1 < steps(many)
+    gradients = [ft.jit(ft.grad(lambda x: ft.sum(chain(x))))(x) for x in (few, many)]
+    one_by_one = ft.vmap(ft.grad(chain))
+    for x, gradient in zip((few, many), gradients, strict=True):
+        np.testing.assert_allclose(np.asarray(gradient), np.asarray(one_by_one(x)), rtol=1e-12)
+
+
+def test_a_compiled_function_goes_when_nobody_refers_to_it():
+    g = ft.jit(ft.grad(f))
+    g(1.0)
+    cleared, gone = g.clear_cache, weakref.ref(g)
+    gc.disable()
+    try:
+        del g
+        assert gone() is None
+    finally:
+        gc.enable()
+    cleared()
 
 
 def test_partition():

@@ -105,6 +105,7 @@ KernelVariants select_kernels(Dtype dtype) {
   }
 }
 
+/// min(max(x, low), high); a NaN anywhere comes through. Compilers make vectors of either half, not of both.
 template <class T, bool scalars>
 void clamp_loop(void* out, const void* low, const void* operand, const void* high, int64_t n) {
   auto* o = static_cast<T*>(out);

@@ -73,7 +73,7 @@ void ThreadgroupRunner::prepare(const Dispatch& dispatch, Size position) {
     c.lane = i % kSimdWidth;
     c.simdgroup = i / kSimdWidth;
     c.simdgroups = groups;
-    c.blocks = 0;
+    c.blocks = &blocks_;
     c.buffers = buffers_.data();
     c.threadgroup_arguments = threadgroup_arguments_.data();
     c.barrier = [](ThreadContext* context, bool simdgroup_only, unsigned line) {

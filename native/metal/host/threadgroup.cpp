@@ -167,7 +167,11 @@ void ThreadgroupRunner::release_what_is_complete(Thread& last) {
               "has ended, but others wait at the barrier of line " + std::to_string(last.line));
     }
     if (const auto meanwhile = std::exchange(meanwhile_, nullptr)) {
-      meanwhile();
+      try {
+        meanwhile();
+      } catch (...) {
+        error_ = std::current_exception();
+      }
       running = this;
     }
     return release(0, count_, State::AtBarrier);

@@ -201,7 +201,7 @@ class Job : public Work {
   static Ref<Job> wait_on_gpu(Event& dependency, const Streams& parts) {
     const Ref<Work> work = dependency.work();
     if (!work) return nullptr;
-    Ref<Job> job(static_cast<Job*>(work.get()));
+    Ref<Job> job(static_cast<Job*>(work.get()));  // values have no other events
     if (in_host_call()) job->take_over();
     while (!job->recorded_->wait_for(kInterruptionInterval)) Interruption::poll_after_wait();
     std::vector<Ref<Fence>> fences;

@@ -18,7 +18,7 @@ struct Options {
   std::atomic<bool> held{false};             ///< command buffers do not begin
   std::atomic<int> failing_compilations{0};  ///< as many of the next compilations fail
   std::atomic<int> failing_allocations{0};
-  std::atomic<int> failing_command_buffers{0};
+  std::atomic<int> failing_command_buffers{0};  ///< as many of the next whose dispatches begin
 };
 Options& options();
 

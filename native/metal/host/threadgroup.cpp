@@ -73,7 +73,7 @@ void ThreadgroupRunner::prepare(const Dispatch& dispatch, Size position) {
     c.lane = i % kSimdWidth;
     c.simdgroup = i / kSimdWidth;
     c.simdgroups = groups;
-    c.blocks = 0;
+    c.blocks = &blocks_;
     c.buffers = buffers_.data();
     c.threadgroup_arguments = threadgroup_arguments_.data();
     c.barrier = [](ThreadContext* context, bool simdgroup_only, unsigned line) {
@@ -167,7 +167,11 @@ void ThreadgroupRunner::release_what_is_complete(Thread& last) {
               "has ended, but others wait at the barrier of line " + std::to_string(last.line));
     }
     if (const auto meanwhile = std::exchange(meanwhile_, nullptr)) {
-      meanwhile();
+      try {
+        meanwhile();
+      } catch (...) {
+        error_ = std::current_exception();
+      }
       running = this;
     }
     return release(0, count_, State::AtBarrier);

@@ -101,6 +101,7 @@ class ThreadgroupRunner {
   std::array<void*, kMostBindings> buffers_{};
   std::array<void*, kMostBindings> threadgroup_arguments_{};
   std::vector<void*> threadgroup_variables_;
+  unsigned blocks_ = 0;  ///< that its threads have begun
   std::function<void()> meanwhile_;
   std::exception_ptr error_;
 };

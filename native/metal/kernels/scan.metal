@@ -1,6 +1,6 @@
-// Scans. A row is the work of a threadgroup, a column that of a thread, unless there are too few of them to keep
-// a device busy: then they are divided into tiles, of which every element is read and written once. The order of
-// operations depends on shape and layout alone.
+// Scans. A row is the work of a threadgroup, a column that of a thread, unless there are too few of them to
+// keep a device busy: then they are divided into tiles, of which every element is read and written once. The
+// order of operations depends on shape and layout alone.
 
 template <class Index>
 struct ScanLayout {
@@ -220,6 +220,17 @@ struct ScanTile {
     last = numbers[here.threads - kWidth + here.number % kWidth];
     threadgroup_barrier(mem_flags::mem_threadgroup);
   }
+
+  /// Writes the scan of the items behind `before`, if there is something before the tile.
+  void store(device T* out, Index step, Index begin, Index length, bool has_before, V before,
+             Position<Index> here) {
+    const V start = !has_first ? before : has_before ? Operation::apply(before, first) : first;
+    const Index segment = begin + Index(here.number) / kWidth * kItems;
+    for (int i = 0; i < kItems; ++i) {
+      if (segment + i < length)
+        out[(segment + i) * step] = T(has_before || has_first ? Operation::apply(start, x[i]) : x[i]);
+    }
+  }
 };
 
 /// Threadgroups scan tiles, those that come first the first ones. `words` has a ticket, then what has been
@@ -269,13 +280,5 @@ inline void scan_tiles(device const T* in, device T* out, device atomic_uint* wo
     shared[here.number] = before.has_value ? before.value : prefix;
   }
   threadgroup_barrier(mem_flags::mem_threadgroup);
-  if (!is_there) return;
-  V start = shared[here.number % kWidth];
-  if (own.has_first) start = tile > 0 ? Operation::apply(start, own.first) : own.first;
-  const bool has_start = own.has_first || tile > 0;
-  const Index segment = tile * extent + Index(here.number) / kWidth * kItems;
-  for (int i = 0; i < kItems; ++i) {
-    if (segment + i < length)
-      out[(segment + i) * layout.out_step] = T(has_start ? Operation::apply(start, own.x[i]) : own.x[i]);
-  }
+  if (is_there) own.store(out, layout.out_step, tile * extent, length, tile > 0, shared[here.number % kWidth], here);
 }

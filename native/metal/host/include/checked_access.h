@@ -20,7 +20,7 @@ __attribute__((noinline, no_sanitize("thread"), no_sanitize_coverage)) inline vo
 /// Called at the beginning of each basic block, so that a loop without end is noticed.
 FTRANS_UNCHECKED void __sanitizer_cov_trace_pc() {
   ftrans::metal::host::ThreadContext* context = ftrans::metal::host::thread_context();
-  if (context && ++context->blocks % (1u << 16) == 0) context->look_at_clock(context);
+  if (context && ++*context->blocks % (1u << 16) == 0) context->look_at_clock(context);
 }
 
 FTRANS_UNCHECKED void __tsan_init() {}

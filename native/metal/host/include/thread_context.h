@@ -26,7 +26,7 @@ struct ThreadContext {
   unsigned lane;
   unsigned simdgroup;
   unsigned simdgroups;
-  unsigned blocks;                     ///< how many basic blocks it has begun, in checked kernels
+  unsigned* blocks;                    ///< how many basic blocks threads have begun, in checked kernels
   void* const* buffers;                ///< by [[buffer(i)]]
   void* const* threadgroup_arguments;  ///< by [[threadgroup(i)]]
 

@@ -242,3 +242,14 @@ def cotangent_leaves(
             f"{function_name(fun)}, {structure}, got {given}"
         )
     return list(zip(leaves, leaf_names(cotangent, "cotangent"), strict=True))
+
+
+def check_no_tangent(
+    transformation: str, kind: str, given: Array, primal: Array, source: ArgumentSource
+) -> None:
+    """An integer does not move, so that real numbers for its tangent are a mistake."""
+    if given.aval.is_inexact:
+        raise TypeError(
+            f"{transformation}: {source} is {primal.dtype}, which has no derivative, but its {kind} is "
+            f"{given.dtype}; convert the argument, or give integers, which are ignored"
+        )

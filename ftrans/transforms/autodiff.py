@@ -19,6 +19,7 @@ from .arguments import (
     argument_sources,
     check_callable,
     check_like,
+    check_no_tangent,
     cotangent_leaves,
     split_aux,
 )
@@ -47,7 +48,8 @@ def jvp(fun: Callable, primals: Any, tangents: Any, has_aux: bool = False) -> tu
     Args:
         fun: a function of arrays or pytrees of arrays.
         primals: tuple of the arguments.
-        tangents: tuple of the same structure, shapes and dtypes; those of integer arguments are ignored.
+        tangents: tuple of the same structure, shapes and dtypes; integers, those of integer arguments, are
+            ignored.
         has_aux: whether `fun` returns ``(output, aux)`` with `aux` not differentiated.
 
     Returns:
@@ -124,9 +126,10 @@ def _linearized(transformation: str, fun: Callable, primals: Any, has_aux: bool)
 
 
 def _tangent(transformation: str, tangent: Any, primal: Array, source: ArgumentSource) -> Array | None:
-    if not primal.aval.is_inexact:
-        return None
     tangent = as_array(tangent, lambda: f"{transformation}: the tangent of {source}")
+    if not primal.aval.is_inexact:
+        check_no_tangent(transformation, "tangent", tangent, primal, source)
+        return None
     check_like(transformation, f"the tangent of {source}", tangent, primal, "the primal's ")
     return tangent
 

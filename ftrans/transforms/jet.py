@@ -12,7 +12,7 @@ from ..core.source import ArgumentSource, function_name
 from ..core.tracing import trace_to_jaxpr
 from ..primitives.elementwise import mul
 from ..primitives.layout import zeros_like
-from .arguments import FlatFunction, argument_arrays, argument_sources, check_callable
+from .arguments import FlatFunction, argument_arrays, argument_sources, check_callable, check_no_tangent
 from .taylor import Series, taylor_coefficients
 
 
@@ -27,7 +27,7 @@ def jet(fun: Callable, primals: Any, series: Any, *, factorial_scaled: bool = Tr
         fun: a function of arrays or pytrees of arrays.
         primals: tuple of the arguments, x(0).
         series: tuple with, for each argument, a list of the K derivatives x'(0), x''(0), …: trees of the
-            structure, shapes and dtypes of the argument. Those of integers are ignored.
+            structure, shapes and dtypes of the argument. Integers, those of integers, are ignored.
         factorial_scaled: whether `series`, here and in the result, holds derivatives; if not, Taylor
             coefficients, which are smaller by k!.
 
@@ -62,7 +62,10 @@ def jet(fun: Callable, primals: Any, series: Any, *, factorial_scaled: bool = Tr
     for k, terms in enumerate(orders, 1):
         scale = 1 / math.factorial(k) if factorial_scaled else 1
         for curve, term, source in zip(inputs, terms, sources, strict=True):
-            if not curve.is_constant:
+            if curve.is_constant:
+                number = as_array(term, lambda s=source: f"jet: the series of {s}")  # type: ignore[misc]
+                check_no_tangent("jet", "series", number, curve.value, source)
+            else:
                 curve.terms.append(_scaled(_term(term, curve.value, source, k), scale))
 
     function = FlatFunction("jet", fun, structure.unflatten)

@@ -157,11 +157,11 @@ class _Loop:
         result = self.fun(*core)
         if self.outputs is None:
             return result
-        single = len(self.outputs) == 1
-        if not single and not (isinstance(result, (tuple, list)) and len(result) == len(self.outputs)):
+        single, is_sequence = len(self.outputs) == 1, isinstance(result, (tuple, list))
+        if is_sequence == single or (is_sequence and len(result) != len(self.outputs)):
             raise TypeError(
-                f"{self.what}: the signature has {len(self.outputs)} outputs, got {type(result).__name__}"
-                + (f" of {len(result)}" if isinstance(result, (tuple, list)) else "")
+                f"{self.what}: the signature has {len(self.outputs)} output{'' if single else 's'}, got "
+                f"{type(result).__name__}" + (f" of {len(result)}" if is_sequence else "")
             )
         for j, (y, names) in enumerate(zip([result] if single else result, self.outputs, strict=True)):
             array = as_array(y, lambda j=j: f"{self.what}: output {j}")  # type: ignore[misc]

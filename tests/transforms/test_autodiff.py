@@ -200,3 +200,14 @@ def test_assigning_to_an_argument_does_not_reach_the_caller():
 def test_closed_over_tracers():
     same(ft.grad(lambda x: ft.sum(ft.vmap(lambda y: y * x)(from_numpy(V))))(np.float64(2)), np.sum(V))
     same(ft.jit(lambda x: ft.grad(lambda y: y * x * y)(3.0))(2.0), 12.0)
+
+
+def test_integers_have_no_tangents():
+    assert [x.item() for x in ft.jvp(lambda x, n: x * n, (2.0, 3), (1.0, 1))] == [6, 3]
+    for call in (
+        lambda: ft.jvp(ft.sin, (1,), (1.0,)),
+        lambda: ft.linearize(ft.sin, 1)[1](1.0),
+        lambda: ft.jet(ft.sin, (1,), ((1.0,),)),
+    ):
+        with pytest.raises(TypeError, match=r"argument x of sin is int32, which has no derivative.*convert"):
+            call()

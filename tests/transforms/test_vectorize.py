@@ -72,3 +72,8 @@ def test_errors(signature, shapes, error, message):
         ft.vectorize(lambda *args: (args[0] * args[-1]).sum(), signature=signature)(*arrays(*shapes))
     with pytest.raises(TypeError, match="excluded must hold positions"):
         ft.vectorize(ft.sin, excluded=(-1,))
+
+
+def test_one_output_is_no_tuple():
+    with pytest.raises(TypeError, match="the signature has 1 output, got tuple of 2"):
+        ft.vectorize(lambda x: (x, x), signature="(n)->(n)")(ft.ones(3))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import ftrans as ft
-from ftrans.core.pytree import broadcast_prefix, flatten
+from ftrans.core.pytree import broadcast_prefix, flatten, flatten_call
 
 
 class Pair(NamedTuple):
@@ -92,3 +92,21 @@ def test_leaves_that_are_not_arrays_are_named():
 
     with pytest.raises(TypeError, match=r"grad: argument p\['w'\]\[1\] of f must be an array.*str"):
         ft.grad(f)({"w": (np.ones(2), "x")})
+
+
+@pytest.mark.parametrize(
+    ("args", "kwargs"),
+    [
+        ((), {}),
+        ((ft.ones(2), ft.zeros(())), {}),
+        ((ft.ones(2), 1.0, None), {}),
+        ((ft.ones(2),), {"b": ft.ones(3)}),
+    ],
+    ids=["none", "arrays", "others", "keyword"],
+)
+def test_arguments_of_a_call_are_a_pair(args, kwargs):
+    leaves, structure = flatten_call(args, kwargs)
+    expected, same = flatten((args, kwargs))
+    assert (structure, hash(structure), str(structure)) == (same, hash(same), str(same))
+    assert len(leaves) == len(expected)
+    assert all(x is y for x, y in zip(leaves, expected, strict=True))

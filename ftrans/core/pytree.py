@@ -38,6 +38,23 @@ def flatten(tree: Any) -> tuple[list[Any], PyTreeSpec]:
     return _optree().tree_flatten(tree, namespace=_NAMESPACE)
 
 
+def flatten_call(args: tuple, kwargs: dict[str, Any]) -> tuple[list[Any], PyTreeSpec]:
+    """`flatten` of the pair of a call's arguments; at once for the usual ones, arrays given by position."""
+    if not kwargs:
+        for x in args:
+            if type(x) is not Array:
+                break
+        else:
+            return [*args], _positional(len(args))
+    return flatten((args, kwargs))
+
+
+@functools.cache
+def _positional(count: int) -> PyTreeSpec:
+    """The structure of the arguments of a call with so many arrays."""
+    return _optree().tree_structure(((0,) * count, {}), namespace=_NAMESPACE)
+
+
 def unflatten(structure: PyTreeSpec, leaves: Iterable[Any]) -> Any:
     """The tree of this structure with these leaves."""
     return structure.unflatten(leaves)

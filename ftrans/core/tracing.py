@@ -439,5 +439,5 @@ def _arguments_behind(trace: AbstractTrace, var: Var) -> list[Var]:
 
 
 _native.set_note_source(note_source)
-_native.set_jaxpr_classes(Var, Literal, Equation)
+_native.set_jaxpr_classes(Var, Literal, Equation, AbstractTrace)
 _native.set_concretization_hook(_value_of_tracer)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._native import Array
 from ..core.avals import ShapedArray
-from ..core.pytree import as_array, flatten, leaf_names
+from ..core.pytree import as_array, flatten, flatten_call, leaf_names
 from ..core.source import ArgumentSource, function_name, parameter_names
 from ..core.tracebacks import note_transformation
 
@@ -188,8 +188,9 @@ class Chosen:
         self.single = selection.single
         self.args, self.kwargs = args, kwargs
         self.all = len(self.places) == len(args) + len(kwargs)
-        masked = (args, kwargs) if self.all else self._masked(args, kwargs)
-        self.leaves, self.structure = flatten(masked)
+        self.leaves, self.structure = (
+            flatten_call(args, kwargs) if self.all else flatten(self._masked(args, kwargs))
+        )
 
     def _masked(self, args: tuple, kwargs: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:
         return (

@@ -8,7 +8,7 @@ from typing import Any
 
 from .. import _native
 from .._native import Array, user_function
-from ..core.pytree import as_array, flatten, unflatten
+from ..core.pytree import as_array, flatten, flatten_call, unflatten
 from ..core.source import ArgumentSource, function_name, outline
 from ..primitives.stop_gradient import stop_gradient_p
 from .arguments import (
@@ -104,7 +104,7 @@ def _linearized(transformation: str, fun: Callable, primals: Any, has_aux: bool)
             f"{transformation}: primals must be a tuple of the arguments of {function_name(fun)}, "
             f"got {primals!r}"
         )
-    leaves, structure = flatten((tuple(primals), {}))
+    leaves, structure = flatten_call(tuple(primals), {})
     arrays = argument_arrays(transformation, fun, leaves, structure)
     function = DifferentiatedFunction(transformation, fun, structure.unflatten, has_aux)
     sources = argument_sources(fun, structure)
@@ -113,7 +113,7 @@ def _linearized(transformation: str, fun: Callable, primals: Any, has_aux: bool)
     def push(tangents: Any) -> Any:
         if not isinstance(tangents, (tuple, list)):
             raise TypeError(f"{transformation}: tangents must be a tuple like primals, got {tangents!r}")
-        given, given_structure = flatten((tuple(tangents), {}))
+        given, given_structure = flatten_call(tuple(tangents), {})
         if given_structure != structure:
             raise TypeError(
                 f"{transformation}: tangents must have the structure of primals, "
@@ -158,7 +158,7 @@ def vjp(fun: Callable, *primals: Any, has_aux: bool = False) -> tuple:
     (array(3, dtype=float32), array(2, dtype=float32))
     """
     check_callable("vjp", fun)
-    leaves, structure = flatten((primals, {}))
+    leaves, structure = flatten_call(primals, {})
     arrays = argument_arrays("vjp", fun, leaves, structure)
     function = DifferentiatedFunction("vjp", fun, structure.unflatten, has_aux)
     outs, aux, recording = record("vjp", "vjp", function, arrays, argument_sources(fun, structure))

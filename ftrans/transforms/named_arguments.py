@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..core.pytree import flatten
+from ..core.pytree import flatten, flatten_call
 from ..core.source import function_name, parameter_names
 from .arguments import several
 
@@ -88,7 +88,7 @@ class StaticArguments:
     def split(self, args: tuple, kwargs: dict[str, Any]) -> tuple[list[Any], PyTreeSpec, tuple, Callable]:
         """The leaves of the dynamic arguments, their structure, the static ones, what puts them together."""
         if not self.names:
-            leaves, structure = flatten((args, kwargs))
+            leaves, structure = flatten_call(args, kwargs)
             return leaves, structure, (), structure.unflatten
         positions, names = self.names.chosen(args, kwargs)
         # With their types, for 1 == 1.0 == True.

@@ -9,7 +9,7 @@ from typing import Any
 from .._native import Array, int32, user_function
 from ..core.avals import shaped_array
 from ..core.named_axes import bound_axis
-from ..core.pytree import broadcast_prefix, flatten, unflatten
+from ..core.pytree import broadcast_prefix, flatten_call, unflatten
 from ..core.source import ArgumentSource, function_name, outline
 from ..primitives.layout import broadcast_in_dim_p, move_axis
 from ..primitives.shape import iota_p
@@ -80,7 +80,7 @@ def vmap(
                 f"vmap: in_axes must have one entry for each positional argument of {function_name(fun)}: "
                 f"it has {len(in_axes)}, {in_axes!r}, but {len(args)} arguments were given"
             )
-        leaves, structure = flatten((args, kwargs))
+        leaves, structure = flatten_call(args, kwargs)
         arrays = argument_arrays("vmap", fun, leaves, structure)
         sources = argument_sources(outlined, structure)
         args_structure, kwargs_structure = structure.children()

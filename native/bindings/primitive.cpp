@@ -34,7 +34,6 @@ struct Names {
   PyObject* unhashable = PyUnicode_InternFromString("_unhashable");
   PyObject* multiple_results = PyUnicode_InternFromString("multiple_results");
   PyObject* constant = PyUnicode_InternFromString("constant");
-  PyObject* equations = PyUnicode_InternFromString("equations");
 };
 const Names* names = nullptr;
 
@@ -82,9 +81,10 @@ class SlotClass {
   std::vector<Py_ssize_t> offsets_;
 };
 
-SlotClass variable_class;  ///< aval, source
-SlotClass literal_class;   ///< value, aval
-SlotClass equation_class;  ///< primitive, inputs, outputs, parameters, source, stream
+SlotClass variable_class;        ///< aval, source
+SlotClass literal_class;         ///< value, aval
+SlotClass abstract_trace_class;  ///< active, equations
+SlotClass equation_class;        ///< primitive, inputs, outputs, parameters, source, stream
 
 template <typename... Arguments>
 PyObject* call_method(PyObject* name, PyObject* self, Arguments... arguments) {
@@ -163,6 +163,8 @@ class Memo {
   nb::object key_;
 };
 
+nb::object record(PyObject* trace, PyObject* primitive, PyObject* operands, PyObject* parameters);
+
 /// bind(*operands, **parameters)
 PyObject* primitive_bind(PyObject* self, PyObject* const* arguments, Py_ssize_t count, PyObject* keywords) {
   return guarded(static_cast<PyObject*>(nullptr), [&]() -> PyObject* {
@@ -173,6 +175,8 @@ PyObject* primitive_bind(PyObject* self, PyObject* const* arguments, Py_ssize_t 
       PyObject* name = PyTuple_GET_ITEM(keywords, i);
       if (PyDict_SetItem(parameters.ptr(), name, arguments[count + i]) != 0) throw nb::python_error();
     }
+    if (trace && abstract_trace_class.is_class_of(trace) && abstract_trace_class.get(trace, 0) == Py_True)
+      return record(trace, self, operands.ptr(), parameters.ptr()).release().ptr();
     if (trace) return call_method(names->record, trace, self, operands.ptr(), parameters.ptr());
     return call_method(fast_paths ? names->execute : names->observed, self, operands.ptr(), parameters.ptr());
   });
@@ -252,45 +256,46 @@ nb::object atom_of(PyObject* trace, PyObject* object) {
   return checked(call_method(names->constant, trace, object));
 }
 
-/// record_equation(trace, primitive, operands, parameters): appends an equation to those of an abstract
-/// trace; the tracer of its result, or the list of them.
+/// Appends an equation to those of an abstract trace; the tracer of its result, or the list of them.
+nb::object record(PyObject* trace, PyObject* primitive, PyObject* operands, PyObject* parameters) {
+  nb::object sequence = checked(PySequence_Fast(operands, "record_equation: operands must be a sequence"));
+  PyObject* const* items = PySequence_Fast_ITEMS(sequence.ptr());
+  const Py_ssize_t size = PySequence_Fast_GET_SIZE(sequence.ptr());
+  nb::object inputs = checked(PyList_New(size));
+  for (Py_ssize_t i = 0; i < size; ++i) {
+    operand(primitive, items[i], i);
+    PyList_SET_ITEM(inputs.ptr(), i, atom_of(trace, items[i]).release().ptr());
+  }
+  nb::object avals = avals_of(primitive, items, size);
+  nb::object results = checked(call_method(names->abstract, primitive, avals.ptr(), parameters));
+  nb::object multiple = checked(PyObject_GetAttr(primitive, names->multiple_results));
+  nb::object source = checked(user_source());
+  nb::list variables;
+  nb::object result;
+  if (multiple.ptr() == Py_True) {
+    nb::list tracers;
+    for (nb::handle aval : results)
+      tracers.append(nb::steal(add_result(trace, aval.ptr(), source.ptr(), variables)));
+    result = std::move(tracers);
+  } else {
+    result = nb::steal(add_result(trace, results.ptr(), source.ptr(), variables));
+  }
+  nb::object stream = stream_object();
+  nb::object equation =
+      equation_class.make({primitive, inputs.ptr(), variables.ptr(), parameters, source.ptr(), stream.ptr()});
+  if (has_plain_values(parameters)) {
+    for (const nb::object& object : {inputs, nb::object(variables), equation}) untrack(object);
+  }
+  if (PyList_Append(abstract_trace_class.get(trace, 1), equation.ptr()) != 0) throw nb::python_error();
+  return result;
+}
+
+/// record_equation(trace, primitive, operands, parameters)
 PyObject* record_equation(PyObject*, PyObject* const* arguments, Py_ssize_t count) {
   return guarded(static_cast<PyObject*>(nullptr), [&]() -> PyObject* {
-    if (count != 4)
+    if (count != 4 || !abstract_trace_class.is_class_of(arguments[0]))
       throw nb::type_error("record_equation: expected (trace, primitive, operands, parameters)");
-    PyObject *trace = arguments[0], *primitive = arguments[1], *parameters = arguments[3];
-    nb::object operands =
-        checked(PySequence_Fast(arguments[2], "record_equation: operands must be a sequence"));
-    PyObject* const* items = PySequence_Fast_ITEMS(operands.ptr());
-    const Py_ssize_t size = PySequence_Fast_GET_SIZE(operands.ptr());
-    nb::object inputs = checked(PyList_New(size));
-    for (Py_ssize_t i = 0; i < size; ++i) {
-      operand(primitive, items[i], i);
-      PyList_SET_ITEM(inputs.ptr(), i, atom_of(trace, items[i]).release().ptr());
-    }
-    nb::object avals = avals_of(primitive, items, size);
-    nb::object results = checked(call_method(names->abstract, primitive, avals.ptr(), parameters));
-    nb::object multiple = checked(PyObject_GetAttr(primitive, names->multiple_results));
-    nb::object source = checked(user_source());
-    nb::list variables;
-    nb::object result;
-    if (multiple.ptr() == Py_True) {
-      nb::list tracers;
-      for (nb::handle aval : results)
-        tracers.append(nb::steal(add_result(trace, aval.ptr(), source.ptr(), variables)));
-      result = std::move(tracers);
-    } else {
-      result = nb::steal(add_result(trace, results.ptr(), source.ptr(), variables));
-    }
-    nb::object stream = stream_object();
-    nb::object equation = equation_class.make(
-        {primitive, inputs.ptr(), variables.ptr(), parameters, source.ptr(), stream.ptr()});
-    if (has_plain_values(parameters)) {
-      for (const nb::object& object : {inputs, nb::object(variables), equation}) untrack(object);
-    }
-    nb::object equations = checked(PyObject_GetAttr(trace, names->equations));
-    if (PyList_Append(equations.ptr(), equation.ptr()) != 0) throw nb::python_error();
-    return result.release().ptr();
+    return record(arguments[0], arguments[1], arguments[2], arguments[3]).release().ptr();
   });
 }
 
@@ -450,12 +455,13 @@ void bind_primitive(nb::module_& module) {
   if (PyModule_AddFunctions(module.ptr(), functions) != 0) throw nb::python_error();
   module.def(
       "set_jaxpr_classes",
-      [](nb::handle variable, nb::handle literal, nb::handle equation) {
+      [](nb::handle variable, nb::handle literal, nb::handle equation, nb::handle abstract_trace) {
         variable_class.set(variable, {"aval", "source"});
         literal_class.set(literal, {"value", "aval"});
         equation_class.set(equation, {"primitive", "inputs", "outputs", "parameters", "source", "stream"});
+        abstract_trace_class.set(abstract_trace, {"active", "equations"});
       },
-      nb::arg("variable"), nb::arg("literal"), nb::arg("equation"));
+      nb::arg("variable"), nb::arg("literal"), nb::arg("equation"), nb::arg("abstract_trace"));
 }
 
 }  // namespace ftrans::bindings

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import ftrans as ft
-from ftrans.core.pytree import broadcast_prefix, flatten
+from ftrans.core.pytree import broadcast_prefix, flatten, flatten_call
 
 
 class Pair(NamedTuple):
@@ -102,3 +102,21 @@ def test_a_dataclass_that_is_no_tree_is_told_how_to_become_one():
 
     with pytest.raises(TypeError, match=r"argument d of <lambda>.*ft\.register_dataclass\(Pair\)"):
         ft.grad(lambda d: d.a * d.b)(Pair(1.0, 2.0))
+
+
+@pytest.mark.parametrize(
+    ("args", "kwargs"),
+    [
+        ((), {}),
+        ((ft.ones(2), ft.zeros(())), {}),
+        ((ft.ones(2), 1.0, None), {}),
+        ((ft.ones(2),), {"b": ft.ones(3)}),
+    ],
+    ids=["none", "arrays", "others", "keyword"],
+)
+def test_arguments_of_a_call_are_a_pair(args, kwargs):
+    leaves, structure = flatten_call(args, kwargs)
+    expected, same = flatten((args, kwargs))
+    assert (structure, hash(structure), str(structure)) == (same, hash(same), str(same))
+    assert len(leaves) == len(expected)
+    assert all(x is y for x, y in zip(leaves, expected, strict=True))

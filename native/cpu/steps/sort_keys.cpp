@@ -181,6 +181,7 @@ class SharedSort {
 template <typename Key>
 void sort_keys(Key* keys, Key* spare, int64_t n, int first_bit) {
   constexpr int64_t kRadixLength = 192, kSharedLength = 1 << 16;
+  if (n >= kRadixLength && std::is_sorted(keys, keys + n)) return;  // seen to be wrong at once, as a rule
   if (const KeySort kernel = kernel_set().key_sort(sizeof(Key)); kernel.sort != nullptr) {
     if (n < kSharedLength || ThreadPool::instance().size() == 1) {
       kernel.sort(keys, spare, n);

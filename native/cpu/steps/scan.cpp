@@ -27,9 +27,31 @@ struct Row {
   void set(int64_t index, ComputeType<T> value) const { output[position(index)] = store<T>(value); }
 };
 
-template <typename T>
-FTRANS_MULTIVERSION void read_block(const T* input, ComputeType<T>* block) {
-  for (int64_t i = 0; i < kBlock; ++i) block[i] = load(input[i]);
+/// Scans each lane of a block for itself.
+template <typename Operation, typename T>
+FTRANS_MULTIVERSION void scan_lanes(const T* input, ComputeType<T>* block, bool reverse) {
+  ComputeType<T> running[kLanes] = {};
+  for (int64_t i = 0; i < kLaneLength; ++i) {
+    int64_t place = reverse ? kLaneLength - 1 - i : i;
+    for (int64_t lane = 0; lane < kLanes; ++lane, place += kLaneLength) {
+      const ComputeType<T> element = load(input[place]);
+      running[lane] = block[place] = i == 0 ? element : Operation::apply(running[lane], element);
+    }
+  }
+}
+
+/// The last elements of the scanned lanes alone.
+template <typename Operation, typename T>
+FTRANS_MULTIVERSION void total_lanes(const T* input, ComputeType<T>* totals, bool reverse) {
+  ComputeType<T> running[kLanes] = {};
+  for (int64_t i = 0; i < kLaneLength; ++i) {
+    int64_t place = reverse ? kLaneLength - 1 - i : i;
+    for (int64_t lane = 0; lane < kLanes; ++lane, place += kLaneLength) {
+      const ComputeType<T> element = load(input[place]);
+      running[lane] = i == 0 ? element : Operation::apply(running[lane], element);
+    }
+  }
+  for (int64_t lane = 0; lane < kLanes; ++lane) totals[lane] = running[lane];
 }
 
 template <typename T>
@@ -56,16 +78,7 @@ struct RowScan {
     bool reverse;
 
     Block(Row<T> row, int64_t begin) : position(row.position(begin, kBlock)), reverse(row.reverse) {
-      read_block(row.input + position, elements);
-      Compute running[kLanes];
-      for (int64_t i = 0; i < kLanes; ++i)
-        running[i] = elements[i * kLaneLength + (reverse ? kLaneLength - 1 : 0)];
-      for (int64_t i = 1; i < kLaneLength; ++i) {
-        Compute* element = elements + (reverse ? kLaneLength - 1 - i : i);
-        for (int64_t lane = 0; lane < kLanes; ++lane, element += kLaneLength) {
-          running[lane] = *element = Operation::apply(running[lane], *element);
-        }
-      }
+      scan_lanes<Operation>(row.input + position, elements, reverse);
     }
 
     /// Where the lane begins that the scan comes to after `index` others.
@@ -73,12 +86,17 @@ struct RowScan {
     Compute lane_total(int64_t index) const {
       return elements[lane(index) + (reverse ? 0 : kLaneLength - 1)];
     }
-    Compute total() const {
-      Compute result = lane_total(0);
-      for (int64_t i = 1; i < kLanes; ++i) result = Operation::apply(result, lane_total(i));
-      return result;
-    }
   };
+
+  /// What the scan of the full block that starts at `begin` comes to.
+  static Compute total(Row<T> row, int64_t begin) {
+    Compute totals[kLanes];
+    total_lanes<Operation>(row.input + row.position(begin, kBlock), totals, row.reverse);
+    Compute result = totals[row.reverse ? kLanes - 1 : 0];
+    for (int64_t i = 1; i < kLanes; ++i)
+      result = Operation::apply(result, totals[row.reverse ? kLanes - 1 - i : i]);
+    return result;
+  }
 
   /// Scans the full block that starts at `begin`, after `*carry` (nullptr: nothing); returns its own total.
   static Compute scan(Row<T> row, int64_t begin, const Compute* carry) {
@@ -132,7 +150,7 @@ struct RowScan {
     const int64_t blocks = row.length / kBlock;
     const auto carries = std::make_unique_for_overwrite<Compute[]>(static_cast<size_t>(blocks));
     pool.parallel_for(blocks, kGrain / kBlock, [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) carries[i] = Block(row, i * kBlock).total();
+      for (int64_t i = begin; i < end; ++i) carries[i] = total(row, i * kBlock);
     });
     for (int64_t i = 1; i < blocks; ++i) carries[i] = Operation::apply(carries[i - 1], carries[i]);
     pool.parallel_for(blocks, kGrain / kBlock, [&](int64_t begin, int64_t end) {

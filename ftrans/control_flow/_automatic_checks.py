@@ -12,9 +12,9 @@ from ..core.jaxpr import Equation
 from ..core.primitive import Primitive
 from ..core.pytree import flatten
 from ..primitives.check import Site
+from ..primitives.conversion import convert_p
 from ..primitives.dynamic_slice import dynamic_slice_p, dynamic_update_slice_p
 from ..primitives.elementwise import (
-    convert_p,
     div_p,
     eq_p,
     floor_divide_p,

@@ -9,7 +9,8 @@ from .._native import Array, bool_, int32, scalar
 from ..core.avals import shaped_array
 from ..core.jaxpr import ClosedJaxpr
 from ..core.tracing import eval_jaxpr, trace_to_jaxpr
-from ..primitives.elementwise import and_p, convert, gt_p
+from ..primitives.conversion import convert
+from ..primitives.elementwise import and_p, gt_p
 from ..primitives.layout import reduce_sum
 from ..primitives.reduction import reduce_or_p
 from ..primitives.shape import slice_axis

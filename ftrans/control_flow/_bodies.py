@@ -11,7 +11,7 @@ from ..core.jaxpr import ClosedJaxpr
 from ..core.pytree import flatten, leaf_names
 from ..core.source import function_name
 from ..core.tracing import eval_jaxpr, trace_to_jaxpr
-from ..primitives.elementwise import convert_p
+from ..primitives.conversion import convert_p
 from ..transforms.arguments import FlatFunction, argument_sources
 
 if TYPE_CHECKING:

@@ -17,8 +17,9 @@ from ..core.jaxpr import Atom, ClosedJaxpr, Equation, Jaxpr, has_effects, inner_
 from ..core.primitive import Primitive
 from ..core.tracing import eval_jaxpr, run_on, trace_to_jaxpr
 from ..primitives.check import Site, check_p
+from ..primitives.conversion import convert_p
 from ..primitives.dynamic_slice import dynamic_slice_p
-from ..primitives.elementwise import add_p, convert_p, ne_p, select_p
+from ..primitives.elementwise import add_p, ne_p, select_p
 from ..primitives.layout import reshape
 from ..primitives.reduction import argmax_p
 from ..primitives.shape import concatenate_p

@@ -14,7 +14,8 @@ from typing import NamedTuple
 from .._native import Array, int32, scalar
 from ..core.jaxpr import ClosedJaxpr, has_effects, inner_jaxprs
 from ..primitives.collective import Collective
-from ..primitives.elementwise import add_p, convert, lt_p, mul_p, select_p, sub_p
+from ..primitives.conversion import convert
+from ..primitives.elementwise import add_p, lt_p, mul_p, select_p, sub_p
 from ..primitives.indexing import PROMISE_IN_BOUNDS, gather_p, scatter_p
 from ..primitives.layout import broadcast_in_dim, reduce_sum, reshape, zeros_like
 from ..primitives.scan_ops import cumsum_p

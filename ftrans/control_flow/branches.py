@@ -17,7 +17,8 @@ from ..core.pytree import as_array, flatten, leaf_names, unflatten
 from ..core.source import function_name
 from ..core.tracing import eval_jaxpr, trace_to_jaxpr
 from ..lowering import sub_program
-from ..primitives.elementwise import clamp_p, convert, eq, ne_p
+from ..primitives.conversion import convert
+from ..primitives.elementwise import clamp_p, eq, ne_p
 from ..primitives.layout import reshape
 from ..transforms.arguments import argument_arrays, check_callable
 from ..transforms.batching import Dim

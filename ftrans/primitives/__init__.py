@@ -1,6 +1,7 @@
 """The primitives, by family; `core.primitive.primitives` is the registry of them all."""
 
 from .callback import debug_callback_p, io_callback_p, pure_callback_p
+from .conversion import bitcast_p, convert_p
 from .convolution import conv_p
 from .dynamic_slice import dynamic_slice_p, dynamic_update_slice_p
 from .elementwise import (
@@ -14,13 +15,11 @@ from .elementwise import (
     atan2_p,
     atan_p,
     atanh_p,
-    bitcast_p,
     cbrt_p,
     ceil_p,
     clamp_p,
     complex_p,
     conj_p,
-    convert_p,
     copysign_p,
     cos_p,
     cosh_p,

@@ -15,19 +15,8 @@ from .._native import Array, Dtype, int32
 from ..core.avals import ShapedArray, shaped_array
 from ..core.primitive import Primitive
 from ._helpers import FLOATING_OR_COMPLEX, check_kind, constant_like
-from .elementwise import (
-    add,
-    conj_p,
-    convert,
-    eq_p,
-    ge_p,
-    gt_p,
-    le_p,
-    mul,
-    real_p,
-    select,
-    sub,
-)
+from .conversion import convert
+from .elementwise import add, conj_p, eq_p, ge_p, gt_p, le_p, mul, real_p, select, sub
 from .layout import batch_first, broadcast_in_dim, reduce_sum, transpose
 from .matmul import dot_general_p
 from .shape import iota_p, pad_p

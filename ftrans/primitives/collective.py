@@ -19,8 +19,9 @@ from .._native import Array, from_numpy
 from ..core.avals import ShapedArray
 from ..core.primitive import Primitive
 from ._helpers import NUMERIC, REAL_OR_BOOL, check_kind, constant_like, with_shape
+from .conversion import convert
 from .dynamic_slice import dynamic_slice_p
-from .elementwise import convert, div, eq, mul, select
+from .elementwise import div, eq, mul, select
 from .indexing import PROMISE_IN_BOUNDS, gather_p
 from .layout import batch_first, broadcast_in_dim_p, move_axis, reduce_sum, reshape
 from .reduction import reduce_max_p, reduce_min_p

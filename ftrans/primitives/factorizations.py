@@ -35,7 +35,8 @@ from ._matrices import (
     transposed,
     triu,
 )
-from .elementwise import add, convert, mul, neg, select, sub
+from .conversion import convert
+from .elementwise import add, mul, neg, select, sub
 from .indexing import put_along_axis, take_along_axis
 from .shape import concatenate_p
 from .solvers import triangular_solve

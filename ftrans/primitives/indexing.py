@@ -28,7 +28,8 @@ from ._helpers import (
     with_shape,
     without,
 )
-from .elementwise import and_p, convert, div, eq, ge_p, le_p, mul, select
+from .conversion import convert
+from .elementwise import and_p, div, eq, ge_p, le_p, mul, select
 from .layout import batch_first, broadcast_in_dim_p, full, reshape, zeros_like
 from .reduction import reduce_and_p
 from .shape import iota_p

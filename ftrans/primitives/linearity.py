@@ -6,13 +6,13 @@ from collections.abc import Collection
 from typing import Any, NamedTuple
 
 from ..core.primitive import Primitive
+from .conversion import convert_p
 from .convolution import conv_p
 from .dynamic_slice import dynamic_slice_p, dynamic_update_slice_p
 from .elementwise import (
     add_p,
     complex_p,
     conj_p,
-    convert_p,
     div_p,
     imag_p,
     mul_p,

@@ -22,7 +22,8 @@ from ._helpers import (
     size_of,
     without,
 )
-from .elementwise import convert, div, eq, mul, select
+from .conversion import convert
+from .elementwise import div, eq, mul, select
 from .layout import expand, reduce_sum, reduction_abstract, reduction_batch, reshape, transpose
 from .scan_ops import cumprod_p, shift
 

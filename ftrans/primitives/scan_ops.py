@@ -10,7 +10,8 @@ from .._native import Array
 from ..core.primitive import Primitive, Sample
 from ._factories import add_p
 from ._helpers import NUMERIC, REAL_OR_BOOL, accumulator, check_axes, check_kind, constant_like, reference
-from .elementwise import convert, gt_p, lt_p, mul, not_p
+from .conversion import convert
+from .elementwise import gt_p, lt_p, mul, not_p
 from .shape import pad_p
 
 

@@ -42,7 +42,8 @@ from ._matrices import (
     skew,
     total,
 )
-from .elementwise import add, convert, mul, neg, real_dtype, sub
+from .conversion import convert
+from .elementwise import add, mul, neg, real_dtype, sub
 from .layout import reduce_sum
 from .separation import separate_p
 from .shape import concatenate_p

@@ -26,8 +26,9 @@ from ._helpers import (
     size_of,
     with_shape,
 )
+from .conversion import convert
 from .convolution import check_window, dilated_extent, padded, positions
-from .elementwise import convert, mul, sub_p
+from .elementwise import mul, sub_p
 from .indexing import FILL, gather_or_zero, scatter_p
 from .layout import batch_first, broadcast_in_dim_p, reduce_sum, reshape, zeros_like
 from .reduction import other_factors

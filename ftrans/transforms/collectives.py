@@ -19,7 +19,8 @@ from ..primitives.collective import (
     ppermute_p,
     psum_p,
 )
-from ..primitives.elementwise import add, convert, div, mul
+from ..primitives.conversion import convert
+from ..primitives.elementwise import add, div, mul
 from ..primitives.layout import reshape
 
 

@@ -12,7 +12,7 @@ from .._native import Array, from_numpy, user_function
 from ..core.avals import ShapedArray
 from ..core.pytree import unflatten
 from ..core.source import ArgumentSource, function_name
-from ..primitives.elementwise import convert
+from ..primitives.conversion import convert
 from ..primitives.layout import move_axis, reshape
 from .arguments import Argnums, Chosen, Selection, argument_arrays, argument_sources, check_callable
 from .autodiff import (

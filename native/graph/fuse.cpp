@@ -82,6 +82,7 @@ class Fusion {
   /// memory and does not keep more bytes alive than it saves.
   void sink_to_consumers() {
     constexpr int32_t kNever = INT32_MAX;
+    constexpr int64_t kFewBytes = 4096;  // cost less than one more kernel
     std::vector<int32_t> latest(graph_.nodes.size(), kNever);
     std::vector<int32_t> joins(graph_.nodes.size(),
                                kNever);  // smallest level of a consumer that could share a kernel
@@ -94,7 +95,8 @@ class Fusion {
       const Graph::Node& node = graph_.nodes[i];
       if (!node.live) continue;
       if (is_elementwise(node.opcode) && joins[i] != kNever && latest[i] >= joins[i] &&
-          joins[i] > level_[i] && bytes_kept_alive(node, joins[i], last_use) <= bytes(node.first_output)) {
+          joins[i] > level_[i] &&
+          bytes_kept_alive(node, joins[i], last_use) <= std::max(bytes(node.first_output), kFewBytes)) {
         level_[i] = joins[i];
       }
       for (int k = 0; k < node.input_count; ++k) {

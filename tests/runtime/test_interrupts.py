@@ -114,20 +114,25 @@ def test_handler_that_goes_on_may_evaluate(interrupt_soon):
 
 
 def test_other_threads_are_not_interrupted(interrupt_soon):
-    count, results, interrupted = 20_000_000, [], threading.Event()
+    count, results = 20_000_000, []
+    interrupted, done = threading.Event(), threading.Event()
     x = ft.array(0.0, dtype=ft.float64)
 
     def work():
-        while not (results and interrupted.is_set()):  # it may start late
+        try:
+            while not (results and interrupted.is_set()):  # it may start late
+                results.append(ft.fori_loop(0, count, lambda i, x: x + 1.0, x).item())
             results.append(ft.fori_loop(0, count, lambda i, x: x + 1.0, x).item())
-        results.append(ft.fori_loop(0, count, lambda i, x: x + 1.0, x).item())
+        finally:
+            done.set()
 
     thread = threading.Thread(target=work)
     thread.start()
     interrupt_soon()
     with pytest.raises(KeyboardInterrupt):
-        thread.join()
+        done.wait()  # not join, which takes a thread for ended once it has been interrupted
     interrupted.set()
+    assert done.wait(60)
     thread.join()
     assert len(results) >= 2
     assert set(results) == {count}

@@ -83,8 +83,7 @@ struct Complex {
 // Functions of complex64 are evaluated in float64, where squares of float32 neither over- nor underflow.
 
 inline bool is_finite(Pair<float> z) {
-  return (float32::magnitude(z.real) < float32::kInfinity) &
-         (float32::magnitude(z.imag) < float32::kInfinity);
+  return float32::magnitude(z.real) < float32::kInfinity && float32::magnitude(z.imag) < float32::kInfinity;
 }
 inline bool is_zero(Pair<float> z) { return (z.real == 0) & (z.imag == 0); }
 inline double magnitude_squared(Pair<float> z) {
@@ -94,7 +93,7 @@ inline double magnitude_squared(Pair<float> z) {
 
 struct Exp {
   static bool in_domain(Pair<float> z) {
-    return (float32::magnitude(z.real) <= 700) & (float32::magnitude(z.imag) <= float32::kMaxReduced);
+    return float32::magnitude(z.real) <= 700 && float32::magnitude(z.imag) <= float32::kMaxReduced;
   }
   static Pair<float> apply(Pair<float> z) {
     const double size = float64::exp(z.real);
@@ -104,7 +103,7 @@ struct Exp {
 };
 
 struct Log {
-  static bool in_domain(Pair<float> z) { return is_finite(z) & !is_zero(z); }
+  static bool in_domain(Pair<float> z) { return is_finite(z) && !is_zero(z); }
   static Pair<float> apply(Pair<float> z) {
     const double x = float64::magnitude(z.real), y = float64::magnitude(z.imag);
     const double high = x > y ? x : y, low = x > y ? y : x;
@@ -121,7 +120,7 @@ struct Log {
 };
 
 struct Sqrt {
-  static bool in_domain(Pair<float> z) { return is_finite(z) & !is_zero(z); }
+  static bool in_domain(Pair<float> z) { return is_finite(z) && !is_zero(z); }
   static Pair<float> apply(Pair<float> z) {
     const double x = float64::magnitude(z.real), size = __builtin_sqrt(magnitude_squared(z));
     const double root = __builtin_sqrt(0.5 * (x + size)), rest = 0.5 * z.imag / root;
@@ -133,7 +132,7 @@ struct Sqrt {
 };
 
 struct Div {
-  static bool in_domain(Pair<float> a, Pair<float> b) { return is_finite(a) & is_finite(b) & !is_zero(b); }
+  static bool in_domain(Pair<float> a, Pair<float> b) { return is_finite(a) && is_finite(b) && !is_zero(b); }
   static Pair<float> apply(Pair<float> a, Pair<float> b) {
     const double c = b.real, d = b.imag, size = magnitude_squared(b);
     return {static_cast<float>((a.real * c + a.imag * d) / size),

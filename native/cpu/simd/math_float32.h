@@ -92,7 +92,8 @@ inline float hypot(float x, float y) {
   const float inverse = from_bits(0x7f000000 - power);
   const float u = x * inverse, v = y * inverse;
   const float value = __builtin_sqrtf(u * u + v * v) * from_bits(power);
-  return (a == bits(kInfinity)) | (b == bits(kInfinity)) ? kInfinity : value;
+  const bool infinite = a == bits(kInfinity) || b == bits(kInfinity);
+  return infinite ? kInfinity : value;
 }
 
 /// The angle reduced in float64, then float32 polynomials.

@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from .._native import Array
-from ..core.avals import ShapedArray, shaped_array
 from ..core.call import ControlFlowPrimitive
 from ..core.jaxpr import ClosedJaxpr, has_effects, inner_jaxprs
 from ..core.tracing import trace_to_jaxpr
 from ..primitives.collective import Collective
 from ..primitives.layout import move_axis
-from ..transforms.batching import Dim
+from ..transforms.batching import Dim, removed_axis
 from ._derived import chosen
 from .scan_loop import scan_p
 
@@ -40,7 +39,7 @@ def run_one_by_one(
         of_all, of_one = iter(operands[: len(shared)]), iter(operands[len(shared) :])
         return primitive.bind(*(next(of_one) if o else next(of_all) for o in is_own), **parameters)
 
-    avals = [*(x.aval for x in shared), *map(_aval_of_item, own)]
+    avals = [*(x.aval for x in shared), *(removed_axis(x.aval, 0) for x in own)]
     outs = scan_p.bind(
         *shared,
         *own,
@@ -51,10 +50,6 @@ def run_one_by_one(
         reverse=False,
     )
     return outs, [0] * len(outs)
-
-
-def _aval_of_item(x: Array) -> ShapedArray:
-    return shaped_array(x.shape[1:], x.dtype, x.weak_type)
 
 
 def _has_collectives(closed: ClosedJaxpr) -> bool:

@@ -10,9 +10,9 @@ import numpy as np
 from .. import _native
 from .._native import Array
 from .avals import ShapedArray
-from .jaxpr import has_effects, inner_jaxprs
+from .jaxpr import ClosedJaxpr, has_effects, inner_jaxprs
 from .primitive import Primitive
-from .tracing import eval_jaxpr, eval_reference, innermost_abstract_trace
+from .tracing import eval_jaxpr, eval_reference, innermost_abstract_trace, trace_to_jaxpr
 
 
 class CallPrimitive(Primitive):
@@ -56,6 +56,14 @@ def inlining(inlines: Callable[[Primitive], bool]) -> Callable:
         return eval_jaxpr(closed.jaxpr, closed.consts, *operands, bind=bind)
 
     return bind
+
+
+def with_calls_inlined(closed: ClosedJaxpr) -> ClosedJaxpr:
+    """The same jaxpr with all calls inlined, as the compiler sees it."""
+    bind = inlining(lambda primitive: isinstance(primitive, CallPrimitive))
+    return trace_to_jaxpr(
+        lambda *args: eval_jaxpr(closed.jaxpr, closed.consts, *args, bind=bind), closed.in_avals, "jit"
+    )
 
 
 #: From a jaxpr and its arguments to its results, as NumPy arrays.

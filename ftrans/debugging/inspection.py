@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .._native import Array, current_stream
-from ..core.call import CallPrimitive, ControlFlowPrimitive, inlining
+from ..core.call import CallPrimitive, ControlFlowPrimitive, with_calls_inlined
 from ..core.jaxpr import Atom, ClosedJaxpr, Equation, Jaxpr, Var, has_effects, inner_jaxprs
 from ..core.primitive import Primitive, observe
 from ..core.tracing import eval_jaxpr, innermost_abstract_trace, trace_to_jaxpr
@@ -141,10 +141,7 @@ def _search(
 
 def _with_suspicion(closed: ClosedJaxpr, inspectors: Sequence[Inspector]) -> ClosedJaxpr:
     """The jaxpr with one more result: whether any inspector wants to look inside."""
-    inlined = inlining(lambda primitive: isinstance(primitive, CallPrimitive))
-    flat = trace_to_jaxpr(
-        lambda *args: eval_jaxpr(closed.jaxpr, closed.consts, *args, bind=inlined), closed.in_avals, "jit"
-    )
+    flat = with_calls_inlined(closed)
     jaxpr, count = flat.jaxpr, len(closed.jaxpr.outvars)
     producers = {v: equation for equation in jaxpr.equations for v in equation.outputs}
     watched = [_watched(v, producers) for v in jaxpr.outvars]

@@ -17,9 +17,8 @@ from itertools import accumulate
 from typing import NamedTuple
 
 from ..core.avals import ShapedArray
-from ..core.call import CallPrimitive, inlining
+from ..core.call import with_calls_inlined
 from ..core.jaxpr import Atom, ClosedJaxpr, Equation, Jaxpr, Var, inner_jaxprs, is_effectful, live_equations
-from ..core.tracing import eval_jaxpr, trace_to_jaxpr
 from ..lowering import compiled
 from ..primitives.convolution import conv_p
 from ..primitives.matmul import dot_general_p
@@ -68,11 +67,8 @@ def _search(closed: ClosedJaxpr, limit: int, peak_of: Callable[[ClosedJaxpr], in
 
 
 def _inlined(closed: ClosedJaxpr) -> ClosedJaxpr:
-    """The same jaxpr with all calls inlined, as the compiler sees it."""
-    bind = inlining(lambda primitive: isinstance(primitive, CallPrimitive))
-    flat = trace_to_jaxpr(
-        lambda *args: eval_jaxpr(closed.jaxpr, closed.consts, *args, bind=bind), closed.in_avals, "jit"
-    )
+    """The same jaxpr with all calls inlined, and without what is unused."""
+    flat = with_calls_inlined(closed)
     jaxpr = flat.jaxpr
     equations = live_equations(jaxpr.equations, jaxpr.outvars)
     return ClosedJaxpr(Jaxpr(jaxpr.constvars, jaxpr.invars, equations, jaxpr.outvars), flat.consts)

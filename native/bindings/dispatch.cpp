@@ -281,8 +281,7 @@ PyGetSetDef jit_getset[] = {
     {nullptr, nullptr, nullptr, nullptr, nullptr},
 };
 PyMethodDef jit_methods[] = {
-    {"_register", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(jit_register)), METH_FASTCALL,
-     nullptr},
+    {"_register", method(jit_register), METH_FASTCALL, nullptr},
     {"_clear_signatures", jit_clear_signatures, METH_NOARGS, nullptr},
     {nullptr, nullptr, 0, nullptr},
 };

@@ -50,4 +50,10 @@ Result guarded(Result failure, Function&& function) {
   }
 }
 
+/// A function of another calling convention (METH_FASTCALL, METH_KEYWORDS) in a table of methods.
+template <typename Function>
+PyCFunction method(Function* function) {
+  return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(function));
+}
+
 }  // namespace ftrans::bindings

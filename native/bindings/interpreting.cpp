@@ -92,8 +92,7 @@ PyObject* interpreting_exit(PyObject* self, PyObject* const* arguments, Py_ssize
 
 PyMethodDef interpreting_methods[] = {
     {"__enter__", interpreting_enter, METH_NOARGS, nullptr},
-    {"__exit__", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(interpreting_exit)),
-     METH_FASTCALL, nullptr},
+    {"__exit__", method(interpreting_exit), METH_FASTCALL, nullptr},
     {nullptr, nullptr, 0, nullptr},
 };
 PyType_Slot interpreting_slots[] = {

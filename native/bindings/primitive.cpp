@@ -413,11 +413,6 @@ void primitive_free(PyObject* self) {
   Py_DECREF(type);
 }
 
-template <typename Function>
-PyCFunction method(Function* function) {
-  return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(function));
-}
-
 PyMethodDef primitive_methods[] = {
     {"bind", method(primitive_bind), METH_FASTCALL | METH_KEYWORDS,
      "Apply to arrays: recorded by the innermost trace among the operands, executed if there is none."},

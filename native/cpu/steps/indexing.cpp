@@ -39,6 +39,15 @@ bool contains(const Dims& axes, int64_t axis) {
   return std::find(axes.begin(), axes.end(), axis) != axes.end();
 }
 
+/// Where a window starts that may start at 0 … limit; kOutside if not there, unless indices are clipped.
+template <typename Index>
+int64_t window_start(Index index, int64_t limit, bool clips) {
+  const int64_t start = static_cast<int64_t>(index);
+  if (static_cast<uint64_t>(start) <= static_cast<uint64_t>(limit)) return start;
+  if (!clips) return kOutside;
+  return std::is_signed_v<Index> && start < 0 ? 0 : limit;
+}
+
 /// How the index vectors map to windows of the operand; gather and scatter share it.
 struct WindowMap {
   TensorView operand;  ///< of the gather; the result of the scatter
@@ -132,13 +141,9 @@ class WindowLocator {
   void add_component(const Index* index, int64_t index_stride, int64_t run, int64_t limit,
                      int64_t operand_stride, int64_t* offsets) const {
     for (int64_t i = 0; i < run; ++i) {
-      int64_t start = static_cast<int64_t>(index[i * index_stride]);
-      if constexpr (std::is_same_v<Index, uint64_t>) {
-        if (start < 0) start = std::numeric_limits<int64_t>::max();
-      }
-      const bool inside = clip_ || (start >= 0 && start <= limit);
-      start = std::clamp<int64_t>(start, 0, limit);
-      offsets[i] = inside && offsets[i] != kOutside ? offsets[i] + start * operand_stride : kOutside;
+      const int64_t start = window_start(index[i * index_stride], limit, clip_);
+      const bool inside = start != kOutside && offsets[i] != kOutside;
+      offsets[i] = inside ? offsets[i] + start * operand_stride : kOutside;
     }
   }
 
@@ -215,15 +220,12 @@ void for_each_point(const WindowMap& map, int64_t begin, int64_t end, Visit visi
   const bool clips = map.mode != IndexMode::Fill;
   const Index* index = map.indices.as<const Index>();
   for (int64_t i = begin; i < end; ++i) {
-    int64_t place = static_cast<int64_t>(index[i * index_stride]);
-    if (static_cast<uint64_t>(place) > static_cast<uint64_t>(limit)) {
-      if (!clips) {
-        skip(i);
-        continue;
-      }
-      place = place < 0 && std::is_signed_v<Index> ? 0 : limit;
+    const int64_t place = window_start(index[i * index_stride], limit, clips);
+    if (place == kOutside) {
+      skip(i);
+    } else {
+      visit(i, place * stride);
     }
-    visit(i, place * stride);
   }
 }
 

@@ -27,28 +27,17 @@ struct Row {
   void set(int64_t index, ComputeType<T> value) const { output[position(index)] = store<T>(value); }
 };
 
-/// Scans each lane of a block for itself.
-template <typename Operation, typename T>
-FTRANS_MULTIVERSION void scan_lanes(const T* input, ComputeType<T>* block, bool reverse) {
-  ComputeType<T> running[kLanes] = {};
-  for (int64_t i = 0; i < kLaneLength; ++i) {
-    int64_t place = reverse ? kLaneLength - 1 - i : i;
-    for (int64_t lane = 0; lane < kLanes; ++lane, place += kLaneLength) {
-      const ComputeType<T> element = load(input[place]);
-      running[lane] = block[place] = i == 0 ? element : Operation::apply(running[lane], element);
-    }
-  }
-}
-
-/// The last elements of the scanned lanes alone.
-template <typename Operation, typename T>
-FTRANS_MULTIVERSION void total_lanes(const T* input, ComputeType<T>* totals, bool reverse) {
+/// Scans each lane of a block for itself, into `totals` and, unless totals are all that is wanted, `scanned`.
+template <typename Operation, bool only_totals, typename T>
+FTRANS_MULTIVERSION void scan_lanes(const T* input, bool reverse, ComputeType<T>* totals,
+                                    ComputeType<T>* scanned) {
   ComputeType<T> running[kLanes] = {};
   for (int64_t i = 0; i < kLaneLength; ++i) {
     int64_t place = reverse ? kLaneLength - 1 - i : i;
     for (int64_t lane = 0; lane < kLanes; ++lane, place += kLaneLength) {
       const ComputeType<T> element = load(input[place]);
       running[lane] = i == 0 ? element : Operation::apply(running[lane], element);
+      if constexpr (!only_totals) scanned[place] = running[lane];
     }
   }
   for (int64_t lane = 0; lane < kLanes; ++lane) totals[lane] = running[lane];
@@ -71,50 +60,38 @@ template <typename Operation, typename T>
 struct RowScan {
   using Compute = ComputeType<T>;
 
-  /// A block in the order of memory, each of its lanes scanned for itself.
-  struct Block {
-    Compute elements[kBlock];
-    int64_t position;  ///< in the row
-    bool reverse;
-
-    Block(Row<T> row, int64_t begin) : position(row.position(begin, kBlock)), reverse(row.reverse) {
-      scan_lanes<Operation>(row.input + position, elements, reverse);
-    }
-
-    /// Where the lane begins that the scan comes to after `index` others.
-    int64_t lane(int64_t index) const { return (reverse ? kLanes - 1 - index : index) * kLaneLength; }
-    Compute lane_total(int64_t index) const {
-      return elements[lane(index) + (reverse ? 0 : kLaneLength - 1)];
-    }
-  };
+  /// The lane that the scan of a block comes to after `index` others.
+  static int64_t lane_after(Row<T> row, int64_t index) { return row.reverse ? kLanes - 1 - index : index; }
 
   /// What the scan of the full block that starts at `begin` comes to.
   static Compute total(Row<T> row, int64_t begin) {
     Compute totals[kLanes];
-    total_lanes<Operation>(row.input + row.position(begin, kBlock), totals, row.reverse);
-    Compute result = totals[row.reverse ? kLanes - 1 : 0];
-    for (int64_t i = 1; i < kLanes; ++i)
-      result = Operation::apply(result, totals[row.reverse ? kLanes - 1 - i : i]);
+    scan_lanes<Operation, true>(row.input + row.position(begin, kBlock), row.reverse, totals, nullptr);
+    Compute result = totals[lane_after(row, 0)];
+    for (int64_t i = 1; i < kLanes; ++i) result = Operation::apply(result, totals[lane_after(row, i)]);
     return result;
   }
 
   /// Scans the full block that starts at `begin`, after `*carry` (nullptr: nothing); returns its own total.
   static Compute scan(Row<T> row, int64_t begin, const Compute* carry) {
-    const Block block(row, begin);
-    T* output = row.output + block.position;
+    const int64_t position = row.position(begin, kBlock);
+    Compute totals[kLanes], scanned[kBlock];
+    scan_lanes<Operation, false>(row.input + position, row.reverse, totals, scanned);
     Compute within{};  // of the lanes so far
     for (int64_t i = 0; i < kLanes; ++i) {
-      const int64_t lane = block.lane(i);
+      const int64_t lane = lane_after(row, i);
+      const Compute* from = scanned + lane * kLaneLength;
+      T* to = row.output + position + lane * kLaneLength;
       if (i > 0) {
         const Compute before = carry == nullptr ? within : Operation::apply(*carry, within);
-        write_combined_lane<Operation>(block.elements + lane, before, output + lane);
-        within = Operation::apply(within, block.lane_total(i));
+        write_combined_lane<Operation>(from, before, to);
+        within = Operation::apply(within, totals[lane]);
       } else {
-        within = block.lane_total(0);
+        within = totals[lane];
         if (carry == nullptr) {
-          write_lane(block.elements + lane, output + lane);
+          write_lane(from, to);
         } else {
-          write_combined_lane<Operation>(block.elements + lane, *carry, output + lane);
+          write_combined_lane<Operation>(from, *carry, to);
         }
       }
     }

@@ -2,8 +2,8 @@
 
 Each row: the time of a call, the same inside of `debug_nans`, and the ratio. Both take turns, and the best of
 many counts. The check is one reduction over the results, fused into what computes them where that is
-possible; of a product that is larger than its operands, over these. A fixed price for each call, which goes
-through Python, is felt by small programs.
+possible; of a product that is larger than its operands, over these. A fixed price for each call, which waits
+for the program, and for the context is felt by small ones.
 """
 
 from __future__ import annotations

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .. import _native
-from .._native import Array
+from .._native import Array, Program
 from .avals import ShapedArray
+
+if TYPE_CHECKING:
+    from .jaxpr import ClosedJaxpr
 
 #: Every primitive, by name.
 primitives: dict[str, Primitive] = {}
@@ -27,8 +31,23 @@ class Sample(NamedTuple):
     differentiable: tuple[int, ...] = ()
 
 
-#: What applies primitives to concrete arrays in place of `Primitive.execute`.
-Observer = Callable[["Primitive", Sequence[Array], dict[str, Any]], Any]
+class Observer(ABC):
+    """Applies primitives to concrete arrays in place of `Primitive.execute`."""
+
+    #: What native code knows those of its `checked_program`s by that jitted functions are dispatched to; 0
+    #: where `apply` is to see each call of these functions.
+    number = 0
+
+    @abstractmethod
+    def apply(self, primitive: Primitive, operands: Sequence[Array], parameters: dict[str, Any]) -> Any:
+        """The result, or results, of the primitive."""
+
+    def checked_program(self, closed: ClosedJaxpr) -> Program | None:
+        """A program with one more result: whether `apply` has to see this call of a jitted function.
+
+        None if it always has.
+        """
+        return None
 
 
 class _ThisThread(threading.local):
@@ -46,7 +65,13 @@ def observe(observer: Observer | None) -> Observer | None:
     previous = _this_thread.observer
     _this_thread.observer = observer
     _native.set_fast_paths(observer is None)
+    _native.set_checked_for(0 if observer is None else observer.number)
     return previous
+
+
+def current_observer() -> Observer | None:
+    """What observes this thread."""
+    return _this_thread.observer
 
 
 def is_observed() -> bool:
@@ -154,7 +179,7 @@ class Primitive(_native.PrimitiveBase):
     def _observed(self, operands: Sequence[Array], parameters: dict[str, Any]) -> Any:
         """What `bind` does where this thread has an observer."""
         assert _this_thread.observer is not None  # there are fast paths otherwise
-        return _this_thread.observer(self, operands, parameters)
+        return _this_thread.observer.apply(self, operands, parameters)
 
     def _operation(self, in_avals: tuple[ShapedArray, ...], parameters: dict[str, Any]) -> Callable:
         """The native operation for operands of these avals."""

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-import threading
 from abc import ABC, abstractmethod
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial, reduce
@@ -13,10 +11,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._native import Array, current_stream
+from .._native import Array, Program, current_stream
 from ..core.call import CallPrimitive, ControlFlowPrimitive, with_calls_inlined
 from ..core.jaxpr import Atom, ClosedJaxpr, Equation, Jaxpr, Var, has_effects, inner_jaxprs
-from ..core.primitive import Primitive, observe
+from ..core.primitive import Observer, Primitive, current_observer, observe
 from ..core.tracing import eval_jaxpr, innermost_abstract_trace, trace_to_jaxpr
 from ..interop import asarray
 from ..lowering import compiled
@@ -37,6 +35,9 @@ class Product(NamedTuple):
 class Inspector(ABC):
     """Looks at operations on concrete arrays, and raises where one does what it is after."""
 
+    #: Which inspectors have a `suspicion`: each a bit of its own, the others 0.
+    bit = 0
+
     @abstractmethod
     def look(
         self, primitive: Primitive, operands: Sequence[Array], parameters: dict[str, Any], outs: list[Array]
@@ -56,87 +57,91 @@ class Inspector(ABC):
         return
 
 
-class _ThisThread(threading.local):
-    def __init__(self) -> None:
-        self.inspectors: Counter[Inspector] = Counter()
+class _Inspection(Observer):
+    """What some inspectors, each once, look at."""
 
+    def __init__(self, inspectors: Sequence[Inspector]):
+        self.inspectors = tuple(inspectors)
+        bits = [inspector.bit for inspector in inspectors]
+        self.number = sum(bits) if all(bits) else 0
 
-_this_thread = _ThisThread()
+    def apply(self, primitive: Primitive, operands: Sequence[Array], parameters: dict[str, Any]) -> Any:
+        """Apply the primitive and look at it, or at what is inside if need be."""
+        if primitive is jit_p:
+            return self._apply_compiled(operands, parameters)
+        if isinstance(primitive, (CallPrimitive, ControlFlowPrimitive)):
+            return self._apply_program(primitive, operands, parameters)
+        results = primitive.execute(operands, parameters)
+        outs = results if primitive.multiple_results else [results]
+        if all(x._trace is None for x in outs):  # an effect may have been recorded
+            for inspector in self.inspectors:
+                inspector.look(primitive, operands, parameters, outs)
+        return results
+
+    def checked_program(self, closed: ClosedJaxpr) -> Program | None:
+        """A compiled function that also tells whether its results are suspected of anything."""
+        if has_effects(closed) or self._must_see_inside(jit_p, {"jaxpr": closed}):
+            return None
+        suspecting = [inspector for inspector in self.inspectors if inspector.bit]
+        key = ("checked", sum(inspector.bit for inspector in suspecting), current_stream())
+        return closed.derive(key, lambda: compiled(_with_suspicion(closed, suspecting)))
+
+    def _must_see_inside(self, primitive: Primitive, parameters: dict[str, Any]) -> bool:
+        return any(inspector.must_see_inside(primitive, parameters) for inspector in self.inspectors)
+
+    def _apply_compiled(self, operands: Sequence[Array], parameters: dict[str, Any]) -> list[Array]:
+        """Run a compiled function as a whole if its results tell whether a look inside is needed."""
+        program = self.checked_program(parameters["jaxpr"])
+        if program is None:
+            return self._apply_program(jit_p, operands, parameters)
+        *outs, suspicion = program(operands)
+        if suspicion.item():
+            self._search(jit_p, operands, parameters, outs, f"the compiled function {parameters['name']}")
+        return outs
+
+    def _apply_program(
+        self,
+        primitive: CallPrimitive | ControlFlowPrimitive,
+        operands: Sequence[Array],
+        parameters: dict[str, Any],
+    ) -> list[Array]:
+        """The same for a loop or a branch; other programs are run step by step."""
+        is_effectful = any(map(has_effects, inner_jaxprs(parameters)))
+        if is_effectful and innermost_abstract_trace() is not None:
+            return primitive.execute(operands, parameters)
+        if isinstance(primitive, CallPrimitive) or is_effectful:
+            return _step_through(primitive, operands, parameters)
+        if self._must_see_inside(primitive, parameters):
+            return _step_through(primitive, operands, parameters)
+        outs = primitive.execute(operands, parameters)
+        if _suspicion(self.inspectors, outs).item():
+            self._search(primitive, operands, parameters, outs, primitive.name)
+        return outs
+
+    def _search(
+        self,
+        primitive: CallPrimitive | ControlFlowPrimitive,
+        operands: Sequence[Array],
+        parameters: dict[str, Any],
+        outs: Sequence[Array],
+        what: str,
+    ) -> None:
+        """Go through a suspected program step by step."""
+        _step_through(primitive, operands, parameters)
+        for inspector in self.inspectors:
+            inspector.found_nothing(what, operands, outs)
 
 
 @contextmanager
 def inspected_by(inspector: Inspector) -> Iterator[None]:
     """Inside, the inspector looks at what this thread does."""
-    inspectors = _this_thread.inspectors
-    inspectors[inspector] += 1
-    previous = observe(_apply)
+    outer = current_observer()
+    others = outer.inspectors if isinstance(outer, _Inspection) else ()
+    observe(_Inspection([*(x for x in others if x is not inspector), inspector]))
     try:
         yield
     finally:
-        observe(previous)
-        inspectors[inspector] -= 1
-        if not inspectors[inspector]:
-            del inspectors[inspector]
-
-
-def _apply(primitive: Primitive, operands: Sequence[Array], parameters: dict[str, Any]) -> Any:
-    if primitive is jit_p:
-        return _apply_compiled(operands, parameters)
-    if isinstance(primitive, (CallPrimitive, ControlFlowPrimitive)):
-        return _apply_program(primitive, operands, parameters)
-    results = primitive.execute(operands, parameters)
-    outs = results if primitive.multiple_results else [results]
-    if all(x._trace is None for x in outs):  # an effect may have been recorded
-        for inspector in list(_this_thread.inspectors):
-            inspector.look(primitive, operands, parameters, outs)
-    return results
-
-
-def _apply_compiled(operands: Sequence[Array], parameters: dict[str, Any]) -> list[Array]:
-    """Run a compiled function as a whole if its results tell whether a look inside is needed."""
-    inspectors = tuple(_this_thread.inspectors)
-    closed = parameters["jaxpr"]
-    key = ("inspected", inspectors, current_stream())
-    program = closed.derived.get(key)
-    if program is None:
-        if has_effects(closed) or any(i.must_see_inside(jit_p, parameters) for i in inspectors):
-            return _apply_program(jit_p, operands, parameters)
-        program = closed.derived[key] = compiled(_with_suspicion(closed, inspectors))
-    *outs, suspicion = program(operands)
-    if suspicion.item():
-        _search(jit_p, operands, parameters, outs, f"the compiled function {parameters['name']}")
-    return outs
-
-
-def _apply_program(
-    primitive: CallPrimitive | ControlFlowPrimitive, operands: Sequence[Array], parameters: dict[str, Any]
-) -> list[Array]:
-    """The same for a loop or a branch; other programs are run step by step."""
-    is_effectful = any(map(has_effects, inner_jaxprs(parameters)))
-    if is_effectful and innermost_abstract_trace() is not None:
-        return primitive.execute(operands, parameters)
-    inspectors = list(_this_thread.inspectors)
-    if isinstance(primitive, CallPrimitive) or is_effectful:
-        return _step_through(primitive, operands, parameters)
-    if any(i.must_see_inside(primitive, parameters) for i in inspectors):
-        return _step_through(primitive, operands, parameters)
-    outs = primitive.execute(operands, parameters)
-    if _suspicion(inspectors, outs).item():
-        _search(primitive, operands, parameters, outs, primitive.name)
-    return outs
-
-
-def _search(
-    primitive: CallPrimitive | ControlFlowPrimitive,
-    operands: Sequence[Array],
-    parameters: dict[str, Any],
-    outs: Sequence[Array],
-    what: str,
-) -> None:
-    """Go through a suspected program step by step."""
-    _step_through(primitive, operands, parameters)
-    for inspector in list(_this_thread.inspectors):
-        inspector.found_nothing(what, operands, outs)
+        observe(outer)
 
 
 def _with_suspicion(closed: ClosedJaxpr, inspectors: Sequence[Inspector]) -> ClosedJaxpr:
@@ -145,6 +150,9 @@ def _with_suspicion(closed: ClosedJaxpr, inspectors: Sequence[Inspector]) -> Clo
     jaxpr, count = flat.jaxpr, len(closed.jaxpr.outvars)
     producers = {v: equation for equation in jaxpr.equations for v in equation.outputs}
     watched = [_watched(v, producers) for v in jaxpr.outvars]
+    factors = {v for atoms, terms in watched if terms is not None for v in atoms}
+    # What there is in a factor is suspected of its product.
+    watched = [(atoms, terms) for atoms, terms in watched if terms is not None or atoms[0] not in factors]
     outvars = [*jaxpr.outvars, *(v for atoms, _ in watched for v in atoms)]
     extended = Jaxpr(jaxpr.constvars, jaxpr.invars, jaxpr.equations, outvars)
 
@@ -165,16 +173,21 @@ def _watched(result: Atom, producers: dict[Var, Equation]) -> tuple[list[Atom], 
     The operands of a product that is larger than they are, and how many terms it sums; or else what the
     result is a transpose or a reshape of, and None.
     """
-    source = result
-    while isinstance(source, Var) and (equation := producers.get(source)) is not None:
-        if equation.primitive is dot_general_p and _is_outer(equation):
-            contracted = equation.parameters["dimension_numbers"][0][0]
-            left, right = equation.inputs
-            return [left, right], math.prod(left.aval.shape[axis] for axis in contracted)
+    source, equation = _elements_of(result, producers)
+    if equation is None or equation.primitive is not dot_general_p or not _is_outer(equation):
+        return [source], None
+    contracted = equation.parameters["dimension_numbers"][0][0]
+    terms = math.prod(equation.inputs[0].aval.shape[axis] for axis in contracted)
+    return [_elements_of(x, producers)[0] for x in equation.inputs], terms
+
+
+def _elements_of(value: Atom, producers: dict[Var, Equation]) -> tuple[Atom, Equation | None]:
+    """What the value is a transpose or a reshape of, and the equation that computes it."""
+    while isinstance(value, Var) and (equation := producers.get(value)) is not None:
         if equation.primitive not in (transpose_p, reshape_p):
-            break
-        source = equation.inputs[0]
-    return [source], None
+            return value, equation
+        value = equation.inputs[0]
+    return value, None
 
 
 def _is_outer(product: Equation) -> bool:

@@ -23,7 +23,8 @@ from .inspection import Inspector, Product, apply, inspected_by
 class _NonFinite(Inspector):
     """Looks for one kind of values: `what` in messages; NumPy's test of it, and a primitive that is one."""
 
-    def __init__(self, what: str, test: Callable[[np.ndarray], np.ndarray], primitive: Primitive):
+    def __init__(self, bit: int, what: str, test: Callable[[np.ndarray], np.ndarray], primitive: Primitive):
+        self.bit = bit
         self.what = what
         self.test = test
         self.primitive = primitive
@@ -96,8 +97,8 @@ def _might_overflow(product: Product) -> Array:
     return apply(not_p, apply(is_finite_p, bound))
 
 
-_NAN = _NonFinite("NaN", np.isnan, is_nan_p)
-_INF = _NonFinite("inf", np.isinf, is_inf_p)
+_NAN = _NonFinite(1, "NaN", np.isnan, is_nan_p)
+_INF = _NonFinite(2, "inf", np.isinf, is_inf_p)
 
 
 def _range(x: Array) -> str:

@@ -15,6 +15,7 @@ from .._native import Array, user_function
 from ..core.avals import ShapedArray, shaped_array
 from ..core.jaxpr import ClosedJaxpr, Jaxpr, dce
 from ..core.named_axes import axis_lookups
+from ..core.primitive import is_observed
 from ..core.pytree import as_array, unflatten
 from ..core.source import ArgumentSource, function_name
 from ..core.tracing import trace_to_jaxpr
@@ -91,25 +92,29 @@ class Jitted:
         arrays = argument_arrays("jit", self._fun, leaves, structure)
         signature = Signature.of(structure, [x.aval for x in arrays], static)
         traced = self._traced(signature, fill)
-        is_concrete = not traced.needs_bind and all(x._trace is None for x in arrays)
+        is_concrete = all(x._trace is None for x in arrays)
         if is_concrete and not (kwargs or self._static) and signature in self._cache:
             self._register(args, structure, traced)
         outs = call_traced(self._fun, traced, structure, arrays, leaves, self._inline)
         return unflatten(traced.out_structure, outs)
 
     def _register(self, args: tuple, in_structure: PyTreeSpec, traced: Traced) -> None:
-        """Let the native front run the program from now on, for arguments of the same types."""
+        """Let the native front run the program from now on, for arguments of the same types, if it may."""
+        program = traced.dispatched_program()
+        if program is None:
+            return
         structure = traced.out_structure
         is_flat_tuple = structure.type is tuple and structure.num_nodes == structure.num_leaves + 1
         sources = [ArgumentSource(self._fun, in_structure, i) for i in traced.donated]
         self._front()._register(
             args,
-            traced.program(),
+            program,
             None if structure.is_leaf() else structure,
             structure.num_leaves if is_flat_tuple else -1,
             traced.kept,
             traced.donated,
             partial(give_up, sources=sources),
+            is_observed(),
         )
 
     def _traced(self, signature: Signature, fill: Callable) -> Traced:

@@ -9,7 +9,7 @@ from .._native import Array, Program, Stream, current_stream, nan_safe_derivativ
 from ..core.avals import ShapedArray
 from ..core.call import CallPrimitive
 from ..core.jaxpr import ClosedJaxpr, Jaxpr, has_effects
-from ..core.primitive import is_observed
+from ..core.primitive import current_observer, is_observed
 from ..core.source import ArgumentSource, function_name
 from ..core.tracing import eval_jaxpr, innermost_abstract_trace
 from ..lowering import compiled
@@ -97,6 +97,18 @@ class Traced(NamedTuple):
     def needs_bind(self) -> bool:
         """Whether its calls are to go through `bind`, rather than straight to the program."""
         return bool(self.captured) or has_effects(self.jaxpr) or is_observed()
+
+    def dispatched_program(self) -> Program | None:
+        """What native code runs from now on for concrete arguments like these; None where it can't.
+
+        Where this thread is observed, it is a program that tells in one more result whether that was right.
+        """
+        if self.captured or has_effects(self.jaxpr):
+            return None
+        observer = current_observer()
+        if observer is None:
+            return self.program()
+        return observer.checked_program(self.executed()) if observer.number and not self.donated else None
 
     def program(self) -> Program:
         """The native program, for concrete arguments."""

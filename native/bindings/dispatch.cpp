@@ -26,6 +26,7 @@ struct Entry {
   std::vector<int> kept;     ///< the leaves that the program takes
   std::vector<int> donated;  ///< the leaves whose handles are given up
   nb::object give_up;        ///< called with the list of these handles, None for numbers
+  bool is_checked = false;   ///< whether the program's last result is not the caller's but tells a suspicion
 };
 
 /// A jitted function: known signatures of concrete arguments are dispatched here, all others by the Python
@@ -41,6 +42,9 @@ struct JitFunction {
 
 /// Whether jitted functions run as they are written, on this thread.
 thread_local bool jit_disabled = false;
+
+/// Whose suspicions this thread's programs are checked for, as a number; 0 where none are dispatched so.
+thread_local int checked_for = 0;
 
 template <typename T>
 void put(std::string& key, const T& item) {
@@ -139,6 +143,7 @@ bool add_argument(PyObject* object, Arguments& to, int depth) {
 bool take_arguments(PyObject* const* arguments, Py_ssize_t count, Arguments& to) {
   put(to.key, current_stream());
   put(to.key, nan_safe_derivatives());
+  put(to.key, checked_for);
   for (Py_ssize_t i = 0; i < count; ++i) {
     if (!add_argument(arguments[i], to, 0)) return false;
   }
@@ -152,6 +157,16 @@ void give_up(const Entry& entry, const std::vector<PyObject*>& handles) {
   entry.give_up(given_up);
 }
 
+/// Whether a checked program's last result, which is taken away, tells that there is something to be found.
+bool is_suspected(std::vector<Ref<Value>>& outputs) {
+  const Ref<Value> suspicion = std::move(outputs.back());
+  outputs.pop_back();
+  evaluate({suspicion}, true);
+  if (suspicion->is_immediate) suspicion->materialize_immediate();
+  return *static_cast<const bool*>(suspicion->data());
+}
+
+/// The result; null without an error if Python has to look for what a checked program suspects.
 PyObject* call_entry(const JitFunction& function, const Entry& entry, Arguments arguments) {
   if (!entry.donated.empty()) give_up(entry, arguments.handles);
   std::vector<Ref<Value>> leaves = std::move(arguments.leaves);
@@ -161,6 +176,7 @@ PyObject* call_entry(const JitFunction& function, const Entry& entry, Arguments 
     leaves = std::move(kept);
   }
   std::vector<Ref<Value>> outputs = entry.program.call(std::move(leaves));
+  if (entry.is_checked && is_suspected(outputs)) return nullptr;
   if (entry.structure.is_none()) return new_array(std::move(outputs[0]));
   if (entry.tuple_size >= 0) {
     nb::object result = nb::steal(PyTuple_New(entry.tuple_size));
@@ -178,13 +194,14 @@ PyObject* call_entry(const JitFunction& function, const Entry& entry, Arguments 
 PyObject* jit_call(PyObject* self, PyObject* const* arguments, size_t flags, PyObject* keywords) {
   return guarded(static_cast<PyObject*>(nullptr), [&]() -> PyObject* {
     JitFunction& function = *reinterpret_cast<JitFunction*>(self);
-    if (fast_paths && !keywords && !function.cache.empty() && !jit_disabled) {
+    if ((fast_paths || checked_for) && !keywords && !function.cache.empty() && !jit_disabled) {
       Arguments taken;
       if (take_arguments(arguments, PyVectorcall_NARGS(flags), taken)) {
         auto found = function.cache.find(taken.key);
         if (found != function.cache.end()) {
           const std::shared_ptr<const Entry> entry = found->second;
-          return call_entry(function, *entry, std::move(taken));
+          PyObject* result = call_entry(function, *entry, std::move(taken));
+          if (result || PyErr_Occurred()) return result;
         }
       }
     }
@@ -195,9 +212,9 @@ PyObject* jit_call(PyObject* self, PyObject* const* arguments, size_t flags, PyO
 /// Tells how to run the function for arguments like these from now on.
 PyObject* jit_register(PyObject* self, PyObject* const* arguments, Py_ssize_t count) {
   return guarded(static_cast<PyObject*>(nullptr), [&]() -> PyObject* {
-    if (count != 7) {
+    if (count != 8) {
       throw nb::type_error(
-          "register: expected (args, program, structure, tuple_size, kept, donated, give_up)");
+          "register: expected (args, program, structure, tuple_size, kept, donated, give_up, is_checked)");
     }
     JitFunction& function = *reinterpret_cast<JitFunction*>(self);
     Arguments taken;
@@ -206,7 +223,8 @@ PyObject* jit_register(PyObject* self, PyObject* const* arguments, Py_ssize_t co
       function.cache[std::move(taken.key)] = std::make_shared<const Entry>(
           Entry{nb::cast<const ProgramObject&>(nb::handle(arguments[1])), nb::borrow(arguments[2]),
                 nb::cast<int>(nb::handle(arguments[3])), nb::cast<std::vector<int>>(nb::handle(arguments[4])),
-                nb::cast<std::vector<int>>(nb::handle(arguments[5])), nb::borrow(arguments[6])});
+                nb::cast<std::vector<int>>(nb::handle(arguments[5])), nb::borrow(arguments[6]),
+                nb::cast<bool>(nb::handle(arguments[7]))});
     }
     Py_RETURN_NONE;
   });
@@ -326,6 +344,11 @@ void bind_dispatch(nb::module_& module) {
   module.def(
       "set_jit_disabled", [](bool disabled) { return std::exchange(jit_disabled, disabled); },
       nb::arg("disabled"), "Returns what it was before.");
+  module.def(
+      "set_checked_for", [](int observer) { checked_for = observer; }, nb::arg("observer"),
+      "Where there are no fast paths, jitted functions are dispatched to the programs that were registered "
+      "as "
+      "checked under this number, unless it is 0.");
 }
 
 }  // namespace ftrans::bindings

@@ -4,7 +4,7 @@ import pytest
 
 import ftrans as ft
 from ftrans.core.jaxpr import ClosedJaxpr, dce, has_effects, is_effectful
-from ftrans.core.primitive import is_observed, observe
+from ftrans.core.primitive import Observer, is_observed, observe
 from ftrans.lowering import compiled
 from ftrans.transforms.partition import partition
 
@@ -76,10 +76,12 @@ def test_tokens_chain_effects(ordered, chained):
 def test_observer_sees_every_primitive_of_concrete_arrays():
     seen = []
 
-    def observer(primitive, operands, parameters):
-        seen.append(primitive.name)
-        return primitive.execute(operands, parameters)
+    class Recorder(Observer):
+        def apply(self, primitive, operands, parameters):
+            seen.append(primitive.name)
+            return primitive.execute(operands, parameters)
 
+    observer = Recorder()
     compiled_function = ft.jit(lambda x: x * 2)
     x = ft.array([1.0, 2.0])
     compiled_function(x)

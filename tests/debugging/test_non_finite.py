@@ -9,6 +9,7 @@ import pytest
 
 import ftrans as ft
 from ftrans.core.primitive import is_observed
+from ftrans.transforms.jit import Jitted
 
 
 def logarithm(x):
@@ -51,6 +52,37 @@ def test_finite_programs_give_what_they_give():
         np.testing.assert_allclose(np.asarray(function(ft.array(X))), expected, rtol=1e-6)
         assert (ft.array(X) + 1).tolist() == (X + 1).tolist()
         assert ft.array([1, 2]).sum().item() == 3
+
+
+def test_compiled_functions_are_dispatched_natively_and_looked_into_where_they_are_suspected(monkeypatch):
+    python_calls = []
+    call = Jitted.__call__
+    monkeypatch.setattr(Jitted, "__call__", lambda self, *a: python_calls.append(a) or call(self, *a))
+    function = ft.jit(lambda x: {"log": ft.log(x["x"]), "twice": (x["x"] * 2, 1.0)})
+    good, zero, bad = ({"x": ft.array([1.0, x])} for x in (2.0, 0.0, -2.0))
+
+    def called(x):
+        python_calls.clear()
+        result = function(x)
+        assert result["twice"][0].tolist() == [2.0, 2.0 * x["x"][1].item()]
+        return len(python_calls)
+
+    with ft.debug_nans():
+        called(good)
+        assert called(good) == 0
+        assert called(zero) == 0
+        with pytest.raises(FloatingPointError, match="log gave NaN in 1 of 2"):
+            called(bad)
+        with ft.debug_infs():  # its program is another one
+            called(good)
+            assert called(good) == 0
+            with pytest.raises(FloatingPointError, match="log gave inf in 1 of 2"):
+                called(zero)
+            with ft.debug_key_reuse():  # which has to see each call
+                assert called(good) == 1
+        assert called(zero) == 0
+    called(bad)
+    assert called(bad) == 0
 
 
 def test_backward_pass_is_named():

@@ -9,7 +9,7 @@ from .. import _native
 from .._native import Array, user_function
 from ..core.avals import shaped_array
 from ..core.jaxpr import ClosedJaxpr, has_effects
-from ..core.pytree import flatten, leaf_names, tree_map, unflatten
+from ..core.pytree import as_array, flatten, leaf_names, tree_map, unflatten
 from ..core.source import function_name
 from ..core.tracing import eval_jaxpr, trace_to_jaxpr
 from ..primitives.elementwise import add, lt_p
@@ -73,7 +73,7 @@ def _scan(
     n_carry = flatten(init)[1].num_leaves
     carry, slices = arrays[:n_carry], arrays[n_carry:]
     steps = _length(name, f, xs, slices, length)
-    block = _unroll(unroll, steps)
+    block = _unroll(name, unroll, steps)
     x_avals = [removed_axis(x.aval, 0) for x in slices]
     closed, (carry_structure, y_structure), avals = loop_body(
         name, f, (init, xs), init, [x.aval for x in carry], x_avals, lambda out: _pair(name, f, out)
@@ -114,11 +114,11 @@ def _length(name: str, f: Callable, xs: Any, slices: Sequence[Array], length: in
     raise ValueError(f"{name}: the first axes must have one size, got\n" + "\n".join(found))
 
 
-def _unroll(unroll: int | bool, steps: int) -> int:
+def _unroll(name: str, unroll: int | bool, steps: int) -> int:
     if isinstance(unroll, bool):
         return max(steps, 1) if unroll else 1
     if not isinstance(unroll, int) or unroll < 1:
-        raise ValueError(f"scan: unroll must be a bool or a positive int, got {unroll!r}")
+        raise ValueError(f"{name}: unroll must be a bool or a positive int, got {unroll!r}")
     return unroll
 
 
@@ -206,16 +206,17 @@ def _with_carried_condition(predicate: ClosedJaxpr, closed: ClosedJaxpr, carry: 
 
 
 @user_function
-def fori_loop(lower: Any, upper: Any, body_fun: Callable, init_val: Any) -> Any:
+def fori_loop(lower: Any, upper: Any, body_fun: Callable, init_val: Any, unroll: int | bool = 1) -> Any:
     """A loop over integers: ``for i in range(lower, upper): val = body_fun(i, val)``.
 
-    With Python ints as bounds it is a `scan`, with integer arrays a `while_loop`.
+    With ints of Python or NumPy as bounds it is a `scan`, with arrays a `while_loop`.
 
     Args:
         lower, upper: Python ints, or integer scalars of one dtype. The index is of that dtype, int32 for
-            ints.
+            Python ints.
         body_fun: ``(i, value)`` → the next value, of the same structure, shapes and dtypes.
         init_val: the first value: a pytree of arrays.
+        unroll: how many steps are one iteration of the `scan`; True for all.
 
     Returns:
         The last value.
@@ -224,6 +225,7 @@ def fori_loop(lower: Any, upper: Any, body_fun: Callable, init_val: Any) -> Any:
         TypeError: a bound is not an integer scalar, they differ in dtype, or the result of `body_fun` is not
             like `init_val`, naming the leaf.
         OverflowError: a Python int as bound does not fit in the dtype.
+        ValueError: `unroll` is not positive, or is given with arrays as bounds.
 
     >>> ft.fori_loop(0, 10, lambda i, total: total + i, 0)
     array(45, dtype=int32)
@@ -239,28 +241,34 @@ def fori_loop(lower: Any, upper: Any, body_fun: Callable, init_val: Any) -> Any:
         return step(carry), None
 
     step.__name__ = scan_step.__name__ = function_name(body_fun)  # which errors name
-    if isinstance(lower, int) and isinstance(upper, int):
-        length = max(upper - lower, 0)
-        return _scan("fori_loop", scan_step, (start, init_val), None, length, False, 1)[0][1]
+    if not isinstance(lower, Array) and not isinstance(upper, Array):
+        length = max(int(upper) - int(lower), 0)
+        return _scan("fori_loop", scan_step, (start, init_val), None, length, False, unroll)[0][1]
+    if unroll != 1 or isinstance(unroll, bool):
+        raise ValueError(
+            f"fori_loop: unroll is {unroll}, but lower and upper must be ints of Python or NumPy for that: "
+            "an array's value may become known only when the loop runs"
+        )
     return _while_loop("fori_loop", lambda carry: lt_p.bind(carry[0], stop), step, (start, init_val))[1]
 
 
 def _bounds(lower: Any, upper: Any) -> tuple[Array, Array]:
-    dtypes = []
+    bounds = []
     for name, bound in (("lower", lower), ("upper", upper)):
-        if isinstance(bound, int) and not isinstance(bound, bool):
-            continue
-        dtype = bound.dtype if isinstance(bound, Array) else None
-        if dtype is None or dtype.kind not in "iu" or bound.shape != ():
-            found = str(bound.aval) if isinstance(bound, Array) else repr(bound)
-            raise TypeError(f"fori_loop: {name} must be a Python int or an integer scalar, got {found}")
-        dtypes.append(dtype)
+        if not isinstance(bound, int) or isinstance(bound, bool):
+            array = as_array(bound, lambda name=name: f"fori_loop: {name}")  # type: ignore[misc]
+            if array.dtype.kind not in "iu" or array.shape != ():
+                found = str(bound.aval) if isinstance(bound, Array) else repr(bound)
+                raise TypeError(f"fori_loop: {name} must be a Python int or an integer scalar, got {found}")
+            bound = array
+        bounds.append(bound)
+    dtypes = [b.dtype for b in bounds if isinstance(b, Array)]
     if len(set(dtypes)) > 1:
         raise TypeError(f"fori_loop: lower is {dtypes[0]} and upper is {dtypes[1]}; convert one of them")
     dtype = dtypes[0] if dtypes else _native.int32
     start, stop = (
         as_aval(b, shaped_array((), dtype)) if isinstance(b, Array) else _native.scalar(b, dtype, False)
-        for b in (lower, upper)
+        for b in bounds
     )
     return start, stop
 

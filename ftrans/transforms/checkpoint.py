@@ -117,6 +117,7 @@ def checkpoint(
     prevent_cse: bool = True,
     policy: Policy | None = None,
     static_argnums: int | Sequence[int] = (),
+    static_argnames: str | Sequence[str] = (),
 ) -> Callable:
     """A function whose reverse-mode derivative recomputes intermediate values instead of keeping them.
 
@@ -132,12 +133,14 @@ def checkpoint(
             where something else guarantees it may this be False.
         policy: which values are saved, see `checkpoint_policies`; none, if not given.
         static_argnums: positions of arguments that are ordinary hashable Python values.
+        static_argnames: names of such arguments.
 
     Returns:
         A function of the same arguments, also named `ft.remat`.
 
     Raises:
         TypeError: `fun` or `policy` is not callable; from the function returned: an argument is not an array.
+        ValueError: a static argument is not a parameter of `fun`.
         ConcretizationError: from the function returned: `fun` needs the value of an array.
 
     The trade of time for memory is that of Griewank and Walther, "Revolve" (ACM TOMS 26, 2000), and of Chen
@@ -148,7 +151,7 @@ def checkpoint(
     array(1, dtype=float32)
     """
     check_callable("checkpoint", fun)
-    static = StaticArguments("checkpoint", fun, static_argnums, ())
+    static = StaticArguments("checkpoint", fun, static_argnums, static_argnames)
     if policy is not None:
         check_callable("checkpoint: policy", policy)
     chosen = nothing_saveable if policy is None else policy

@@ -20,8 +20,9 @@ from ..core.pytree import flatten, leaf_names, unflatten
 from ..core.source import ArgumentSource, function_name
 from ..core.tracing import trace_to_jaxpr
 from ..primitives.layout import batch_first, zeros_like
-from .arguments import argument_arrays, argument_sources, check_callable, check_like, output_arrays, several
+from .arguments import argument_arrays, argument_sources, check_callable, check_like, output_arrays
 from .batching import Dim, eval_batched, removed_axis
+from .named_arguments import NamedArguments
 from .traced_function import hoist_tracers
 
 if TYPE_CHECKING:
@@ -87,10 +88,16 @@ class CustomFunction:
     #: The user's rule, once `_definition` has set it.
     _rule: Any = None
 
-    def __init__(self, fun: Callable, nondiff_argnums: int | Sequence[int] = ()):
+    def __init__(
+        self,
+        fun: Callable,
+        nondiff_argnums: int | Sequence[int] = (),
+        nondiff_argnames: str | Sequence[str] = (),
+    ):
         check_callable(self._transformation, fun)
         self._fun = fun
-        self._nondiff = several(f"{self._transformation}: nondiff_argnums", nondiff_argnums, int)
+        nondiff = NamedArguments(self._transformation, "nondiff", fun, nondiff_argnums, nondiff_argnames)
+        self._nondiff = nondiff.argnums
         update_wrapper(self, fun, updated=())  # not its attributes: ours have the same names
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:

@@ -177,8 +177,10 @@ class custom_jvp(CustomFunction):
         fun: a function of arrays or pytrees of arrays. Keyword arguments are passed by position to the rule.
         nondiff_argnums: positions of arguments that are not differentiated (functions, flags): passed to the
             rule first.
+        nondiff_argnames: names of such arguments.
 
     Raises:
+        ValueError: `nondiff_argnums` or `nondiff_argnames` has one that is not a parameter of `fun`.
         TypeError: when called before `defjvp`; if the tangent of the rule is not like the output, or, in
             reverse mode, not linear in the given tangents.
 

@@ -169,11 +169,13 @@ class custom_vjp(CustomFunction):
         fun: a function of arrays or pytrees of arrays. Keyword arguments are passed by position to the rule.
         nondiff_argnums: positions of arguments that are not differentiated (functions, flags): `fwd` gets
             them in their places, `bwd` first.
+        nondiff_argnames: names of such arguments.
 
     Raises:
         TypeError: when called before `defvjp`; if `bwd` does not return a cotangent for each argument, or one
             of a wrong dtype; in forward mode, if `bwd` is not linear.
-        ValueError: if a cotangent has a wrong shape.
+        ValueError: if a cotangent has a wrong shape; if `nondiff_argnums` or `nondiff_argnames` has one that
+            is not a parameter of `fun`.
 
     >>> @ft.custom_vjp
     ... def clip_gradient(x):

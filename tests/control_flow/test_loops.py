@@ -91,9 +91,23 @@ def test_carried_arrays_are_updated_in_place():
 
 @pytest.mark.parametrize("bounds", [(2, 7), (7, 2), (np.int64(2), np.int64(7)), (np.uint8(3), 200)])
 def test_fori_loop_is_the_python_loop(bounds):
-    lower, upper = (b if isinstance(b, int) else ft.array(b) for b in bounds)
-    result = ft.fori_loop(lower, upper, lambda i, t: t + ft.astype(i, ft.int64), np.int64(0))
-    assert int(result) == sum(range(int(bounds[0]), int(bounds[1])))
+    def loop(lower, upper, first=np.int64(0)):  # noqa: B008
+        return ft.fori_loop(lower, upper, lambda i, t: t + ft.astype(i, ft.int64), first)
+
+    expected = sum(range(int(bounds[0]), int(bounds[1])))
+    assert int(loop(*(b if isinstance(b, int) else ft.array(b) for b in bounds))) == expected
+    assert int(loop(*bounds)) == expected
+    assert "= scan" in str(ft.make_jaxpr(lambda first: loop(*bounds, first))(np.int64(0)))
+
+
+@pytest.mark.parametrize("unroll", [2, 3, 10, True])
+def test_fori_loop_unrolled(unroll):
+    x = np.float64(0.3)
+    plain = ft.jit(ft.value_and_grad(lambda x: ft.fori_loop(0, 7, lambda i, v: ft.sin(v) * (i + x), x)))(x)
+    unrolled = ft.jit(
+        ft.value_and_grad(lambda x: ft.fori_loop(0, 7, lambda i, v: ft.sin(v) * (i + x), x, unroll=unroll))
+    )(x)
+    np.testing.assert_allclose(unrolled, plain, rtol=1e-14)  # the same operations, fused otherwise
 
 
 def test_while_loop_of_trees():
@@ -206,6 +220,12 @@ def test_errors_of_the_other_loops_name_what_is_wrong():
         ft.fori_loop(0, 3, body, np.ones(2))
     with _raises(TypeError, "upper must be a Python int or an integer scalar"):
         ft.fori_loop(0, 2.5, lambda i, x: x, 0)
+    with _raises(TypeError, "lower must be a Python int or an integer scalar, got array"):
+        ft.fori_loop(np.zeros(2, np.int32), 2, lambda i, x: x, 0)
+    with _raises(ValueError, "fori_loop: unroll must be a bool or a positive int, got 0"):
+        ft.fori_loop(0, 2, lambda i, x: x, 0, unroll=0)
+    with _raises(ValueError, "fori_loop: unroll is 2, but lower and upper must be ints"):
+        ft.fori_loop(0, ft.array(2), lambda i, x: x, 0, unroll=2)
     with _raises(TypeError, "lower is int32 and upper is int64"):
         ft.fori_loop(ft.array(0), ft.array(np.int64(3)), lambda i, x: x, 0)
     with _raises(ValueError, "batch_size"):

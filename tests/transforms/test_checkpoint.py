@@ -165,6 +165,8 @@ def test_closures_and_static_arguments():
 
     same(ft.grad(fun)(np.float64(2.0)), 12 * np.sum(X**3))
     same(ft.jit(ft.grad(fun))(np.float64(2.0)), 12 * np.sum(X**3))
+    named = ft.checkpoint(lambda x, *, power: x**power if power > 2 else x, static_argnames="power")
+    same(ft.grad(lambda x: ft.sum(named(x, power=3)))(X), 3 * X**2)
 
 
 def test_integers_and_unused_arguments():

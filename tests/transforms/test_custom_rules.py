@@ -175,10 +175,24 @@ def test_errors_name_the_leaf():
     h.defjvp(lambda p, t: ({"o": p[0]}, {"o": t[0][:2]}))
     with pytest.raises(ValueError, match=r"output_tangent\['o'\] of the rule of <lambda> must have shape"):
         ft.jvp(h, (V,), (V,))
-    beyond = ft.custom_jvp(lambda x: x, nondiff_argnums=3)
+    with pytest.raises(ValueError, match=r"nondiff_argnums \[3\] are out of range"):
+        ft.custom_jvp(lambda x: x, nondiff_argnums=3)
+    with pytest.raises(ValueError, match=r"nondiff_argnames \['n'\] are not parameters of <lambda>\(x\)"):
+        ft.custom_vjp(lambda x: x, nondiff_argnames="n")
+    beyond = ft.custom_jvp(lambda *xs: xs[0], nondiff_argnums=3)
     beyond.defjvp(lambda p, t: (p, t))
     with pytest.raises(ValueError, match="nondiff_argnums 3 is out of range"):
         beyond(V)
+
+
+@pytest.mark.parametrize("call", [lambda f, x: f(ft.sin, x, n=3), lambda f, x: f(ft.sin, x, 3)])
+def test_arguments_that_are_not_differentiated_may_be_named(call):
+    f = ft.custom_jvp(lambda g, x, n: n * g(x), nondiff_argnames=("n", "g"))
+    f.defjvp(lambda g, n, p, t: (n * g(*p), 10 * n * t[0]))
+    h = ft.custom_vjp(lambda g, x, n: n * g(x), nondiff_argnums=0, nondiff_argnames="n")
+    h.defvjp(lambda g, x, n: (n * g(x), None), lambda g, n, _, c: (10 * n * c,))
+    for function in (f, h):
+        same(ft.jit(ft.vmap(ft.grad(lambda x, f=function: call(f, x))))(V), 30 * ft.ones_like(V))
 
 
 @ft.custom_vmap

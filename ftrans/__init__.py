@@ -269,3 +269,8 @@ __all__ = [
     "while_loop",
     *ops.__all__,
 ]
+
+
+def __dir__() -> list[str]:
+    # What is loaded later is there too, and what this file imports for itself is not.
+    return [*__all__, *(name for name in globals() if name.startswith("__"))]

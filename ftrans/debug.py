@@ -36,6 +36,11 @@ __all__ = [
     "user_checks",
 ]
 
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 #: What `checkify` looks for; combined by ``|``. What `check` asserts,
 user_checks = frozenset({USER})
 #: NaN in the result of an operation,

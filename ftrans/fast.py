@@ -43,6 +43,10 @@ __all__ = [
 ]
 
 
+def __dir__() -> list[str]:
+    return __all__
+
+
 def _wide(function: str, x: Any, argument: str = "x", least_ndim: int = 1) -> tuple[Array, Array]:
     """The operand, and it in the dtype that it is computed in."""
     x = to_inexact(as_array(x, f"fast.{function}", argument))

@@ -45,6 +45,11 @@ __all__ = [
     "rfftn",
 ]
 
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 #: For each norm, the power of √n that the transform and its inverse are divided by.
 _NORMS = {"backward": (0, 2), "ortho": (1, 1), "forward": (2, 0)}
 

@@ -10,6 +10,10 @@ from . import _native
 __all__ = ["counters", "device_info", "is_available", "start_capture", "stop_capture"]
 
 
+def __dir__() -> list[str]:
+    return __all__
+
+
 def is_available() -> bool:
     """Whether there is a Metal device, so that operations can run on `ftrans.gpu`.
 

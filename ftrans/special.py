@@ -67,6 +67,11 @@ __all__ = [
     "zeta",
 ]
 
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 _HERE = "ftrans.special"
 
 # fmt: off

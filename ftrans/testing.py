@@ -40,6 +40,10 @@ __all__ = [
 ]
 
 
+def __dir__() -> list[str]:
+    return __all__
+
+
 @user_function
 def assert_allclose(
     actual: Any, desired: Any, rtol: float | None = None, atol: float | None = None, err_msg: str = ""

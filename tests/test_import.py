@@ -33,3 +33,13 @@ def loaded():
 def test_is_loaded_when_first_needed(loaded, module):
     assert "ftrans" in loaded
     assert module not in loaded
+
+
+def test_completion_shows_what_is_public():
+    script = "import ftrans as ft; print(*dir(ft)); print(*dir(ft.debug))"
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    package, debug = (set(line.split()) for line in run.stdout.splitlines())
+    assert {"grad", "debug_nans", "linalg", "random", "sin", "__version__"} <= package
+    assert {"import_module", "Any"} & package == set()
+    assert {"print", "callback"} <= debug
+    assert {"Any", "np"} & debug == set()

@@ -12,13 +12,10 @@ from ..core.pytree import flatten, leaf_names
 from ..core.source import function_name
 from ..core.tracing import eval_jaxpr, trace_to_jaxpr
 from ..primitives.conversion import convert_p
-from ..transforms.arguments import FlatFunction, argument_sources
+from ..transforms.arguments import KINDS, FlatFunction, argument_sources, takes_dtype
 
 if TYPE_CHECKING:
     from optree import PyTreeSpec
-
-#: Kinds of dtype, each holding the values of those before.
-KINDS = "buifc"
 
 
 def trace(name: str, fun: Callable, trees: tuple, avals: Sequence[ShapedArray]) -> tuple[ClosedJaxpr, Any]:
@@ -64,7 +61,7 @@ def loop_body(
             break
         avals = widened
     for leaf, aval, out in zip(leaf_names(carry, "carry"), avals, outs, strict=True):
-        if (aval.shape, aval.dtype) != (out.shape, out.dtype):
+        if aval.shape != out.shape or not takes_dtype(out, aval.dtype):
             raise TypeError(
                 f"{name}: {leaf} is {aval}, but {function_name(fun)} returns {out} for it; "
                 "the carry must keep its shape and dtype: convert the initial value or the result"
@@ -102,10 +99,7 @@ def common_avals(
     for leaf, column in zip(leaves, zip(*avals, strict=True), strict=True):
         deciding = max(column, key=lambda a: (not a.weak_type, KINDS.index(a.dtype.kind)))
         for label, aval in zip(labels, column, strict=True):
-            fits = aval.dtype is deciding.dtype or (
-                aval.weak_type and KINDS.index(aval.dtype.kind) <= KINDS.index(deciding.dtype.kind)
-            )
-            if aval.shape != deciding.shape or not fits:
+            if aval.shape != deciding.shape or not takes_dtype(aval, deciding.dtype):
                 other = labels[column.index(deciding)]
                 raise TypeError(
                     f"{name}: the branches must return results of one shape and dtype, but for {leaf} "

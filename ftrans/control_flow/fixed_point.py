@@ -14,7 +14,7 @@ from ..core.errors import ConcretizationError
 from ..core.pytree import flatten, leaf_names, unflatten
 from ..core.source import function_name
 from ..primitives.elementwise import add_p, sub_p
-from ..transforms.arguments import check_callable, check_like, output_arrays
+from ..transforms.arguments import check_callable, output_arrays, typed_like
 from ..transforms.custom_function import Flat
 from ..transforms.implicit import Unknowns, find_root
 from ..transforms.implicit_primitives import Function
@@ -63,9 +63,11 @@ def fixed_point(fun: Callable, init: Any, *, tol: float | None = None, max_itera
                 f"{structure}, got {after_structure}"
             )
         arrays = output_arrays("fixed_point", fun, after, after)
-        for y, b, name in zip(arrays, before, leaf_names(x, "output"), strict=True):
-            check_like("fixed_point", f"{name} of {function_name(fun)}", y, b.aval)
-        return unflatten(structure, [sub_p.bind(y, b) for y, b in zip(arrays, before, strict=True)])
+        after = [
+            typed_like("fixed_point", f"{name} of {function_name(fun)}", y, b)
+            for y, b, name in zip(arrays, before, leaf_names(x, "output"), strict=True)
+        ]
+        return unflatten(structure, [sub_p.bind(y, b) for y, b in zip(after, before, strict=True)])
 
     unknowns = Unknowns("fixed_point", residual, init)
     if not any(a.size for a in unknowns.avals):

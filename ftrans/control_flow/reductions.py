@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from .._native import Array, Dtype, bool_, scalar, user_function
+from .._native import Array, Dtype, bool_, user_function
 from ..core.avals import ShapedArray, shaped_array
 from ..core.jaxpr import ClosedJaxpr
 from ..core.primitive import Primitive
@@ -28,9 +28,9 @@ from ..primitives.window import (
     reduce_window_prod_p,
     reduce_window_sum_p,
 )
-from ..transforms.arguments import argument_arrays, check_callable
+from ..transforms.arguments import argument_arrays, check_callable, takes_dtype
 from ..transforms.batching import eval_batched
-from ._bodies import KINDS, as_aval, trace, typed_outputs
+from ._bodies import as_aval, trace, typed_outputs
 from ._derived import batched_jaxpr
 
 #: The reduction that a function of two numbers means, if it is just this primitive.
@@ -128,11 +128,8 @@ def _initial(name: str, init_values: Any, structure: Any, dtypes: Sequence[Dtype
 
 def _scalar(what: str, number: Any, dtype: Dtype) -> Array:
     x = as_array(number, lambda: what)
-    fits = x.dtype is dtype or (x.weak_type and KINDS.index(x.dtype.kind) <= KINDS.index(dtype.kind))
-    if x.shape != () or not fits:
+    if x.shape != () or not takes_dtype(x, dtype):
         raise TypeError(f"{what} must be a {dtype} scalar like its operand, got {x.aval}")
-    if isinstance(number, (int, float, complex)):  # not rounded to another dtype first
-        return scalar(number, dtype, False)
     return as_aval(x, shaped_array((), dtype))
 
 

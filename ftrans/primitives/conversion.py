@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import numpy as np
 
-from .._native import Array, Dtype, bool_, complex128, float32, float64, int32, uint8, uint32
+from .._native import Array, Dtype, bool_, complex128, float32, float64, int32, scalar, uint8, uint32
 from ..core.avals import shaped_array
 from ..core.primitive import Primitive, Sample, zero_derivative
 from ._helpers import FLOATING_OR_COMPLEX, INTEGER, numpy_dtype
 
 
 def convert(x: Array, dtype: Dtype) -> Array:
-    """`x` in another dtype; `x` itself if it has it."""
-    return x if x.dtype is dtype else convert_p.bind(x, dtype=dtype)
+    """`x` in another dtype; `x` itself if it has it.
+
+    A Python number that became a float32 is not rounded to that first.
+    """
+    if x.dtype is dtype:
+        return x
+    if x.weak_type and x.dtype is float32 and dtype.kind in FLOATING_OR_COMPLEX and x.shape == ():
+        number = x._immediate
+        if number is not None:
+            return scalar(number, dtype, False)
+    return convert_p.bind(x, dtype=dtype)
 
 
 def _values(values):

@@ -6,11 +6,12 @@ from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from .._native import Array
+from .._native import Array, Dtype
 from ..core.avals import ShapedArray
 from ..core.pytree import as_array, flatten, flatten_call, leaf_names
 from ..core.source import ArgumentSource, function_name, parameter_names
 from ..core.tracebacks import note_transformation
+from ..primitives.conversion import convert
 
 if TYPE_CHECKING:
     from optree import PyTreeSpec
@@ -220,12 +221,29 @@ class Chosen:
         return trees[0] if self.single else trees
 
 
-def check_like(transformation: str, name: str, x: Array, like: Array | ShapedArray, whose: str = "") -> None:
-    """Raise unless `x` has the shape (ValueError) and dtype (TypeError) of an array or aval."""
+def typed_like(transformation: str, name: str, x: Array, like: Array | ShapedArray, whose: str = "") -> Array:
+    """`x`, which must have the shape and dtype of an array or aval; a Python number takes that dtype.
+
+    Raises:
+        ValueError: the shape is another one.
+        TypeError: the dtype is.
+    """
     if x.shape != like.shape:
         raise ValueError(f"{transformation}: {name} must have {whose}shape {like.shape}, got {x.shape}")
-    if x.dtype != like.dtype:
+    if x.dtype is like.dtype:
+        return x
+    if not takes_dtype(x, like.dtype):
         raise TypeError(f"{transformation}: {name} must have {whose}dtype {like.dtype}, got {x.dtype}")
+    return convert(x, like.dtype)
+
+
+#: Kinds of dtype, each holding the values of those before.
+KINDS = "buifc"
+
+
+def takes_dtype(x: Array | ShapedArray, dtype: Dtype) -> bool:
+    """Whether it has the dtype, or is a Python number, or made of such, that becomes one of it."""
+    return x.dtype is dtype or (x.weak_type and KINDS.index(x.dtype.kind) <= KINDS.index(dtype.kind))
 
 
 def cotangent_leaves(

@@ -18,10 +18,10 @@ from .arguments import (
     argument_arrays,
     argument_sources,
     check_callable,
-    check_like,
     check_no_tangent,
     cotangent_leaves,
     split_aux,
+    typed_like,
 )
 from .derivative import instantiate, record
 
@@ -130,8 +130,7 @@ def _tangent(transformation: str, tangent: Any, primal: Array, source: ArgumentS
     if not primal.aval.is_inexact:
         check_no_tangent(transformation, "tangent", tangent, primal, source)
         return None
-    check_like(transformation, f"the tangent of {source}", tangent, primal, "the primal's ")
-    return tangent
+    return typed_like(transformation, f"the tangent of {source}", tangent, primal, "the primal's ")
 
 
 @user_function
@@ -179,8 +178,7 @@ def _cotangent(cotangent: Any, aval: Any, name: str) -> Array | None:
     if not aval.is_inexact:
         return None
     cotangent = as_array(cotangent, lambda: f"vjp: {name}")
-    check_like("vjp", name, cotangent, aval, "the output's ")
-    return cotangent
+    return typed_like("vjp", name, cotangent, aval, "the output's ")
 
 
 @user_function

@@ -20,7 +20,7 @@ from ..core.pytree import flatten, leaf_names, unflatten
 from ..core.source import ArgumentSource, function_name
 from ..core.tracing import trace_to_jaxpr
 from ..primitives.layout import batch_first, zeros_like
-from .arguments import argument_arrays, argument_sources, check_callable, check_like, output_arrays
+from .arguments import argument_arrays, argument_sources, check_callable, output_arrays, typed_like
 from .batching import Dim, eval_batched, removed_axis
 from .named_arguments import NamedArguments
 from .traced_function import hoist_tracers
@@ -224,9 +224,10 @@ class Call:
                 f"{self.name}, {expected}, got {structure}"
             )
         names = leaf_names(result, "output")
-        for x, aval, name in zip(arrays, avals, names, strict=True):
-            check_like(self.transformation, f"{name} of {what}", x, aval)
-        return arrays
+        return [
+            typed_like(self.transformation, f"{name} of {what}", x, aval)
+            for x, aval, name in zip(arrays, avals, names, strict=True)
+        ]
 
 
 def check_pair(transformation: str, what: str, expected: str, result: Any) -> None:

@@ -11,7 +11,14 @@ from ..core.jaxpr import Jaxpr
 from ..core.pytree import flatten, register_pytree_node, unflatten
 from ..core.source import function_name
 from ..core.tracing import eval_jaxpr, trace_to_jaxpr
-from .arguments import FlatFunction, argument_arrays, argument_sources, check_callable, output_arrays
+from .arguments import (
+    FlatFunction,
+    argument_arrays,
+    argument_sources,
+    check_callable,
+    output_arrays,
+    typed_like,
+)
 from .custom_function import check_pair
 from .custom_vjp import custom_vjp
 from .traced_function import hoist_tracers
@@ -47,9 +54,8 @@ def closure_convert(fun: Callable, *example_args: Any) -> tuple[Callable, list[A
     leaves, structure = flatten((example_args, {}))
     arrays = argument_arrays("closure_convert", fun, leaves, structure)
     function = FlatFunction("closure_convert", fun, structure.unflatten)
-    traced = trace_to_jaxpr(
-        function, [x.aval for x in arrays], "closure_convert", argument_sources(fun, structure)
-    )
+    sources = argument_sources(fun, structure)
+    traced = trace_to_jaxpr(function, [x.aval for x in arrays], "closure_convert", sources)
     closed, consts = hoist_tracers(traced)
     count = len(example_args)
 
@@ -64,7 +70,12 @@ def closure_convert(fun: Callable, *example_args: Any) -> tuple[Callable, list[A
                 f"{structure.children()[0]}, and {len(consts)} constants; "
                 f"got {given_structure.children()[0]} and {len(hoisted)}"
             )
-        operands = argument_arrays("closure_convert", fun, given, structure)
+        operands = [
+            typed_like("closure_convert", str(source), x, like, "the example's ")
+            for source, x, like in zip(
+                sources, argument_arrays("closure_convert", fun, given, structure), arrays, strict=True
+            )
+        ]
         return unflatten(function.structure, eval_jaxpr(closed.jaxpr, closed.consts, *hoisted, *operands))
 
     return converted, consts

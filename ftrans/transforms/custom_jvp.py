@@ -12,7 +12,7 @@ from ..core.pytree import flatten, leaf_names, tree_map
 from ..core.source import function_name
 from ..core.tracing import eval_jaxpr, trace_to_jaxpr
 from ..primitives.layout import zeros_like
-from .arguments import check_callable, check_like, output_arrays
+from .arguments import check_callable, output_arrays, typed_like
 from .batching import Dim
 from .custom_function import (
     Call,
@@ -80,10 +80,11 @@ def flat_jvp(transformation: str, rule: Callable, call: Call, symbolic_zeros: bo
             )
         arrays = [x.instantiate() if isinstance(x, SymbolicZero) else x for x in leaves]
         out_tangents = output_arrays(transformation, rule, arrays, result[1])
-        for t, y, name in zip(out_tangents, outs, leaf_names(result[1], "output_tangent"), strict=True):
-            if y.aval.is_inexact:
-                check_like(transformation, f"{name} of {what}", t, y.aval)
-        return outs, out_tangents
+        names = leaf_names(result[1], "output_tangent")
+        return outs, [
+            typed_like(transformation, f"{name} of {what}", t, y) if y.aval.is_inexact else t
+            for t, y, name in zip(out_tangents, outs, names, strict=True)
+        ]
 
     return JvpRules(call.name, jvp, symbolic_zeros)
 

@@ -12,7 +12,7 @@ from ..core.jaxpr import ClosedJaxpr
 from ..core.pytree import broadcast_prefix, flatten, unflatten
 from ..core.tracing import trace_to_jaxpr
 from ..primitives.layout import move_axis, reduce_sum, zeros_like
-from .arguments import check_callable, check_like, output_arrays
+from .arguments import check_callable, output_arrays, typed_like
 from .batching import Dim
 from .custom_function import (
     Call,
@@ -273,6 +273,5 @@ def _gradients(call: Call, bwd: Callable, result: Any, in_avals: Sequence[Shaped
             continue
         (array,) = output_arrays("custom_vjp", bwd, [g], g)
         name = f"the cotangent of {call.argument_name(i)} that bwd of {call.name} returns"
-        check_like("custom_vjp", name, array, aval)
-        gradients.append(array)
+        gradients.append(typed_like("custom_vjp", name, array, aval))
     return gradients

@@ -15,8 +15,8 @@ from .arguments import (
     argument_arrays,
     argument_sources,
     check_callable,
-    check_like,
     output_arrays,
+    typed_like,
 )
 from .custom_function import Flat, check_pair
 from .implicit_primitives import (
@@ -79,32 +79,38 @@ class Unknowns:
 
         def solver(function: Function, constants: Flat, start: Flat) -> list[Array]:
             def on_trees(x: Any) -> Any:
-                leaves, structure = flatten(x)
+                structure = flatten(x)[1]
                 if structure != self.structure:
                     raise TypeError(
                         f"{self.transformation}: {what} called the function with the structure {structure}, "
                         f"expected {self.structure}"
                     )
-                arrays = output_arrays(self.transformation, solve, leaves, x)
+                arrays = self._typed(f"that {what} calls the function with", solve, x)
                 return unflatten(self.structure, function(constants, arrays))
 
             result, aux = solve(on_trees, unflatten(self.structure, start)), None
             if has_aux:
                 check_pair(self.transformation, what, "(solution, aux)", result)
                 result, aux = result
-            leaves, structure = flatten(result)
+            structure = flatten(result)[1]
             if structure != self.structure:
                 raise TypeError(
                     f"{self.transformation}: {what} must return a solution of the unknowns' structure, "
                     f"{self.structure}, got {structure}"
                 )
-            arrays = output_arrays(self.transformation, solve, leaves, result)
-            for x, s, name in zip(arrays, start, leaf_names(result, "solution"), strict=True):
-                check_like(self.transformation, f"{name} that {what} returns", x, s.aval)
+            arrays = self._typed(f"that {what} returns", solve, result)
             aux_leaves, self.aux_structure = flatten(aux)
             return [*arrays, *output_arrays(self.transformation, solve, aux_leaves, aux)]
 
         return solver
+
+    def _typed(self, which: str, solve: Callable, solution: Any) -> list[Array]:
+        """The leaves of a tree that the user's solver takes for a solution."""
+        arrays = output_arrays(self.transformation, solve, flatten(solution)[0], solution)
+        return [
+            typed_like(self.transformation, f"{name} {which}", x, aval)
+            for x, aval, name in zip(arrays, self.avals, leaf_names(solution, "solution"), strict=True)
+        ]
 
     def result(self, outs: list[Array], has_aux: bool) -> Any:
         """The tree of the solution; with `has_aux`, and the auxiliary one."""

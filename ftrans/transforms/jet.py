@@ -12,7 +12,14 @@ from ..core.source import ArgumentSource, function_name
 from ..core.tracing import trace_to_jaxpr
 from ..primitives.elementwise import mul
 from ..primitives.layout import zeros_like
-from .arguments import FlatFunction, argument_arrays, argument_sources, check_callable, check_no_tangent
+from .arguments import (
+    FlatFunction,
+    argument_arrays,
+    argument_sources,
+    check_callable,
+    check_no_tangent,
+    typed_like,
+)
 from .taylor import Series, taylor_coefficients
 
 
@@ -119,10 +126,5 @@ def _orders(fun: Callable, primals: Sequence[Any], series: Sequence[Any]) -> lis
 
 
 def _term(term: Any, primal: Array, source: ArgumentSource, order: int) -> Array:
-    what = f"jet: term {order} of the series of {source}"
-    term = as_array(term, lambda: what)
-    if term.shape != primal.shape:
-        raise ValueError(f"{what} must have the primal's shape {primal.shape}, got {term.shape}")
-    if term.dtype != primal.dtype:
-        raise TypeError(f"{what} must have the primal's dtype {primal.dtype}, got {term.dtype}")
-    return term
+    what = f"term {order} of the series of {source}"
+    return typed_like("jet", what, as_array(term, lambda: f"jet: {what}"), primal, "the primal's ")

@@ -23,8 +23,8 @@ from .arguments import (
     argument_arrays,
     argument_sources,
     check_callable,
-    check_like,
     cotangent_leaves,
+    typed_like,
 )
 from .derivative import instantiate, record
 
@@ -73,8 +73,7 @@ def linear_transpose(fun: Callable, *primals: Any) -> Callable:
 
 def _cotangent(cotangent: Any, aval: ShapedArray, name: str) -> Array:
     array = as_array(cotangent, lambda: f"linear_transpose: {name}")
-    check_like("linear_transpose", name, array, aval)
-    return array
+    return typed_like("linear_transpose", name, array, aval)
 
 
 def transpose_jaxpr(

@@ -549,6 +549,9 @@ void bind_array(nb::module_& module) {
       .def_prop_ro("_immediate",
                    [](const Array& self) {
                      if (!self.value || !self.value->is_immediate) return nb::object(nb::none());
+                     // A Python number may still take another dtype, without having been rounded to this one.
+                     if (self.value->weak_type && self.value->dtype == Dtype::Float32)
+                       return nb::object(nb::float_(unrounded(self.value->immediate)));
                      return element_object(self.value->dtype, self.value->immediate.bytes);
                    })
       .def_prop_ro("_value_id",

@@ -244,7 +244,10 @@ ScalarStorage scalar_from_double(Dtype dtype, double value) {
       std::memcpy(storage.bytes, &half, sizeof half);
       break;
     }
-    case Dtype::Float32: storage.as_float32 = static_cast<float>(value); break;
+    case Dtype::Float32:
+      storage.as_float32 = static_cast<float>(value);
+      std::memcpy(storage.bytes + 8, &value, sizeof value);
+      break;
     case Dtype::Float64: storage.as_float64 = value; break;
     case Dtype::Complex64: {
       const float parts[2] = {static_cast<float>(value), 0};
@@ -259,6 +262,12 @@ ScalarStorage scalar_from_double(Dtype dtype, double value) {
     default: return scalar_from_int64(dtype, static_cast<int64_t>(value));
   }
   return storage;
+}
+
+double unrounded(const ScalarStorage& storage) {
+  double value;
+  std::memcpy(&value, storage.bytes + 8, sizeof value);
+  return static_cast<float>(value) == storage.as_float32 ? value : storage.as_float32;
 }
 
 ScalarStorage scalar_from_int64(Dtype dtype, int64_t value) {

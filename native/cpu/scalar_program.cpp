@@ -197,6 +197,11 @@ inline void ScalarProgram::run(const Operation* operation, const Operation* end,
   }
 }
 
+bool ScalarProgram::computes(int cell) const {
+  return std::any_of(operations_.begin(), operations_.end(),
+                     [cell](const Operation& operation) { return operation.out == cell; });
+}
+
 void ScalarProgram::split() {
   // By cell, the group that writes it.
   std::vector<int> group_of(cells_.size(), -1);
@@ -315,9 +320,7 @@ void ScalarProgram::loop_over_groups(Cell* cells, int64_t count, int predicate) 
 void ScalarProgram::loop(Cell* cells, const std::vector<std::pair<int, int>>& moves, int64_t count,
                          int predicate) const {
   const bool is_counted = predicate < 0;
-  const auto computes = [predicate](const Operation& operation) { return operation.out == predicate; };
-  if (moves.empty() && (is_counted || std::any_of(operations_.begin(), operations_.end(), computes)))
-    return loop_over_groups(cells, count, predicate);
+  if (moves.empty()) return loop_over_groups(cells, count, predicate);
   const bool in_turn = std::none_of(moves.begin(), moves.end(), [&](const auto& move) {
     return std::any_of(moves.begin(), moves.end(),
                        [&](const auto& other) { return other.first == move.second; });

@@ -27,6 +27,9 @@ class ScalarProgram {
   /// the two are then one cell. False if that cannot be.
   bool merge(int input, int result);
 
+  /// Whether an instruction writes to the cell.
+  bool computes(int cell) const;
+
   /// To be called when all is added: finds the operations that have nothing to do with each other, so that a
   /// loop over all of them is several loops, and a recurrence of one operation stays in a register.
   void split();
@@ -34,8 +37,8 @@ class ScalarProgram {
   /// All cells, with the constants in place.
   const std::vector<Cell>& cells() const { return cells_; }
 
-  /// Runs the kernels `count` times; no longer than `predicate`, a cell, is not 0, unless it is negative.
-  /// After each run the first cell of each move takes the value of the second, all at once.
+  /// Runs the kernels `count` times; no longer than `predicate`, a cell that they write, is not 0, unless it
+  /// is negative. After each run the first cell of each move takes the value of the second, all at once.
   void loop(Cell* cells, const std::vector<std::pair<int, int>>& moves, int64_t count, int predicate) const;
 
  private:

@@ -68,6 +68,11 @@ std::unique_ptr<ScalarLoop> ScalarLoop::make(const Program& program, int carry_b
     for (size_t k = 0; k < outputs.size(); ++k) loop->cell_of_[step.outputs[k]] = outputs[k];
   }
   for (int c = 0; c < carry_count; ++c) loop->merge(program.inputs[carry_begin + c], program.outputs[c]);
+  const auto predicate = static_cast<size_t>(carry_count);
+  // One that is a constant or what an input held before has no cell that is its own.
+  if (predicate < program.outputs.size() &&
+      !loop->program_.computes(loop->cell_of_[program.outputs[predicate]]))
+    return nullptr;
   loop->program_.split();
   return loop;
 }

@@ -53,6 +53,10 @@ def _typed(values, like):
         (lambda s: s[0] < 9.5, lambda s: (s[0] + 1.0, s[1] * 0.5), (0.0, 1.0)),
         (lambda s: s[1] > 0.1, lambda s: (s[0] + 1, s[1] * 0.5), (np.int32(0), 1.0)),
         (lambda s: s[0] + s[1] < 30, lambda s: (s[0] + 1, s[1] + s[0]), (np.int32(0), np.int32(1))),
+        # Conditions for the next step that are a constant, or what was carried before.
+        (lambda s: s[0] > 0.5, lambda s: (np.float64(0.25), s[1] + 1), (1.5, np.int32(0))),
+        (lambda s: s[0], lambda s: (s[1], s[0], s[2] + 1), (np.True_, np.False_, np.int32(0))),
+        (lambda s: s[0], lambda s: (s[1], s[2], np.False_), (np.True_, np.True_, np.True_)),
     ],
 )
 def test_while(condition, step, start):

@@ -63,7 +63,7 @@ def jvp(fun: Callable, primals: Any, tangents: Any, has_aux: bool = False) -> tu
     >>> ft.jvp(ft.sin, (0.0,), (2.0,))
     (array(0, dtype=float32), array(2, dtype=float32))
     """
-    outs, aux, push = _linearized("jvp", fun, primals, has_aux)
+    outs, aux, push = linearized("jvp", fun, primals, has_aux)
     tangent = push(tangents)
     return (outs, tangent, aux) if has_aux else (outs, tangent)
 
@@ -88,7 +88,7 @@ def linearize(fun: Callable, *primals: Any, has_aux: bool = False) -> tuple:
     >>> f_jvp(3.0)
     array(3, dtype=float32)
     """
-    outs, aux, push = _linearized("linearize", fun, primals, has_aux)
+    outs, aux, push = linearized("linearize", fun, primals, has_aux)
 
     @user_function
     def f_jvp(*tangents: Any) -> Any:
@@ -97,7 +97,10 @@ def linearize(fun: Callable, *primals: Any, has_aux: bool = False) -> tuple:
     return (outs, f_jvp, aux) if has_aux else (outs, f_jvp)
 
 
-def _linearized(transformation: str, fun: Callable, primals: Any, has_aux: bool) -> tuple[Any, Any, Callable]:
+def linearized(
+    transformation: str, fun: Callable, primals: Any, has_aux: bool = False
+) -> tuple[Any, Any, Callable]:
+    """The output of a function, the auxiliary one, and what maps a tuple of tangents to the output's."""
     check_callable(transformation, fun)
     if not isinstance(primals, (tuple, list)):
         raise TypeError(
@@ -210,7 +213,7 @@ def value_and_grad(
     >>> ft.value_and_grad(lambda x: x * x)(3.0)
     (array(9, dtype=float32), array(6, dtype=float32))
     """
-    return _value_and_grad("value_and_grad", fun, argnums, has_aux, holomorphic, allow_int)
+    return value_and_gradient("value_and_grad", fun, argnums, has_aux, holomorphic, allow_int)
 
 
 @user_function
@@ -231,7 +234,7 @@ def grad(
     >>> ft.grad(ft.sin)(0.0)
     array(1, dtype=float32)
     """
-    with_value = _value_and_grad("grad", fun, argnums, has_aux, holomorphic, allow_int)
+    with_value = value_and_gradient("grad", fun, argnums, has_aux, holomorphic, allow_int)
 
     @user_function
     @wraps(fun)
@@ -242,9 +245,15 @@ def grad(
     return gradient_of
 
 
-def _value_and_grad(
-    transformation: str, fun: Callable, argnums: Argnums, has_aux: bool, holomorphic: bool, allow_int: bool
+def value_and_gradient(
+    transformation: str,
+    fun: Callable,
+    argnums: Argnums,
+    has_aux: bool = False,
+    holomorphic: bool = False,
+    allow_int: bool = False,
 ) -> Callable:
+    """`value_and_grad` under the name that errors give it."""
     selection = Selection(transformation, fun, argnums)
     outlined = outline(fun)
 
@@ -264,8 +273,7 @@ def _value_and_grad(
             )
             raise TypeError(
                 f"{transformation} expects {function_name(fun)} to return a scalar of shape (), got {found}; "
-                "reduce it, or use vjp or jacrev"
-                + ("" if has_aux else ", or has_aux=True for auxiliary outputs")
+                + _scalar_hint(transformation, has_aux)
             )
         check_differentiable_output(transformation, outs[0], fun, holomorphic)
         one = _native.scalar(1, outs[0].dtype, False)
@@ -273,6 +281,12 @@ def _value_and_grad(
         return (outs[0], aux) if has_aux else outs[0], chosen.pick(gradients)
 
     return value_and_gradient_of
+
+
+def _scalar_hint(transformation: str, has_aux: bool) -> str:
+    if transformation == "hvp":
+        return "reduce it"
+    return "reduce it, or use vjp or jacrev" + ("" if has_aux else ", or has_aux=True for auxiliary outputs")
 
 
 def check_differentiable_input(
@@ -284,9 +298,9 @@ def check_differentiable_input(
             f"{transformation} with holomorphic=True expects complex inputs, but {source} is {x.dtype}"
         )
     if not x.aval.is_inexact and not allow_int:
+        hint = "" if transformation == "hvp" else ", or set allow_int=True for a zero gradient"
         raise TypeError(
-            f"{transformation} expects real or complex inputs, but {source} is {x.dtype}; "
-            "convert it, or set allow_int=True for a zero gradient"
+            f"{transformation} expects real or complex inputs, but {source} is {x.dtype}; convert it{hint}"
         )
 
 

@@ -19,8 +19,8 @@ from .autodiff import (
     DifferentiatedFunction,
     check_differentiable_input,
     check_differentiable_output,
-    grad,
-    jvp,
+    linearized,
+    value_and_gradient,
 )
 from .derivative import Recording, instantiate, record
 from .vmap import vmap
@@ -51,39 +51,7 @@ def jacfwd(fun: Callable, argnums: Argnums = 0, has_aux: bool = False, holomorph
     array([[2, 0],
            [0, 4]], dtype=float32)
     """
-    selection = Selection("jacfwd", fun, argnums)
-
-    @user_function
-    @wraps(fun)
-    def jacobian_of(*args: Any, **kwargs: Any) -> Any:
-        chosen, arrays, sources = _inputs(selection, args, kwargs)
-        for x, source in zip(arrays, sources, strict=True):
-            _check_forward("inputs", x, str(source), holomorphic)
-        function, outs, aux, recording = _record("jvp", selection, chosen, arrays, sources, has_aux)
-        if holomorphic:
-            for x in outs:
-                _check_forward("outputs", x, f"an output of {function_name(fun)}", holomorphic)
-
-        def column_block(i: int) -> list[Array]:
-            """The derivatives of all outputs by input i."""
-
-            def push(tangent: Array) -> list[Array]:
-                tangents: list[Array | None] = [None] * len(arrays)
-                tangents[i] = tangent
-                return instantiate(recording.push_forward(tangents), outs)
-
-            columns = vmap(push)(_basis(arrays[i].aval))
-            return [
-                reshape(move_axis(c, 0, c.ndim - 1), y.shape + arrays[i].shape)
-                for c, y in zip(columns, outs, strict=True)
-            ]
-
-        blocks = [column_block(i) for i in range(len(arrays))]
-        rows = [chosen.pick([block[j] for block in blocks]) for j in range(len(outs))]
-        jacobian = unflatten(function.structure, rows)
-        return (jacobian, aux) if has_aux else jacobian
-
-    return jacobian_of
+    return _forward_jacobian("jacfwd", fun, argnums, has_aux, holomorphic)
 
 
 @user_function
@@ -114,33 +82,7 @@ def jacrev(
     array([[2, 0],
            [0, 4]], dtype=float32)
     """
-    selection = Selection("jacrev", fun, argnums)
-
-    @user_function
-    @wraps(fun)
-    def jacobian_of(*args: Any, **kwargs: Any) -> Any:
-        chosen, arrays, sources = _inputs(selection, args, kwargs)
-        for x, source in zip(arrays, sources, strict=True):
-            check_differentiable_input("jacrev", x, source, holomorphic, allow_int)
-        function, outs, aux, recording = _record("vjp", selection, chosen, arrays, sources, has_aux)
-        for x in outs:
-            check_differentiable_output("jacrev", x, fun, holomorphic)
-
-        def row_block(j: int) -> list[Array]:
-            """The derivatives of output j by all inputs."""
-
-            def pull(cotangent: Array) -> list[Array]:
-                cotangents: list[Array | None] = [None] * len(outs)
-                cotangents[j] = cotangent
-                return instantiate(recording.pull_back(cotangents), arrays)
-
-            rows = vmap(pull)(_basis(outs[j].aval))
-            return [reshape(r, outs[j].shape + x.shape) for r, x in zip(rows, arrays, strict=True)]
-
-        jacobian = unflatten(function.structure, [chosen.pick(row_block(j)) for j in range(len(outs))])
-        return (jacobian, aux) if has_aux else jacobian
-
-    return jacobian_of
+    return _reverse_jacobian("jacrev", fun, argnums, has_aux, holomorphic, allow_int)
 
 
 @user_function
@@ -160,7 +102,8 @@ def hessian(
            [0, 2]], dtype=float32)
     """
     check_callable("hessian", fun)
-    return jacfwd(jacrev(fun, argnums, has_aux, holomorphic), argnums, has_aux, holomorphic)
+    gradient = _reverse_jacobian("hessian", fun, argnums, has_aux, holomorphic, allow_int=False)
+    return _forward_jacobian("hessian", gradient, argnums, has_aux, holomorphic)
 
 
 @user_function
@@ -192,8 +135,85 @@ def hvp(fun: Callable, primals: tuple, tangents: tuple) -> tuple:
     check_callable("hvp", fun)
     if not isinstance(tangents, (tuple, list)) or len(tangents) != len(primals):
         raise TypeError(f"hvp: tangents must be a tuple like primals, got {tangents!r}")
-    gradient = grad(fun, argnums=tuple(range(len(primals))))
-    return jvp(gradient, primals, tangents)[1]
+    with_value = value_and_gradient("hvp", fun, tuple(range(len(primals))))
+
+    @wraps(fun)
+    def gradient(*args: Any) -> Any:
+        return with_value(*args)[1]
+
+    return linearized("hvp", gradient, primals)[2](tangents)
+
+
+def _forward_jacobian(
+    transformation: str, fun: Callable, argnums: Argnums, has_aux: bool, holomorphic: bool
+) -> Callable:
+    selection = Selection(transformation, fun, argnums)
+
+    @user_function
+    @wraps(fun)
+    def jacobian_of(*args: Any, **kwargs: Any) -> Any:
+        chosen, arrays, sources = _inputs(selection, args, kwargs)
+        for x, source in zip(arrays, sources, strict=True):
+            _check_forward(transformation, "inputs", x, str(source), holomorphic)
+        function, outs, aux, recording = _record("jvp", selection, chosen, arrays, sources, has_aux)
+        if holomorphic:
+            for x in outs:
+                _check_forward(
+                    transformation, "outputs", x, f"an output of {function_name(fun)}", holomorphic
+                )
+
+        def column_block(i: int) -> list[Array]:
+            """The derivatives of all outputs by input i."""
+
+            def push(tangent: Array) -> list[Array]:
+                tangents: list[Array | None] = [None] * len(arrays)
+                tangents[i] = tangent
+                return instantiate(recording.push_forward(tangents), outs)
+
+            columns = vmap(push)(_basis(arrays[i].aval))
+            return [
+                reshape(move_axis(c, 0, c.ndim - 1), y.shape + arrays[i].shape)
+                for c, y in zip(columns, outs, strict=True)
+            ]
+
+        blocks = [column_block(i) for i in range(len(arrays))]
+        rows = [chosen.pick([block[j] for block in blocks]) for j in range(len(outs))]
+        jacobian = unflatten(function.structure, rows)
+        return (jacobian, aux) if has_aux else jacobian
+
+    return jacobian_of
+
+
+def _reverse_jacobian(
+    transformation: str, fun: Callable, argnums: Argnums, has_aux: bool, holomorphic: bool, allow_int: bool
+) -> Callable:
+    selection = Selection(transformation, fun, argnums)
+
+    @user_function
+    @wraps(fun)
+    def jacobian_of(*args: Any, **kwargs: Any) -> Any:
+        chosen, arrays, sources = _inputs(selection, args, kwargs)
+        for x, source in zip(arrays, sources, strict=True):
+            check_differentiable_input(transformation, x, source, holomorphic, allow_int)
+        function, outs, aux, recording = _record("vjp", selection, chosen, arrays, sources, has_aux)
+        for x in outs:
+            check_differentiable_output(transformation, x, fun, holomorphic)
+
+        def row_block(j: int) -> list[Array]:
+            """The derivatives of output j by all inputs."""
+
+            def pull(cotangent: Array) -> list[Array]:
+                cotangents: list[Array | None] = [None] * len(outs)
+                cotangents[j] = cotangent
+                return instantiate(recording.pull_back(cotangents), arrays)
+
+            rows = vmap(pull)(_basis(outs[j].aval))
+            return [reshape(r, outs[j].shape + x.shape) for r, x in zip(rows, arrays, strict=True)]
+
+        jacobian = unflatten(function.structure, [chosen.pick(row_block(j)) for j in range(len(outs))])
+        return (jacobian, aux) if has_aux else jacobian
+
+    return jacobian_of
 
 
 def _inputs(
@@ -216,12 +236,14 @@ def _record(
     return function, *record(mode, selection.transformation, function, arrays, sources)
 
 
-def _check_forward(what: str, x: Array, name: str, holomorphic: bool) -> None:
+def _check_forward(transformation: str, what: str, x: Array, name: str, holomorphic: bool) -> None:
     if holomorphic and x.dtype.kind != "c":
-        raise TypeError(f"jacfwd with holomorphic=True expects complex {what}, but {name} is {x.dtype}")
+        raise TypeError(
+            f"{transformation} with holomorphic=True expects complex {what}, but {name} is {x.dtype}"
+        )
     if not holomorphic and x.dtype.kind != "f":
         hint = "; set holomorphic=True, or use jvp" if x.dtype.kind == "c" else ""
-        raise TypeError(f"jacfwd expects real {what}, but {name} is {x.dtype}{hint}")
+        raise TypeError(f"{transformation} expects real {what}, but {name} is {x.dtype}{hint}")
 
 
 def _basis(aval: ShapedArray) -> Array:

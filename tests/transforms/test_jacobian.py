@@ -73,3 +73,23 @@ def test_hessian():
     second, aux = ft.hessian(lambda x: (ft.sum(x * x), x), has_aux=True)(V)
     same(second, 2 * np.eye(3))
     same(aux, V)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (
+            lambda: ft.hessian(lambda x: x)(1),
+            "^hessian expects real inputs, but argument x of <lambda> is int32",
+        ),
+        (lambda: ft.hessian(lambda x: x * 1j)(1.0), "^hessian expects a real output"),
+        (
+            lambda: ft.hvp(lambda x: x, (np.ones(2),), (np.ones(2),)),
+            r"^hvp expects .*shape \(2,\); reduce it(?!,)",
+        ),
+        (lambda: ft.hvp(ft.sum, (np.ones(2, int),), (np.ones(2),)), "^hvp expects .* is int64; convert it(?!,)"),
+    ],
+)
+def test_second_derivatives_name_themselves(call, message):
+    with pytest.raises(TypeError, match=message):
+        call()

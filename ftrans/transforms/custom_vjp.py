@@ -11,6 +11,7 @@ from ..core.call import CallPrimitive
 from ..core.jaxpr import ClosedJaxpr
 from ..core.pytree import broadcast_prefix, flatten, unflatten
 from ..core.tracing import trace_to_jaxpr
+from ..primitives.conversion import convert
 from ..primitives.layout import move_axis, reduce_sum, zeros_like
 from .arguments import check_callable, output_arrays, typed_like
 from .batching import Dim
@@ -273,5 +274,7 @@ def _gradients(call: Call, bwd: Callable, result: Any, in_avals: Sequence[Shaped
             continue
         (array,) = output_arrays("custom_vjp", bwd, [g], g)
         name = f"the cotangent of {call.argument_name(i)} that bwd of {call.name} returns"
+        if aval.weak_type and array.dtype.kind == aval.dtype.kind:  # of a Python number, which has no dtype
+            array = convert(array, aval.dtype)
         gradients.append(typed_like("custom_vjp", name, array, aval))
     return gradients

@@ -87,7 +87,10 @@ def test_hessian():
             lambda: ft.hvp(lambda x: x, (np.ones(2),), (np.ones(2),)),
             r"^hvp expects .*shape \(2,\); reduce it(?!,)",
         ),
-        (lambda: ft.hvp(ft.sum, (np.ones(2, int),), (np.ones(2),)), "^hvp expects .* is int64; convert it(?!,)"),
+        (
+            lambda: ft.hvp(ft.sum, (np.ones(2, int),), (np.ones(2),)),
+            "^hvp expects .* is int64; convert it(?!,)",
+        ),
     ],
 )
 def test_second_derivatives_name_themselves(call, message):

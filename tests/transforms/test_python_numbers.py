@@ -9,7 +9,7 @@ X = np.float64(1.5)
 
 
 def _with_rule(decorator, definition, *rule):
-    f = decorator(lambda x: x * x)
+    f = decorator(lambda *args: args[0] * args[0])
     getattr(f, definition)(*rule)
     return f
 
@@ -53,6 +53,16 @@ def test_number(name):
     result = call()
     assert result.dtype == ft.float64
     assert result.item() == pytest.approx(expected, rel=4 * np.finfo(np.float64).eps)
+
+
+def test_cotangents_of_numbers_may_be_wider():
+    f = _with_rule(
+        ft.custom_vjp, "defvjp", lambda x, y: (x * y, (x, y)), lambda res, g: (g * res[1], g * res[0])
+    )
+    for transform in (lambda f: f, ft.jit):
+        gx, gy = transform(ft.grad(lambda x, y: f(x, y), argnums=(0, 1)))(X, 0.5)
+        assert (gx.dtype, gy.dtype) == (ft.float64, ft.float32)
+        assert (gx.item(), gy.item()) == (0.5, 1.5)
 
 
 def test_numbers_that_do_not_fit_are_refused():

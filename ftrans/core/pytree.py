@@ -94,16 +94,22 @@ def register_pytree_node(
     _optree().register_pytree_node(cls, flatten, unflatten, namespace=_NAMESPACE)
 
 
-def register_dataclass(cls: type | None = None, *, meta_fields: Sequence[str] = ()) -> Any:
+def register_dataclass(
+    cls: type | None = None,
+    data_fields: Sequence[str] | None = None,
+    meta_fields: Sequence[str] = (),
+) -> Any:
     """Make a dataclass a tree whose children are its fields. Also a decorator.
 
     Args:
         cls: the dataclass.
+        data_fields: names of the fields that are children; all that are not meta fields, if not given.
         meta_fields: names of the fields that are not data but part of the structure; they must be hashable.
+            A field made with ``metadata={"static": True}`` is one, too.
 
     Raises:
         TypeError: `cls` is not a dataclass.
-        ValueError: a meta field is not among its fields.
+        ValueError: a meta field is not among its fields, or the data fields are not the others.
 
     >>> import dataclasses
     >>> @ft.register_dataclass
@@ -115,7 +121,7 @@ def register_dataclass(cls: type | None = None, *, meta_fields: Sequence[str] = 
     Layer(weight=(2, 3), bias=(3,))
     """
     if cls is None:
-        return lambda c: register_dataclass(c, meta_fields=meta_fields)
+        return lambda c: register_dataclass(c, data_fields, meta_fields)
     dataclasses = importlib.import_module("dataclasses")
     if not (isinstance(cls, type) and dataclasses.is_dataclass(cls)):
         raise TypeError(f"register_dataclass: expected a dataclass, got {cls!r}")
@@ -125,7 +131,16 @@ def register_dataclass(cls: type | None = None, *, meta_fields: Sequence[str] = 
         raise ValueError(
             f"register_dataclass: meta_fields {unknown} are not fields of {cls.__name__}, which has {names}"
         )
+    static = [
+        f.name for f in dataclasses.fields(cls) if f.metadata.get("static") and f.name not in meta_fields
+    ]
+    meta_fields = (*meta_fields, *static)
     data = [n for n in names if n not in meta_fields]
+    if data_fields is not None and sorted(data_fields) != sorted(data):
+        raise ValueError(
+            f"register_dataclass: data_fields must be the fields of {cls.__name__} that are not meta_fields, "
+            f"{data}, got {list(data_fields)}"
+        )
 
     def to_children(instance: Any) -> tuple:
         children = [getattr(instance, n) for n in data]

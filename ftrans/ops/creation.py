@@ -8,6 +8,7 @@ from typing import Any
 
 from .. import _native
 from .._native import Array, Dtype, bool_, complex64, complex128, float32, float64
+from ..core.errors import ConcretizationError
 from ..interop import array, asarray, to_array
 from ..primitives import add_p, div_p, eq_p, exp_p, ge_p, iota_p, log_p, mul_p, pow_p, select_p, sub_p
 from .operands import (
@@ -243,10 +244,14 @@ def _python_number(value: Any, function: str, argument: str) -> int | float:
         return value
     try:
         return operator.index(value)
+    except ConcretizationError:
+        raise
     except TypeError:
         pass
     try:
         return float(value)
+    except ConcretizationError:
+        raise
     except (TypeError, ValueError):
         raise TypeError(f"{function}: {argument} must be a real number, got {type(value).__name__}") from None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from functools import wraps
 from importlib import import_module
 from types import FunctionType
 from typing import Any
@@ -159,6 +160,20 @@ def _format(self: Array, specification: str) -> str:
     return format(self.item(), specification) if specification else str(self)
 
 
+def _reduction(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A method for NumPy's function, which passes `out` and `dtype` even where they are not given."""
+
+    @wraps(function)
+    def method(self: Array, *args: Any, out: None = None, **options: Any) -> Any:
+        if out is not None:
+            raise TypeError(f"{function.__name__}: out must be None, since results are new arrays")
+        if "dtype" in options and options["dtype"] is None:
+            del options["dtype"]
+        return function(self, *args, **options)
+
+    return method
+
+
 #: The fallbacks of the operators, by the name of their special method.
 OPERATORS: dict[str, Callable[..., Any]] = {
     **{f"__{name}__": _forward(function) for name, (_, function) in _BINARY.items()},
@@ -185,7 +200,7 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
         ),
         (pointwise, "round clip conj conjugate reciprocal divmod"),
         (dtypes, "astype view"),
-        (statistical, "sum prod max min mean median var std any all ptp minmax"),
+        (statistical, "median ptp minmax"),
         (log_space, "logsumexp softmax log_softmax"),
         (cumulative, "cumsum cumprod cummax cummin logcumsumexp diff"),
         (
@@ -206,6 +221,10 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
 #: Methods and properties, by name.
 METHODS: dict[str, Any] = {
     **_FUNCTIONS,
+    **{
+        name: _reduction(getattr(statistical, name))
+        for name in ("sum", "prod", "max", "min", "mean", "var", "std", "any", "all")
+    },
     "reshape": _reshape,
     "transpose": _transpose,
     "copy": _copy,
@@ -213,6 +232,7 @@ METHODS: dict[str, Any] = {
     "__deepcopy__": lambda x, memo: x._snapshot(),
     "__reduce__": lambda x: (_unpickle, (np.asarray(x),)),
     "__format__": _format,
+    "__round__": lambda x, digits=None: pointwise.round(x, 0 if digits is None else digits),
     "to_device": _to_device,
     "__array_namespace__": _array_namespace,
     "__array_priority__": 100,  # NumPy arrays leave mixed operators to this type

@@ -1,6 +1,7 @@
 """Pytrees."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -40,12 +41,15 @@ def test_dataclasses():
     assert (float(gradient.weight), float(gradient.bias)) == (12.0, 9.0)
 
 
-def test_meta_fields_are_static():
-    @ft.register_dataclass(meta_fields=["power"])
+@pytest.mark.parametrize(
+    "options", [{"meta_fields": ["power"]}, {"data_fields": ["x"], "meta_fields": ["power"]}, {}]
+)
+def test_meta_fields_are_static(options):
+    @partial(ft.register_dataclass, **options)
     @dataclass
     class Monomial:
         x: object
-        power: int
+        power: int = field(metadata={} if options else {"static": True})
 
     @ft.jit
     def f(m):
@@ -76,6 +80,15 @@ def test_register_dataclass_errors():
         ft.register_dataclass(int)
     with pytest.raises(ValueError, match="meta_fields"):
         ft.register_dataclass(dataclass(type("D", (), {"__annotations__": {"x": int}})), meta_fields=["y"])
+
+    with pytest.raises(ValueError, match=r"data_fields must be .*, \['x', 'y'\], got \['x'\]"):
+        ft.register_dataclass(Vector, data_fields=["x"])
+
+
+@dataclass
+class Vector:
+    x: object
+    y: object
 
 
 def test_broadcast_prefix():

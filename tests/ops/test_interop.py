@@ -115,3 +115,22 @@ def test_other_libraries():
     assert ft.from_dlpack(torch.ones(2)).dtype is ft.float32
     with pytest.raises(TypeError, match="from_dlpack: x must have __dlpack__, got list"):
         ft.from_dlpack([1])
+
+
+REDUCTIONS = ("sum", "prod", "max", "min", "mean", "var", "std", "any", "all")
+
+
+@pytest.mark.parametrize("name", REDUCTIONS)
+def test_reductions_of_numpy_take_arrays(name):
+    x = np.arange(6.0).reshape(2, 3)
+    function = getattr(np, name)
+    np.testing.assert_allclose(function(ft.asarray(x), axis=1), function(x, axis=1))
+    compiled = ft.jit(lambda x: function(x, axis=0))(ft.asarray(x))  # NumPy calls the method, also of tracers
+    np.testing.assert_allclose(compiled, function(x, axis=0))
+    with pytest.raises(TypeError, match=f"{name}: out must be None"):
+        function(ft.asarray(x), out=np.zeros(()))
+
+
+def test_round_of_python():
+    assert round(ft.array(2.567), 1).item() == pytest.approx(2.6)
+    assert round(ft.array(-2.5)).item() == -2.0

@@ -129,3 +129,10 @@ def test_unique_like_numpy(seed, axis):
     results = ft.unique(ft.array(x), True, True, True, axis)
     for actual, expected in zip(results, np.unique(x, True, True, True, axis), strict=True):
         np.testing.assert_array_equal(np.asarray(actual).reshape(expected.shape), expected)
+
+
+def test_arange_of_a_traced_number_says_what_to_do():
+    with pytest.raises(ft.ConcretizationError, match="static_argnums"):
+        ft.jit(lambda n: ft.arange(n))(3)
+    with pytest.raises(ft.ConcretizationError, match="static_argnums"):
+        ft.jit(lambda n: ft.arange(n))(3.0)

@@ -159,7 +159,16 @@ class Simplifier {
       hash = (hash ^ item) * 0x9e3779b97f4a7c15u;
       hash ^= hash >> 32;
     };
-    for (int i = 0; i < node.input_count; ++i) mix(static_cast<uint64_t>(graph_.node_inputs(node)[i]));
+    for (int i = 0; i < node.input_count; ++i) {
+      const Graph::Value& value = operand(node, i);
+      uint64_t bits[2] = {static_cast<uint64_t>(graph_.node_inputs(node)[i]), 0};
+      if (value.is_constant) {  // each constant is a value of its own
+        bits[0] = 0;
+        std::memcpy(bits, value.constant.bytes, itemsize(value.dtype));
+        mix(bits[1]);
+      }
+      mix(bits[0]);
+    }
     for (int64_t parameter : *node.parameters) mix(static_cast<uint64_t>(parameter));
     mix(reinterpret_cast<uintptr_t>(node.payload) ^
         static_cast<uint64_t>(graph_.values[node.first_output].dtype));

@@ -102,6 +102,13 @@ void test_common_subexpressions_merge() {
   Ref<Program> program = compiled({x}, {left, right});
   CHECK(program->steps.size() == 1);
   CHECK(program->outputs[0] == program->outputs[1]);
+  // Constants are told apart by their values alone.
+  const auto shifted = [&x](double by) {
+    return apply(Opcode::Exp, {apply(Opcode::Add, {x, constant(by)})});
+  };
+  program = compiled({x}, {shifted(0.1), shifted(0.1), shifted(0.2)});
+  CHECK(program->outputs[0] == program->outputs[1]);
+  CHECK(program->outputs[0] != program->outputs[2]);
 }
 
 std::pair<Ref<Value>, Ref<Value>> barrier(const Ref<Value>& x, const Ref<Value>& y) {

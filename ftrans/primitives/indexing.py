@@ -2,14 +2,15 @@
 
 An index is out of range if the window that starts at it isn't wholly inside the operand. By mode,
 FILL (0) reads NaN, the lowest integer or the largest unsigned, and drops updates; CLIP (1) moves the window
-inside; PROMISE_IN_BOUNDS (2) trusts the caller (the reference clips).
+inside; PROMISE_IN_BOUNDS (2) trusts the caller (the reference clips). ZERO (3), of gather alone, reads zeros:
+the transpose of dropping.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from .._native import Array, from_numpy, int32, int64
+from .._native import Array, int32
 from ..core.primitive import Primitive, Sample
 from ._factories import add_p
 from ._helpers import (
@@ -21,7 +22,6 @@ from ._helpers import (
     check_kind,
     check_length,
     check_same_dtype,
-    constant_like,
     reference,
     shifted,
     size_of,
@@ -29,12 +29,11 @@ from ._helpers import (
     without,
 )
 from .conversion import convert
-from .elementwise import and_p, div, eq, ge_p, le_p, mul, select
-from .layout import batch_first, broadcast_in_dim_p, full, reshape, zeros_like
-from .reduction import reduce_and_p
+from .elementwise import div, eq, mul, select
+from .layout import batch_first, full, reshape, zeros_like
 from .shape import iota_p
 
-FILL, CLIP, PROMISE_IN_BOUNDS = 0, 1, 2
+FILL, CLIP, PROMISE_IN_BOUNDS, ZERO = 0, 1, 2, 3
 KINDS = ("set", "add", "mul", "min", "max")
 
 
@@ -53,7 +52,7 @@ def _window_indices(shape, indices, window_axes, sizes, start_map, operand_batch
     valid = np.ones(batch_shape, bool)
     for axis, extent in enumerate(shape):
         last = extent - sizes[axis]
-        if mode == FILL:
+        if mode in (FILL, ZERO):
             valid &= (starts[axis] >= 0) & (starts[axis] <= last)
         starts[axis] = np.clip(starts[axis], 0, max(last, 0))
     result = []
@@ -68,7 +67,9 @@ def _window_indices(shape, indices, window_axes, sizes, start_map, operand_batch
     return tuple(result), valid
 
 
-def _fill_value(dtype: np.dtype):
+def _fill_value(dtype: np.dtype, mode: int):
+    if mode == ZERO:
+        return 0
     if dtype.kind in "iu":
         return np.iinfo(dtype).min if dtype.kind == "i" else np.iinfo(dtype).max
     return True if dtype.kind == "b" else np.nan
@@ -89,16 +90,14 @@ def _check_indices(name, indices, start_map, operand_ndim, indices_batching, ope
     check_length(name, "indices_batching_dims", indices_batching, len(operand_batching))
 
 
-def _check_mode(name, mode):
-    if mode not in (FILL, CLIP, PROMISE_IN_BOUNDS):
-        raise ValueError(f"{name}: mode must be 0 (fill), 1 (clip) or 2 (promise in bounds), got {mode}")
-
-
 def _gather_abstract(
     operand, indices, *, offset_dims, collapsed_slice_dims, start_index_map, operand_batching_dims,
     indices_batching_dims, slice_sizes, mode,
 ):  # fmt: skip
-    _check_mode("gather", mode)
+    if mode not in (FILL, CLIP, PROMISE_IN_BOUNDS, ZERO):
+        raise ValueError(
+            f"gather: mode must be 0 (fill), 1 (clip), 2 (promise in bounds) or 3 (zero), got {mode}"
+        )
     _check_indices(
         "gather", indices, start_index_map, operand.ndim, indices_batching_dims, operand_batching_dims
     )
@@ -139,37 +138,19 @@ def _gather_impl(
         indices_batching_dims, mode,
     )  # fmt: skip
     shape = indices.shape[:-1] + tuple(slice_sizes[axis] for axis in window_axes)
+    fill = np.array(_fill_value(operand.dtype, mode), operand.dtype)
     if operand.size == 0:
-        out = np.full(shape, _fill_value(operand.dtype), operand.dtype)
+        out = np.full(shape, fill, operand.dtype)
     else:
         valid = valid.reshape(valid.shape + (1,) * len(window_axes))
-        out = np.where(
-            valid, np.broadcast_to(operand[index], shape), np.array(_fill_value(operand.dtype), operand.dtype)
-        )
+        out = np.where(valid, np.broadcast_to(operand[index], shape), fill)
     order = np.argsort([*without(offset_dims, out.ndim), *offset_dims], kind="stable")
     return out.transpose(order).copy()
 
 
-def _in_bounds(values: Array, operand: Array, indices: Array, p: dict) -> Array:
-    """A mask of the shape of the gathered `values`: whether the window is inside the operand."""
-    last = from_numpy(
-        np.array([operand.shape[axis] - p["slice_sizes"][axis] for axis in p["start_index_map"]], np.int64)
-    )
-    k_axis = indices.ndim - 1
-    indices = convert(indices, int64)
-    fits = le_p.bind(indices, broadcast_in_dim_p.bind(last, shape=indices.shape, dims=(k_axis,)))
-    inside = reduce_and_p.bind(
-        and_p.bind(fits, ge_p.bind(indices, constant_like(indices, 0))), axes=(k_axis,)
-    )
-    return broadcast_in_dim_p.bind(inside, shape=values.shape, dims=without(p["offset_dims"], values.ndim))
-
-
 def gather_or_zero(operand: Array, indices: Array, p: dict) -> Array:
-    """Gather, but with zeros where mode FILL has out of range indices: the transpose of dropping."""
-    if p["mode"] != FILL:
-        return gather_p.bind(operand, indices, **p)
-    values = gather_p.bind(operand, indices, **(p | {"mode": CLIP}))
-    return select(_in_bounds(values, operand, indices, p), values, 0)
+    """Gather, but with zeros where mode FILL has out of range indices."""
+    return gather_p.bind(operand, indices, **(p | {"mode": ZERO if p["mode"] == FILL else p["mode"]}))
 
 
 def _gather_vjp(ct, primals, out, needed, **p):
@@ -183,7 +164,7 @@ def _gather_vjp(ct, primals, out, needed, **p):
             operand_batching_dims=p["operand_batching_dims"],
             indices_batching_dims=p["indices_batching_dims"],
             kind="add",
-            mode=p["mode"],
+            mode=FILL if p["mode"] == ZERO else p["mode"],
             unique_indices=False,
         ),
         None,
@@ -260,6 +241,7 @@ gather_p = Primitive(
             (lambda: np.arange(12, dtype=np.int32).reshape(4, 3), lambda: _index([4], [1])),
             _ROWS | {"mode": FILL},
         ),
+        Sample((_table, lambda: _index([3], [4], [-1], [0])), _ROWS | {"mode": ZERO}, (0,)),
     ],
 )
 
@@ -282,7 +264,8 @@ def _scatter_abstract(
     operand, indices, updates, *, update_window_dims, inserted_window_dims, scatter_dims_to_operand_dims,
     operand_batching_dims, indices_batching_dims, kind, mode, unique_indices,
 ):  # fmt: skip
-    _check_mode("scatter", mode)
+    if mode not in (FILL, CLIP, PROMISE_IN_BOUNDS):
+        raise ValueError(f"scatter: mode must be 0 (fill), 1 (clip) or 2 (promise in bounds), got {mode}")
     if kind not in KINDS:
         raise ValueError(f"scatter: kind must be one of {', '.join(KINDS)}, got {kind!r}")
     check_same_dtype("scatter", operand, updates)

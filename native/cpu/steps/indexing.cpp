@@ -14,7 +14,10 @@ constexpr int64_t kSharedWindow = 8;  // smaller windows cost less to apply than
 constexpr int64_t kOutside =
     std::numeric_limits<int64_t>::min();  // for the offset of a window not inside the operand
 
-enum class IndexMode : int64_t { Fill, Clip, PromiseInBounds };
+enum class IndexMode : int64_t { Fill, Clip, PromiseInBounds, Zero };
+
+/// Whether windows are moved inside of the operand, rather than known to be outside.
+bool moves_inside(IndexMode mode) { return mode == IndexMode::Clip || mode == IndexMode::PromiseInBounds; }
 
 /// Reads the parameters of gather and scatter: numbers, and lists preceded by their length.
 class ParameterReader {
@@ -84,7 +87,7 @@ void split_strides(const Dims& strides, const Dims& window_axes, const Dims& mis
 /// Finds where windows start.
 class WindowLocator {
  public:
-  explicit WindowLocator(const WindowMap& map) : map_(map), clip_(map.mode != IndexMode::Fill) {
+  explicit WindowLocator(const WindowMap& map) : map_(map), clip_(moves_inside(map.mode)) {
     const int axes = map.batch_axes();
     operand_strides_.resize(axes);
     for (int i = 0; i < map.operand_batching.size(); ++i) {
@@ -217,7 +220,7 @@ void for_each_point(const WindowMap& map, int64_t begin, int64_t end, Visit visi
   const int axis = static_cast<int>(map.start_axes[0]);
   const int64_t limit = map.operand.shape[axis] - 1, stride = map.operand.strides[axis];
   const int64_t index_stride = map.indices.strides[0];
-  const bool clips = map.mode != IndexMode::Fill;
+  const bool clips = moves_inside(map.mode);
   const Index* index = map.indices.as<const Index>();
   for (int64_t i = begin; i < end; ++i) {
     const int64_t place = window_start(index[i * index_stride], limit, clips);
@@ -263,7 +266,7 @@ void gather(const StepArguments& arguments) {
   const WindowLocator locator(map);
 
   dispatch(operand.dtype, [&]<typename T>(TypeTag<T>) {
-    const T fill = fill_value<T>();
+    const T fill = map.mode == IndexMode::Zero ? T{} : fill_value<T>();
     const Dims zeros(operand.ndim);
     const BlockCopy fill_window(size, map.window_shape.data(), operand.ndim, zeros.data(),
                                 window_strides.data());

@@ -9,8 +9,9 @@
 namespace ftrans::metal::movement {
 namespace {
 
-/// What is read outside: NaN, the lowest integer, the largest unsigned integer; 16 bytes of it.
-std::vector<unsigned char> fill_bytes(Dtype dtype, int64_t unit) {
+/// What is read outside: zero, or NaN, the lowest integer, the largest unsigned integer.
+std::vector<unsigned char> fill_bytes(Dtype dtype, int64_t unit, int64_t mode) {
+  if (mode == kZero) return std::vector<unsigned char>(static_cast<size_t>(unit), 0);
   const auto width = static_cast<size_t>(itemsize(dtype));
   uint64_t bits = ~uint64_t{0};
   switch (kind(dtype)) {
@@ -71,7 +72,6 @@ void gather(Encoder& encoder, const StepArguments& arguments) {
   add_axes(layout, axes);
   for (const Windows::Component& each : windows.components) layout.add(each.place, each.limit, each.stride);
 
-  constexpr int64_t kFillMode = 0;
   const std::string type = unit_type(unit), index = storage_type(indices.dtype), number = Numbers::type(wide);
   const KernelCall call{"movement::gather_windows",
                         {kBlocksSource, kGatherSource},
@@ -79,10 +79,10 @@ void gather(Encoder& encoder, const StepArguments& arguments) {
                         {"device const " + type + "*", "device const " + index + "*", "device " + type + "*",
                          "constant " + number + "*", "constant " + type + "&", "constant uint32_t&"}};
   Numbers clips(false);
-  clips.add(mode != kFillMode);
+  clips.add(mode == kClip || mode == kPromiseInBounds);
   const int64_t x = axes.back().extent;
   record(encoder, call.printed(), {from.lowest, at.lowest, output.place},
-         {layout.bytes(), fill_bytes(operand.dtype, unit), clips.bytes()},
+         {layout.bytes(), fill_bytes(operand.dtype, unit, mode), clips.bytes()},
          grid_of_rows(x, element_count(axes) / x, unit));
 }
 

@@ -14,7 +14,6 @@ namespace ftrans::metal::movement {
 namespace {
 
 enum Kind : int64_t { kSet, kAdd, kMul, kMin, kMax };
-enum Mode : int64_t { kFill, kClip, kPromiseInBounds };
 
 class Scatter {
  public:

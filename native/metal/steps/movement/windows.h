@@ -5,6 +5,10 @@
 
 namespace ftrans::metal::movement {
 
+/// What gather and scatter do with an index out of range: read what there is not or drop, move inside, trust,
+/// read zero.
+enum Mode : int64_t { kFill, kClip, kPromiseInBounds, kZero };
+
 /// The dimension numbers that gather and scatter share, and where an index vector's window begins.
 struct Windows {
   /// `indices`: of an index; `window_axes`: the axes of gather's result or scatter's updates that lie within

@@ -19,6 +19,7 @@ from benchmarks import (
     kernels,
     linalg,
     mlp,
+    models,
     process,
     report,
     scaling,
@@ -27,7 +28,19 @@ from benchmarks import (
 from benchmarks.measure import measure
 from benchmarks.peers import load
 
-MODULES = (dispatch, transforms, mlp, kernels, arrays, convolution, linalg, fft, control_flow, process)
+MODULES = (
+    dispatch,
+    transforms,
+    mlp,
+    models,
+    kernels,
+    arrays,
+    convolution,
+    linalg,
+    fft,
+    control_flow,
+    process,
+)
 WORKLOADS = [workload for module in MODULES for workload in module.WORKLOADS]
 SCALING = "scaling"
 

@@ -1,8 +1,9 @@
-"""The examples in the docstrings run and print what they say."""
+"""The examples in the docstrings, and in the guide, run and print what they say."""
 
 import doctest
 import importlib
 import pkgutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,6 +21,15 @@ def _examples():
         for test in doctest.DocTestFinder(exclude_empty=True).find(module, extraglobs={"ft": ft, "np": np}):
             if test.examples:
                 yield pytest.param(test, id=test.name.removeprefix("ftrans."))
+
+
+GUIDE = Path(__file__).parent.parent / "docs" / "transformations.md"
+
+
+def test_guide():
+    failed, attempted = doctest.testfile(str(GUIDE), module_relative=False, optionflags=doctest.ELLIPSIS)
+    assert failed == 0
+    assert attempted > 30
 
 
 @pytest.mark.parametrize("test", list(_examples()))

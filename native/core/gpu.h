@@ -50,10 +50,13 @@ class Fence : public RefCounted {
   virtual void wait() = 0;
 };
 
-/// What the operations of a stream are recorded in; the GPU works them off in this order. Any thread.
-class GpuQueue {
+class GpuQueue;
+
+/// What one run records in a queue, of which it is told the errors. Other runs may record in the same queue
+/// meanwhile. Any thread. What has not been submitted in the end is handed over then, though nobody waits.
+class GpuRecorder {
  public:
-  virtual ~GpuQueue() = default;
+  virtual ~GpuRecorder() = default;
 
   /// Appends a step. The memory of its operands is held until the GPU is done with it; steps that depend on
   /// each other through memory run one after the other.
@@ -63,11 +66,22 @@ class GpuQueue {
   virtual void wait_for(Fence& fence) = 0;
 
   /// Hands what has been recorded to the GPU. `done` is called on any thread when all of it has ended, with
-  /// what went wrong since the last `submit`.
+  /// what went wrong with it, or with what was submitted before.
   using Done = std::function<void(std::exception_ptr error)>;
   virtual Ref<Fence> submit(Done done) = 0;
 
-  /// Blocks until everything that has been submitted is done.
+  virtual GpuQueue& queue() const = 0;
+};
+
+/// What the operations of a stream are recorded in; the GPU works them off in this order. Any thread.
+class GpuQueue {
+ public:
+  virtual ~GpuQueue() = default;
+
+  /// The queue outlives it.
+  virtual std::unique_ptr<GpuRecorder> new_recorder() = 0;
+
+  /// Hands everything that has been recorded to the GPU, and blocks until it has ended.
   virtual void synchronize() = 0;
 };
 

@@ -105,8 +105,8 @@ class Job : public Work {
       fail(std::current_exception());
     }
     for (Stream* part : parts) {
-      if (part && part->queue()) {
-        add_fence(part->queue()->submit([self = Ref<Job>(this)](std::exception_ptr error) {
+      if (GpuRecorder* recorder = run_.recorder_of(part)) {
+        add_fence(recorder->submit([self = Ref<Job>(this)](std::exception_ptr error) {
           if (error) self->fail(error);
           self->finish_part();
         }));
@@ -198,7 +198,7 @@ class Job : public Work {
 
   /// Lets GPUs wait for another job's work on GPUs, as soon as all of it has been recorded. Null where there
   /// is nothing to wait for any more, or something went wrong.
-  static Ref<Job> wait_on_gpu(Event& dependency, const Streams& parts) {
+  Ref<Job> wait_on_gpu(Event& dependency, const Streams& parts) {
     const Ref<Work> work = dependency.work();
     if (!work) return nullptr;
     Ref<Job> job(static_cast<Job*>(work.get()));  // values have no other events
@@ -211,7 +211,7 @@ class Job : public Work {
       fences = job->fences_;
     }
     for (Stream* part : parts) {
-      for (const Ref<Fence>& fence : fences) part->queue()->wait_for(*fence);
+      for (const Ref<Fence>& fence : fences) run_.recorder_of(part)->wait_for(*fence);
     }
     return job;
   }
@@ -227,17 +227,17 @@ class Job : public Work {
   /// Waits for what a step needs of other streams. Where both are a GPU's, it is the GPU that waits.
   void wait_for(const Program::Step& step) {
     if (step.waits.empty()) return;
-    GpuQueue* queue = step.stream->queue();
+    GpuRecorder* recorder = run_.recorder_of(step.stream);
     const auto is_there = [&](int32_t awaited) {
-      return progress_[awaited].done || (queue && progress_[awaited].fence);
+      return progress_[awaited].done || (recorder && progress_[awaited].fence);
     };
     std::unique_lock lock(mutex_);
     const auto all_there = [&] {
       return error_ || std::all_of(step.waits.begin(), step.waits.end(), is_there);
     };
-    if (queue && !all_there()) {
+    if (recorder && !all_there()) {
       lock.unlock();
-      queue->submit(nullptr);  // what it has so far need not wait
+      recorder->submit(nullptr);  // what it has so far need not wait
       lock.lock();
     }
     condition_.wait(lock, all_there);
@@ -247,14 +247,14 @@ class Job : public Work {
       if (!progress_[awaited].done) fences.push_back(progress_[awaited].fence);
     }
     lock.unlock();  // the queue may have to wait for work whose end is told here
-    for (const Ref<Fence>& fence : fences) queue->wait_for(*fence);
+    for (const Ref<Fence>& fence : fences) recorder->wait_for(*fence);
   }
 
   /// Tells other streams that a step is done, or when the GPU will be done with it.
   void signal(size_t step) {
     Ref<Fence> fence;
-    if (GpuQueue* queue = program_->steps[step].stream->queue()) {
-      fence = queue->submit([self = Ref<Job>(this), step](std::exception_ptr error) {
+    if (GpuRecorder* recorder = run_.recorder_of(program_->steps[step].stream)) {
+      fence = recorder->submit([self = Ref<Job>(this), step](std::exception_ptr error) {
         if (error) self->fail(error);
         self->advance(step, nullptr);
       });

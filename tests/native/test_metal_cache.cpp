@@ -183,7 +183,7 @@ void captures_show_commands() {
   buffer->set_memory(0, *device()->allocate(4), 0);
   buffer->dispatch({2, 1, 1}, {3, 1, 1});
   buffer->signal(*event, 7);
-  buffer->commit([](const std::string&) {});
+  buffer->commit([](const Outcome&) {});
   event->wait(7);
   device()->stop_capture();
   CHECK(read(path) == "f 2×1×1 threadgroups of 3×1×1\nsignal 7\n");

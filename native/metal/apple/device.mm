@@ -141,6 +141,18 @@ std::string failure_of(id<MTLCommandBuffer> buffer) {
   return text;
 }
 
+/// Metal may ignore what a queue submits after it has caused an error.
+bool has_begun(id<MTLCommandBuffer> buffer) {
+  if (buffer.status != MTLCommandBufferStatusError) return true;
+  if (buffer.error.code == MTLCommandBufferErrorAccessRevoked) return false;
+  NSArray<id<MTLCommandBufferEncoderInfo>>* encoders =
+      buffer.error.userInfo[MTLCommandBufferEncoderInfoErrorKey];
+  for (id<MTLCommandBufferEncoderInfo> encoder in encoders) {
+    if (encoder.errorState != MTLCommandEncoderErrorStatePending) return true;
+  }
+  return encoders.count == 0;
+}
+
 class AppleCommandBuffer : public CommandBuffer {
  public:
   explicit AppleCommandBuffer(id<MTLCommandBuffer> buffer) : buffer_(buffer) {}
@@ -157,9 +169,7 @@ class AppleCommandBuffer : public CommandBuffer {
   void signal(SharedEvent& event, uint64_t value) override {
     @autoreleasepool {
       end_encoder();
-      id<MTLSharedEvent> shared = static_cast<AppleEvent&>(event).event();
-      [buffer_ encodeSignalEvent:shared value:value];
-      signals_.emplace_back(shared, value);
+      [buffer_ encodeSignalEvent:static_cast<AppleEvent&>(event).event() value:value];
     }
   }
 
@@ -197,17 +207,11 @@ class AppleCommandBuffer : public CommandBuffer {
     if (encoder_) [encoder_ memoryBarrierWithScope:MTLBarrierScopeBuffers];
   }
 
-  void commit(std::function<void(const std::string&)> done) override {
+  void commit(std::function<void(const Outcome&)> done) override {
     @autoreleasepool {
       end_encoder();
-      const auto signals = std::move(signals_);
       [buffer_ addCompletedHandler:^(id<MTLCommandBuffer> buffer) {
-        const std::string failure = failure_of(buffer);
-        if (!failure.empty()) {  // the events behind the failure have not been signalled: nobody may wait for
-                                 // ever
-          for (const auto& [event, value] : signals) AppleEvent::raise(event, value);
-        }
-        done(failure);
+        done({failure_of(buffer), has_begun(buffer)});
       }];
       [buffer_ commit];
     }
@@ -270,7 +274,6 @@ class AppleCommandBuffer : public CommandBuffer {
   Binding bindings_[kMostBindings];
   size_t threadgroup_sizes_[kMostBindings] = {};
   std::vector<std::string> kernels_;  ///< that the current encoder runs, each once
-  std::vector<std::pair<id<MTLSharedEvent>, uint64_t>> signals_;
 };
 
 class AppleQueue : public Queue {

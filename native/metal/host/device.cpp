@@ -252,11 +252,11 @@ class HostCommandBuffer : public CommandBuffer {
   }
   void dispatch(Size threadgroups, Size threads) override;
   void barrier() override { commands_.emplace_back(BarrierCommand{}); }
-  void commit(std::function<void(const std::string&)> done) override;
+  void commit(std::function<void(const Outcome&)> done) override;
 
   /// On the queue's thread. Returns what went wrong.
   std::string run();
-  void finish(const std::string& error) { done_(error); }
+  void finish(const Outcome& outcome) { done_(outcome); }
 
  private:
   using Deadline = std::chrono::steady_clock::time_point;
@@ -270,10 +270,10 @@ class HostCommandBuffer : public CommandBuffer {
   Ref<HostQueue> queue_;
   std::vector<std::variant<WaitCommand, SignalCommand, BarrierCommand, DispatchCommand>> commands_;
   DispatchCommand next_;
-  std::function<void(const std::string&)> done_;
+  std::function<void(const Outcome&)> done_;
 };
 
-/// Runs command buffers one after the other on a thread of its own.
+/// Runs command buffers one after the other on a thread of its own, and none after an error.
 class HostQueue : public Queue {
  public:
   HostQueue() : state_(std::make_shared<State>()), thread_([state = state_] { work(*state); }) {}
@@ -309,6 +309,7 @@ class HostQueue : public Queue {
   };
 
   static void work(State& state) {
+    bool has_failed = false;
     while (true) {
       Ref<HostCommandBuffer> buffer;
       {
@@ -318,8 +319,14 @@ class HostQueue : public Queue {
         buffer = std::move(state.waiting.front());
         state.waiting.pop_front();
       }
+      if (has_failed) {
+        buffer->finish({"its queue begins nothing more after an error", false});
+        continue;
+      }
       counters().command_buffers.fetch_add(1);
-      buffer->finish(buffer->run());
+      const std::string error = buffer->run();
+      has_failed = !error.empty();
+      buffer->finish({error});
     }
   }
 
@@ -352,7 +359,7 @@ void HostCommandBuffer::dispatch(Size threadgroups, Size threads) {
   commands_.emplace_back(next_);
 }
 
-void HostCommandBuffer::commit(std::function<void(const std::string&)> done) {
+void HostCommandBuffer::commit(std::function<void(const Outcome&)> done) {
   require(!done_, "commit: the command buffer has been committed");
   done_ = std::move(done);
   queue_->submit(Ref<HostCommandBuffer>(this));
@@ -403,11 +410,10 @@ std::string HostCommandBuffer::run() {
   shuffle_dispatches(seed);
   uint64_t number = 0;
   for (auto& command : commands_) {
+    if (!error.empty()) break;
     if (auto* signal = std::get_if<SignalCommand>(&command)) {
       capture().note("signal " + std::to_string(signal->value));
-      signal->event->signal(signal->value);  // also after an error: nobody may wait for ever
-    } else if (!error.empty()) {
-      continue;
+      signal->event->signal(signal->value);
     } else if (auto* wait = std::get_if<WaitCommand>(&command)) {
       capture().note("wait " + std::to_string(wait->value));
       if (!wait->event->wait_until(wait->value, deadline)) error = "waited too long for an event (time-out)";

@@ -1,5 +1,6 @@
 #include "metal/queue.h"
 
+#include <algorithm>
 #include <new>
 #include <stdexcept>
 #include <unordered_set>
@@ -40,15 +41,14 @@ struct MetalQueue::Batch {
     held.clear();
   }
 
+  /// Each operation once, in the order of their first steps.
   std::string description() const {
     std::string text;
-    for (size_t i = 0; i < names.size(); ++i) {
-      size_t repeats = 1;
-      while (i + repeats < names.size() && names[i + repeats] == names[i]) ++repeats;
-      if (!text.empty()) text += ", ";
-      text += names[i];
-      if (repeats > 1) text += " (" + std::to_string(repeats) + " times)";
-      i += repeats - 1;
+    for (auto name = names.begin(); name != names.end(); ++name) {
+      if (std::find(names.begin(), name, *name) != name) continue;
+      const auto times = std::count(name, names.end(), *name);
+      text += (text.empty() ? "" : ", ") + *name;
+      if (times > 1) text += " (" + std::to_string(times) + " times)";
     }
     return text.empty() ? "nothing" : text;
   }

@@ -26,8 +26,15 @@ from ftrans.primitives.collective import Collective
 from ftrans.primitives.metal_kernel import UserKernel
 from tests.harness.call_samples import call_samples
 from tests.harness.cases import (
-    NUMPY_DTYPES, Case, Operands, all_cases, cast, is_inexact, native_dtype, to_array,
-)  # fmt: skip
+    NUMPY_DTYPES,
+    Case,
+    Operands,
+    all_cases,
+    cast,
+    is_inexact,
+    native_dtype,
+    to_array,
+)
 from tests.harness.numerics import assert_same
 from tests.metal.conftest import NOTES
 

@@ -182,6 +182,9 @@ void MetalQueue::commit() {
   batch.earlier.push_back(std::exchange(last_, batch.fence));
   try {
     batch.recording.compile(pipelines_);
+  } catch (const CompileError& error) {
+    batch.error = std::make_exception_ptr(
+        CompileError("Device(gpu, 0): a kernel does not compile; they are for " + batch.description() + "\n" + error.what()));
   } catch (...) {
     batch.error = std::current_exception();
   }

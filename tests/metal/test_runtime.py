@@ -127,6 +127,46 @@ def test_mixed_program_in_one_evaluation():
     np.testing.assert_array_equal(np.array(x), expected)
 
 
+@pytest.mark.parametrize("independent", ["before it on its stream", "on another stream"])
+def test_independent_work_goes_on_while_the_gpu_waits_for_the_cpu(independent):
+    """The callback returns when the GPU has done what does not need it."""
+    stream = ft.new_stream(ft.gpu)
+    x = ft.arange(64, dtype=ft.float32)
+    ft.eval(x, ft.exp(x, stream=stream), ft.multiply(x, 2.0, stream=stream))
+    begun = launches()
+
+    def slow(v):
+        wait_until(lambda: launches() > begun)
+        return v + 1
+
+    y = ft.pure_callback(slow, ft.ShapeDtypeStruct((64,), ft.float32), x, stream=ft.cpu)
+    z = ft.multiply(y, 2.0, stream=stream)
+    if independent == "on another stream":
+        ft.async_eval(z)
+        other = ft.exp(x, stream=ft.gpu)
+    else:
+        other = ft.exp(x, stream=stream)
+        z, other = ft.add(z, other, stream=stream), other
+    ft.eval(z, other)
+    expected = 2 * (np.arange(64, dtype=np.float32) + 1)
+    if independent != "on another stream":
+        expected = expected + np.exp(np.arange(64, dtype=np.float32))
+    np.testing.assert_allclose(np.array(z), expected, rtol=1e-5)
+
+
+def test_the_cpu_works_while_the_gpu_is_busy(host_option):
+    x = ft.arange(64, dtype=ft.float32)
+    host_option("held", 1)
+    busy = ft.exp(x, stream=ft.gpu)
+    both = ft.add(busy, ft.cumsum(x, stream=ft.cpu), stream=ft.cpu)
+    ft.async_eval(busy)
+    assert ft.cumsum(x + 1.0, stream=ft.cpu)[-1].item() == 64 * 65 / 2
+    assert not busy._is_ready
+    ft.async_eval(both)
+    host_option("held", 0)
+    np.testing.assert_allclose(np.array(both), np.exp(np.arange(64.0)) + np.arange(64).cumsum(), rtol=1e-5)
+
+
 def command_buffers():
     return ft.metal.counters()["command buffers"]
 

@@ -72,6 +72,8 @@ void damaged_files_do_not() {
   write(*cache.find("key"), "machine");
   CHECK(!cache.find("key"));
   CHECK(files_of(folder.path / "cache").empty());
+  fs::create_directory(folder.path / "cache" / "key-folder");
+  CHECK(!cache.find("key"));
 }
 
 void what_was_not_used_for_longest_goes() {

@@ -23,7 +23,7 @@ void wait_helping(Event& event) {
   event.wait();
 }
 
-/// A run with everything that it needs to finish on its own: whichever stream is last publishes the results.
+/// A run with everything that it needs to finish on its own: each stream publishes its results.
 class Job : public Work {
  public:
   /// A run of a captured graph.
@@ -106,12 +106,12 @@ class Job : public Work {
     }
     for (Stream* part : parts) {
       if (GpuRecorder* recorder = run_.recorder_of(part)) {
-        add_fence(recorder->submit([self = Ref<Job>(this)](std::exception_ptr error) {
+        add_fence(recorder->submit([self = Ref<Job>(this), part](std::exception_ptr error) {
           if (error) self->fail(error);
-          self->finish_part();
+          self->finish_part(part);
         }));
       } else {
-        finish_part();
+        finish_part(part);
       }
     }
     const size_t begun = static_cast<size_t>(parts.size());
@@ -123,17 +123,16 @@ class Job : public Work {
     fences_.push_back(fence);
   }
 
-  void finish_part() {
-    if (remaining_.fetch_sub(1, std::memory_order_acq_rel) == 1) finish();
-  }
-
   explicit Job(Ref<Program> program)
       : program_(std::move(program)), run_(*program_), finished_(new Event(this)) {
     for (Stream* stream : program_->streams) unclaimed_.push_back(stream);
     if (unclaimed_.empty()) unclaimed_.push_back(nullptr);  // a program without steps is one part too
     remaining_.store(unclaimed_.size());
     unrecorded_.store(static_cast<size_t>(unclaimed_.size()));
-    if (program_->streams.size() > 1) progress_.resize(program_->steps.size());
+    if (program_->streams.size() > 1) {
+      progress_.resize(program_->steps.size());
+      for (size_t part = 0; part < program_->streams.size(); ++part) ended_.push_back(new Event(this));
+    }
   }
 
   void add_input(Value& input) {
@@ -145,7 +144,26 @@ class Job : public Work {
     outputs_.emplace_back(output);
     output_slots_.push_back(slot);
     output->event = finished_;
+    if (!ended_.empty()) {
+      output_parts_.push_back(part_that_computes(slot));
+      output->event = ended_[output_parts_.back()];
+    }
     output->state.store(Value::State::Scheduled, std::memory_order_release);
+  }
+
+  /// Of several.
+  size_t index_of(const Stream* part) const {
+    const auto& all = program_->streams;
+    return static_cast<size_t>(std::find(all.begin(), all.end(), part) - all.begin());
+  }
+
+  /// The first for what no step computes.
+  size_t part_that_computes(int32_t slot) const {
+    for (const Program::Step& step : program_->steps) {
+      if (std::find(step.outputs.begin(), step.outputs.end(), slot) != step.outputs.end())
+        return index_of(step.stream);
+    }
+    return 0;
   }
 
   /// Waits for what other programs still compute, then looks at the memory of the inputs. Of parts for a GPU
@@ -283,23 +301,51 @@ class Job : public Work {
     condition_.notify_all();
   }
 
-  void finish() {
+  /// What has gone wrong so far, with this run or with what it needs.
+  std::exception_ptr failure() {
+    std::lock_guard lock(mutex_);
     for (const Ref<Event>& dependency : dependencies_) {
       if (!error_ && dependency->has_failed()) error_ = dependency->error();
     }
-    if (!error_) {
-      // The pending graph goes first: while a value is Scheduled, nobody looks at its node.
-      for (const Ref<Value>& output : outputs_) output->node = nullptr;
-      for (size_t i = 0; i < outputs_.size(); ++i) {
-        const SlotState& state = run_.state(output_slots_[i]);
-        outputs_[i]->publish(state.buffer, state.offset, state.strides);
+    return error_;
+  }
+
+  /// The results of a part are there when it is done. Where something has failed, all others end with the
+  /// last.
+  void finish_part(const Stream* part) {
+    if (!ended_.empty() && !failure()) {
+      const size_t index = index_of(part);
+      publish([&](size_t i) { return output_parts_[i] == index; });
+      ended_[index]->signal();
+    }
+    if (remaining_.fetch_sub(1, std::memory_order_acq_rel) == 1) finish();
+  }
+
+  /// The pending graph goes first: while a value is Scheduled, nobody looks at its node.
+  template <typename Condition>
+  void publish(Condition&& concerns) {
+    for (size_t i = 0; i < outputs_.size(); ++i) {
+      if (concerns(i)) outputs_[i]->node = nullptr;
+    }
+    for (size_t i = 0; i < outputs_.size(); ++i) {
+      const SlotState& state = run_.state(output_slots_[i]);
+      if (concerns(i)) outputs_[i]->publish(state.buffer, state.offset, state.strides);
+    }
+  }
+
+  void finish() {
+    const std::exception_ptr error = failure();
+    if (!error && ended_.empty()) publish([](size_t) { return true; });
+    if (error && !run_.overwrote_input()) {
+      for (const Ref<Value>& output : outputs_) {
+        if (!output->is_ready()) output->state.store(Value::State::Pending, std::memory_order_release);
       }
-    } else if (!run_.overwrote_input()) {
-      for (const Ref<Value>& output : outputs_)
-        output->state.store(Value::State::Pending, std::memory_order_release);
     }
     inputs_.clear();
-    finished_->signal(error_);
+    for (const Ref<Event>& part : ended_) {
+      if (!part->is_signalled()) part->signal(error);
+    }
+    finished_->signal(error);
   }
 
   Ref<Program> program_;
@@ -307,9 +353,11 @@ class Job : public Work {
   std::vector<Ref<Value>> inputs_;
   std::vector<Ref<Value>> outputs_;
   std::vector<int32_t> output_slots_;
+  std::vector<size_t> output_parts_;  ///< where there are several
   std::vector<Ref<Event>> dependencies_;
   std::vector<char> donatable_;
   Ref<Event> finished_;
+  std::vector<Ref<Event>> ended_;            ///< by part, where there are several
   Ref<Event> recorded_{new Event(nullptr)};  ///< results have their memory, though a GPU has yet to fill it
   std::vector<Ref<Fence>> fences_;           ///< of its work on GPUs
   Interruption interruption_;                ///< what its threads poll

@@ -52,6 +52,13 @@ class Fence : public RefCounted {
 
 class GpuQueue;
 
+/// Predicates that the GPU computes, one after the other.
+class GpuCondition : public RefCounted {
+ public:
+  /// How many have held, up to the first that did not. To be asked when the work is done.
+  virtual int64_t count() const = 0;
+};
+
 /// What one run records in a queue, of which it is told the errors. Other runs may record in the same queue
 /// meanwhile. Any thread. What has not been submitted in the end is handed over then, though nobody waits.
 class GpuRecorder {
@@ -64,6 +71,13 @@ class GpuRecorder {
 
   /// What is recorded from now on waits for other work, of any queue, and fails if that has failed.
   virtual void wait_for(Fence& fence) = 0;
+
+  /// Adds a predicate, a bool that has been recorded, to a condition. The steps that are recorded from now on
+  /// are done only if all of its predicates hold.
+  virtual void require(GpuCondition& condition, const GpuOperand& predicate) = 0;
+
+  /// The steps that are recorded from now on are done in any case.
+  virtual void require_nothing() = 0;
 
   /// Hands what has been recorded to the GPU. `done` is called on any thread when all of it has ended, with
   /// what went wrong with it, or with what was submitted before.
@@ -104,6 +118,9 @@ class Gpu {
   virtual std::shared_ptr<const GpuKernel> step(Opcode opcode, Dtype operand) = 0;
 
   virtual std::unique_ptr<GpuQueue> new_queue() = 0;
+
+  /// Without predicates yet.
+  virtual Ref<GpuCondition> new_condition() = 0;
 };
 
 /// The GPU of this process; null if there is none. Made at the first call, never destroyed.

@@ -4,6 +4,7 @@
 
 #include "core/shape.h"
 #include "graph/loop_body.h"
+#include "graph/run_ahead.h"
 #include "graph/while_vjp.h"
 
 namespace ftrans {
@@ -74,7 +75,9 @@ class While : public ControlFlow {
   While(const Program::Step& step, GpuRecorder* recorder)
       : const_count_(static_cast<int>(step.parameters[0])),
         carry_count_(static_cast<int>(step.parameters[1])),
-        body_(step.inner->programs[0], recorder, const_count_, carry_count_) {}
+        body_(step.inner->programs[0], recorder, const_count_, carry_count_),
+        recorder_(recorder && can_run_ahead(*step.inner->programs[0].program, carry_count_) ? recorder
+                                                                                            : nullptr) {}
 
   void execute(Run& outer, const Program::Step& step) override {
     for (int i = 0; i < const_count_; ++i) body_.bind_constant(i, outer.state(step.inputs[i]));
@@ -82,13 +85,18 @@ class While : public ControlFlow {
       body_.carry(c) = outer.hand_over(step, step.inputs[const_count_ + c]);
     const bool predicate =
         *static_cast<const bool*>(outer.visible_data(step, step.inputs[const_count_ + carry_count_]));
-    if (predicate && !body_.run_as_scalars(0, true)) run_while(body_, true, [](int64_t) {}, [](int64_t) {});
+    if (predicate && recorder_) {
+      run_ahead(body_, *recorder_);
+    } else if (predicate && !body_.run_as_scalars(0, true)) {
+      run_while(body_, true, [](int64_t) {}, [](int64_t) {});
+    }
     body_.finish(outer, step);
   }
 
  private:
   const int const_count_, carry_count_;
   LoopBody body_;
+  GpuRecorder* const recorder_;  ///< null if iterations are not recorded ahead
 };
 
 /// Operands: the number of a branch (int32; clamped), the operands of all branches. Results: the branch's.

@@ -37,6 +37,9 @@ class InnerRun {
     return run_.data(program_.outputs[k]);
   }
 
+  /// The k-th result, for a GPU.
+  GpuOperand output_operand(int k) const { return run_.operand(program_.outputs[k]); }
+
   /// Waits for what a GPU has yet to do.
   void settle() const {
     if (recorder_) ftrans::finish(*recorder_);

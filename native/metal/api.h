@@ -74,6 +74,9 @@ class CommandBuffer : public RefCounted {
   virtual void set_threadgroup_memory(int index, size_t size) = 0;
   /// Runs the function over a grid. Dispatches may overlap, but for those that a barrier separates.
   virtual void dispatch(Size threadgroups, Size threads_per_threadgroup) = 0;
+  /// The same with a grid that earlier commands write: three 32-bit integers at `offset`, a multiple of 4.
+  /// One of 0 threadgroups does nothing.
+  virtual void dispatch_indirectly(Memory& grid, size_t offset, Size threads_per_threadgroup) = 0;
   /// Later dispatches see what earlier ones wrote.
   virtual void barrier() = 0;
 

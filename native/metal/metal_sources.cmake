@@ -4,6 +4,7 @@ target_sources(ftrans_core PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/disk_cache.cpp
   ${CMAKE_CURRENT_LIST_DIR}/fused_kernel.cpp
   ${CMAKE_CURRENT_LIST_DIR}/fused_layout.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/gate.cpp
   ${CMAKE_CURRENT_LIST_DIR}/hazards.cpp
   ${CMAKE_CURRENT_LIST_DIR}/lasting_queue.cpp
   ${CMAKE_CURRENT_LIST_DIR}/memory.cpp

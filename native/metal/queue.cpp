@@ -28,6 +28,7 @@ struct MetalQueue::Batch {
   std::unordered_set<Buffer*> held;
   Ref<EventFence> fence;                 ///< its own end
   std::vector<Ref<EventFence>> earlier;  ///< work behind which it ends
+  std::unique_ptr<Gate> gate;            ///< of its last step; null if nothing decides on that
   std::exception_ptr error;
 
   void hold(const GpuOperand* operands, int count) {
@@ -68,8 +69,20 @@ class MetalQueue::Recorder : public GpuRecorder {
     queue_.wait_for_room();
     std::lock_guard lock(queue_.mutex_);
     join();
-    queue_.append(static_cast<const RecordedKernel&>(kernel), arguments);
+    queue_.append(static_cast<const RecordedKernel&>(kernel), arguments, condition_.get());
   }
+
+  void require(GpuCondition& condition, const GpuOperand& predicate) override {
+    queue_.wait_for_room();
+    std::lock_guard lock(queue_.mutex_);
+    join();
+    condition_ = Ref<DeviceCondition>(&static_cast<DeviceCondition&>(condition));
+    const Place place = place_of(queue_.pipelines_.device(), predicate);
+    queue_.batch_->hold(&predicate, 1);
+    queue_.set_condition(condition_.get(), &place);
+  }
+
+  void require_nothing() override { condition_ = nullptr; }
 
   void wait_for(Fence& fence) override {
     const Ref<EventFence> awaited(&static_cast<EventFence&>(fence));
@@ -120,6 +133,7 @@ class MetalQueue::Recorder : public GpuRecorder {
   }
 
   MetalQueue& queue_;
+  Ref<DeviceCondition> condition_;
   Ref<EventFence> last_;                           ///< of what was submitted
   std::vector<Ref<EventFence>> awaited_, joined_;  ///< since then
 };
@@ -142,10 +156,26 @@ void MetalQueue::open() {
   batch_->fence = Ref<EventFence>(new EventFence(event_, committed_ + 1));
 }
 
+/// Makes what is appended to the open batch depend on a condition, to which `predicate` is added; null: there
+/// is none.
+void MetalQueue::set_condition(DeviceCondition* condition, const Place* predicate) {
+  Batch& batch = *batch_;
+  batch.recording.set_gate(nullptr);
+  batch.gate = nullptr;
+  if (!condition) return;
+  batch.gate =
+      std::make_unique<Gate>(pipelines_, batch.recording, Ref<DeviceCondition>(condition), predicate);
+  batch.recording.set_gate(batch.gate.get());
+  hazards_.clear();
+}
+
 /// Adds a step to the open batch.
-void MetalQueue::append(const RecordedKernel& kernel, const GpuArguments& arguments) {
+void MetalQueue::append(const RecordedKernel& kernel, const GpuArguments& arguments,
+                        DeviceCondition* condition) {
   InlineVector<Place, 8> inputs, outputs;
   Batch& batch = *batch_;
+  const DeviceCondition* current = batch.gate ? &batch.gate->condition() : nullptr;
+  if (current != condition || (current && batch.gate->is_full())) set_condition(condition, nullptr);
   try {
     for (int i = 0; i < arguments.input_count; ++i)
       inputs.push_back(place_of(pipelines_.device(), arguments.inputs[i]));
@@ -183,8 +213,9 @@ void MetalQueue::commit() {
   try {
     batch.recording.compile(pipelines_);
   } catch (const CompileError& error) {
-    batch.error = std::make_exception_ptr(
-        CompileError("Device(gpu, 0): a kernel does not compile; they are for " + batch.description() + "\n" + error.what()));
+    batch.error =
+        std::make_exception_ptr(CompileError("Device(gpu, 0): a kernel does not compile; they are for " +
+                                             batch.description() + "\n" + error.what()));
   } catch (...) {
     batch.error = std::current_exception();
   }

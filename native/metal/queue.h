@@ -8,6 +8,7 @@
 
 #include "core/gpu.h"
 #include "metal/fence.h"
+#include "metal/gate.h"
 #include "metal/hazards.h"
 #include "metal/lasting_queue.h"
 #include "metal/step_kernel.h"
@@ -39,7 +40,8 @@ class MetalQueue : public GpuQueue {
   class Recorder;
 
   void open();
-  void append(const RecordedKernel& kernel, const GpuArguments& arguments);
+  void append(const RecordedKernel& kernel, const GpuArguments& arguments, DeviceCondition* condition);
+  void set_condition(DeviceCondition* condition, const Place* predicate);
   void commit();
   Ref<CommandBuffer> play(Batch& batch, Queue& queue);
   void wait_for_room();

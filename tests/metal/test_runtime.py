@@ -302,7 +302,7 @@ def test_command_buffers_are_bounded():
 
 @pytest.mark.parametrize("length", [3, 40])
 def test_loops_of_known_length_do_not_wait_for_their_steps(length):
-    """All steps fit in one command buffer; a `while` has to look at its predicate."""
+    """All steps fit in one command buffer."""
 
     def buffers_of(loop):
         x = ft.array(np.ones(100, np.float32))
@@ -313,7 +313,38 @@ def test_loops_of_known_length_do_not_wait_for_their_steps(length):
 
     assert buffers_of(lambda x: ft.scan(lambda c, _: (c * 1.01, c.sum()), x, None, length=length)[0]) == 1
     assert buffers_of(lambda x: ft.fori_loop(0, length, lambda i, c: c * 1.01, x)) <= 2
-    assert buffers_of(lambda x: ft.while_loop(lambda c: c[0] < length, lambda c: c + 1.0, x)) >= length - 1
+
+
+@pytest.mark.parametrize("trips", [1, 2, 3, 4, 31, 32, 100])
+def test_while_loops_are_recorded_ahead(trips, tmp_path):
+    """The GPU does what the predicate asks for, and nothing else; it is waited for now and then."""
+    x = ft.array(np.ones(5, np.float32))
+
+    def count(x):
+        with ft.stream(ft.gpu):
+            return ft.while_loop(
+                lambda c: c[0][0] <= trips, lambda c: (c[0] + 1.0, c[2], c[1]), (x, x, 2 * x)
+            )
+
+    before = command_buffers()
+    ft.metal.start_capture(tmp_path / "trace")
+    counted, one, two = count(x)
+    ft.eval(counted, one, two)
+    ft.metal.stop_capture()
+    assert counted.tolist() == [trips + 1.0] * 5
+    assert [one[0].item(), two[0].item()] == ([2.0, 1.0] if trips % 2 else [1.0, 2.0])
+    rounds = trips.bit_length() if trips < 32 else 5 + trips // 32
+    assert command_buffers() - before <= 3 + 2 * rounds
+    kernels = (tmp_path / "trace").read_text().split("\n")
+    assert sum(each.startswith("fused") for each in kernels) <= 2 * trips + 3
+
+
+def test_while_loops_with_much_to_carry_update_it_in_place():
+    x = ft.array(np.ones(1 << 19, np.float32))
+    with ft.stream(ft.gpu):
+        y, n = ft.while_loop(lambda c: c[1] < 5, lambda c: (c[0] * 2.0, c[1] + 1), (x, ft.array(0)))
+    assert y[-1].item() == 32.0
+    assert n.item() == 5
 
 
 def test_kernels_of_a_command_buffer_are_compiled_in_one_library(monkeypatch, tmp_path):

@@ -171,6 +171,30 @@ void test_what_nobody_submits_is_handed_over() {
   CHECK(holds(b, 1) && holds(c, 2));
 }
 
+/// The steps of `turns` turns, of which `wanted` are done, in several command buffers; and some of another
+/// run.
+void test_conditions(int turns, int wanted, int steps) {
+  const auto queue = gpu()->new_queue();
+  const auto run = queue->new_recorder(), other = queue->new_recorder();
+  const Ref<Buffer> a = zeros(), b = zeros(), predicates = zeros();
+  for (int i = 0; i < turns; ++i) static_cast<bool*>(predicates->data())[i] = i < wanted;
+  static_cast<bool*>(predicates->data())[turns - 1] = true;  // behind one that does not hold
+  const Ref<GpuCondition> condition = gpu()->new_condition();
+  for (int i = 0; i < turns; ++i) {
+    const GpuOperand predicate{predicates.get(), i, Dtype::Bool, 0, nullptr, nullptr};
+    run->require(*condition, predicate);
+    for (int step = 0; step < steps; ++step) {
+      record(*run, a, a);
+      if (step % 16 == 0) record(*other, b, b);
+    }
+  }
+  run->require_nothing();
+  record(*run, b, b);
+  CHECK(submitted(*other).empty() && submitted(*run).empty());
+  CHECK(condition->count() == wanted);
+  CHECK(holds(a, wanted * steps) && holds(b, turns * ((steps + 15) / 16) + 1));
+}
+
 void test_errors() {
   const auto queue = gpu()->new_queue();
   const Ref<Buffer> a = zeros(), b = zeros();
@@ -292,6 +316,9 @@ int main() {
   test_queues_wait_for_each_other();
   test_bounds_and_lifetimes();
   test_what_nobody_submits_is_handed_over();
+  for (const int wanted : {0, 1, 4}) {
+    for (const int steps : {1, 3, 100}) test_conditions(6, wanted, steps);
+  }
   test_errors();
   test_errors_reach_those_who_wait();
   test_runs_that_share_a_queue();

@@ -192,14 +192,18 @@ class AppleCommandBuffer : public CommandBuffer {
   }
 
   void dispatch(Size threadgroups, Size threads) override {
-    if (!function_) throw std::invalid_argument("dispatch: no function is set");
     @autoreleasepool {
-      if (!encoder_) begin_encoder();
-      bind();
+      prepare_dispatch();
       [encoder_ dispatchThreadgroups:size_of(threadgroups) threadsPerThreadgroup:size_of(threads)];
-      counters().kernel_launches.fetch_add(1, std::memory_order_relaxed);
-      if (std::find(kernels_.begin(), kernels_.end(), function_->name()) == kernels_.end())
-        kernels_.push_back(function_->name());
+    }
+  }
+
+  void dispatch_indirectly(Memory& grid, size_t offset, Size threads) override {
+    @autoreleasepool {
+      prepare_dispatch();
+      [encoder_ dispatchThreadgroupsWithIndirectBuffer:static_cast<AppleMemory&>(grid).buffer()
+                                  indirectBufferOffset:offset
+                                 threadsPerThreadgroup:size_of(threads)];
     }
   }
 
@@ -229,6 +233,15 @@ class AppleCommandBuffer : public CommandBuffer {
     if (index < 0 || index >= kMostBindings)
       throw std::invalid_argument("the index of a binding is not below 31");
     return bindings_[index];
+  }
+
+  void prepare_dispatch() {
+    if (!function_) throw std::invalid_argument("dispatch: no function is set");
+    if (!encoder_) begin_encoder();
+    bind();
+    counters().kernel_launches.fetch_add(1, std::memory_order_relaxed);
+    if (std::find(kernels_.begin(), kernels_.end(), function_->name()) == kernels_.end())
+      kernels_.push_back(function_->name());
   }
 
   /// Dispatches of an encoder may overlap, but for the barriers between them. A new encoder knows nothing of

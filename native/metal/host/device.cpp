@@ -180,6 +180,8 @@ struct DispatchCommand {
   Ref<Function> function;
   std::vector<Ref<Memory>> memory;
   std::vector<std::shared_ptr<std::vector<char>>> bytes;
+  Ref<Memory> grid{};  ///< that the number of threadgroups comes from; null: it is given
+  size_t grid_offset = 0;
 };
 
 /// Runs the threadgroups of a grid on the processor's threads, in a random order.
@@ -251,6 +253,7 @@ class HostCommandBuffer : public CommandBuffer {
     next_.dispatch.threadgroup_sizes[index] = size;
   }
   void dispatch(Size threadgroups, Size threads) override;
+  void dispatch_indirectly(Memory& grid, size_t offset, Size threads) override;
   void barrier() override { commands_.emplace_back(BarrierCommand{}); }
   void commit(std::function<void(const Outcome&)> done) override;
 
@@ -359,6 +362,15 @@ void HostCommandBuffer::dispatch(Size threadgroups, Size threads) {
   commands_.emplace_back(next_);
 }
 
+void HostCommandBuffer::dispatch_indirectly(Memory& grid, size_t offset, Size threads) {
+  require(offset % sizeof(uint32_t) == 0 && offset + sizeof(Size) <= grid.size(),
+          "dispatch_indirectly: the grid does not lie in the memory, or not at a multiple of 4");
+  dispatch({1}, threads);
+  auto& command = std::get<DispatchCommand>(commands_.back());
+  command.grid = Ref<Memory>(&grid);
+  command.grid_offset = offset;
+}
+
 void HostCommandBuffer::commit(std::function<void(const Outcome&)> done) {
   require(!done_, "commit: the command buffer has been committed");
   done_ = std::move(done);
@@ -381,6 +393,11 @@ void HostCommandBuffer::shuffle_dispatches(uint64_t seed) {
 
 std::string HostCommandBuffer::run(DispatchCommand& command, Deadline deadline, uint64_t seed) {
   Dispatch& dispatch = command.dispatch;
+  if (command.grid) {
+    Size& grid = dispatch.threadgroups;
+    std::memcpy(&grid, static_cast<const char*>(command.grid->data()) + command.grid_offset, sizeof grid);
+    if (grid.x == 0 || grid.y == 0 || grid.z == 0) return "";
+  }
   Traffic traffic;
   dispatch.traffic = &traffic;
   dispatch.deadline = deadline;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <exception>
 #include <functional>
@@ -48,6 +49,9 @@ class Fence : public RefCounted {
  public:
   /// Blocks until the work is done; throws what went wrong with it.
   virtual void wait() = 0;
+
+  /// Blocks until the work is done, but not longer than this; whether it is.
+  virtual bool wait_for(std::chrono::milliseconds longest) = 0;
 };
 
 class GpuQueue;

@@ -84,12 +84,10 @@ class Job : public Work {
     return claimed;
   }
 
-  static void ask(void* evaluation) { static_cast<Evaluation*>(evaluation)->check_wanted(); }
-
   void run(const Streams& parts, Evaluation* evaluation = nullptr) {
     if (parts.empty()) return;
     try {
-      const Interruption::Scope scope(interruption_, evaluation ? &ask : nullptr, evaluation);
+      const Interruption::Scope scope(interruption_, evaluation ? &Evaluation::ask : nullptr, evaluation);
       bind_inputs(parts);
       const bool alone = program_->streams.size() < 2;
       for (size_t i = 0; i < program_->steps.size(); ++i) {
@@ -437,6 +435,12 @@ void Evaluation::run(const std::vector<Ref<Value>>& roots, bool blocking) {
       const Ref<Event> finished = job->finished();
       if (!finished->has_failed()) job = nullptr;
       relock();
+      if (given_up_) {  // a GPU may be busy with it for a while
+        for (const Ref<Event>& event : waits) {
+          if (Ref<Work> work = event->work()) work->interrupt();
+        }
+        std::rethrow_exception(std::exchange(given_up_, nullptr));
+      }
       waits.push_back(finished);
     } else {
       submit(job);
@@ -457,6 +461,16 @@ void Evaluation::run(const std::vector<Ref<Value>>& roots, bool blocking) {
     if (!can_repeat) throw;
   }
   run(roots, blocking);
+}
+
+void Evaluation::ask(void* self) {
+  auto* evaluation = static_cast<Evaluation*>(self);
+  try {
+    evaluation->check_wanted();
+  } catch (...) {
+    evaluation->given_up_ = std::current_exception();
+    throw Interrupted();
+  }
 }
 
 /// Waits for all events; the first error.

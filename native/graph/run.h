@@ -117,6 +117,6 @@ class Run {
 };
 
 /// Blocks until what has been recorded is done, so that the processor sees it; throws what went wrong.
-inline void finish(GpuRecorder& recorder) { recorder.submit(nullptr)->wait(); }
+void finish(GpuRecorder& recorder);
 
 }  // namespace ftrans

@@ -2,9 +2,16 @@
 // memory that the GPU may not be done with.
 
 #include "core/error.h"
+#include "core/interruption.h"
 #include "graph/run.h"
 
 namespace ftrans {
+
+void finish(GpuRecorder& recorder) {
+  const Ref<Fence> fence = recorder.submit(nullptr);
+  while (!fence->wait_for(kInterruptionInterval)) Interruption::poll_after_wait();
+  fence->wait();
+}
 
 void Run::make_recorders() {
   const auto add = [this](const Stream* stream) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <functional>
 #include <mutex>
@@ -21,6 +22,11 @@ class EventFence : public Fence {
     std::unique_lock lock(mutex_);
     condition_.wait(lock, [this] { return ended_; });
     if (error_) std::rethrow_exception(error_);
+  }
+
+  bool wait_for(std::chrono::milliseconds longest) override {
+    std::unique_lock lock(mutex_);
+    return condition_.wait_for(lock, longest, [this] { return ended_; });
   }
 
   void end(std::exception_ptr error) {

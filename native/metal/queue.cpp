@@ -6,6 +6,7 @@
 #include <unordered_set>
 
 #include "core/error.h"
+#include "core/interruption.h"
 #include "metal/counters.h"
 #include "metal/memory.h"
 
@@ -245,8 +246,13 @@ Ref<CommandBuffer> MetalQueue::play(Batch& batch, Queue& queue) {
 }
 
 void MetalQueue::wait_for_room() {
+  const auto is_room = [this] { return committed_ - done_ < kMostUnderWay; };
   std::unique_lock lock(end_mutex_);
-  ended_.wait(lock, [this] { return committed_ - done_ < kMostUnderWay; });
+  while (!ended_.wait_for(lock, kInterruptionInterval, is_room)) {
+    lock.unlock();
+    Interruption::poll_after_wait();
+    lock.lock();
+  }
 }
 
 /// On any thread, batch after batch.

@@ -226,9 +226,9 @@ def test_interrupted_while_the_device_is_busy(how, host_option, interrupt_soon):
     x = ones(5)
     with ft.stream(ft.gpu):
         y = ft.while_loop(lambda c: c[0] < 10.0, doubled, x) if how == "in a loop" else ft.exp(x)
+    host_option("held", 1)
     if how == "asynchronously":
         ft.async_eval(y)
-    host_option("held", 1)
     interrupt_soon()
     with pytest.raises(KeyboardInterrupt):
         ft.eval(y)

@@ -40,17 +40,24 @@ def graph(rng):
     return steps
 
 
-def run(steps, inputs, streams, rng, attempt=lambda evaluate, values: evaluate(values)):
-    values = list(inputs)
+def call(function, argument):
+    return function(argument)
+
+
+def run(steps, inputs, streams, rng, attempt=None):
+    values, kept = list(inputs), []
     for name, (i, j), stream in steps:
         with ft.stream(streams[stream]):
             values.append(combine(name, values[i], values[j]))
         if rng.random() < 0.1:
-            attempt(ft.async_eval, values[-1])
+            (attempt or call)(ft.async_eval, values[-1])
         if rng.random() < 0.1:
-            values[rng.randrange(len(values))] = values[-1]  # gives memory up, so that it is overwritten
+            given_up = rng.randrange(len(values))  # its memory, so that it is overwritten
+            if attempt:  # what has been overwritten could not be computed again
+                kept.append(values[given_up])
+            values[given_up] = values[-1]
     wanted = values[3:] if rng.random() < 0.5 else values[-3:]
-    attempt(ft.eval, wanted)
+    (attempt or call)(ft.eval, wanted)
     return [np.array(v) for v in wanted]
 
 

@@ -130,6 +130,10 @@ class Job : public Work {
     if (program_->streams.size() > 1) {
       progress_.resize(program_->steps.size());
       for (size_t part = 0; part < program_->streams.size(); ++part) ended_.push_back(new Event(this));
+      part_of_slot_.resize(program_->slots.size());
+      for (const Program::Step& step : program_->steps) {
+        for (int32_t slot : step.outputs) part_of_slot_[slot] = index_of(step.stream);
+      }
     }
   }
 
@@ -141,11 +145,7 @@ class Job : public Work {
   void add_output(Value* output, int32_t slot) {
     outputs_.emplace_back(output);
     output_slots_.push_back(slot);
-    output->event = finished_;
-    if (!ended_.empty()) {
-      output_parts_.push_back(part_that_computes(slot));
-      output->event = ended_[output_parts_.back()];
-    }
+    output->event = ended_.empty() ? finished_ : ended_[part_of_slot_[slot]];
     output->state.store(Value::State::Scheduled, std::memory_order_release);
   }
 
@@ -153,15 +153,6 @@ class Job : public Work {
   size_t index_of(const Stream* part) const {
     const auto& all = program_->streams;
     return static_cast<size_t>(std::find(all.begin(), all.end(), part) - all.begin());
-  }
-
-  /// The first for what no step computes.
-  size_t part_that_computes(int32_t slot) const {
-    for (const Program::Step& step : program_->steps) {
-      if (std::find(step.outputs.begin(), step.outputs.end(), slot) != step.outputs.end())
-        return index_of(step.stream);
-    }
-    return 0;
   }
 
   /// Waits for what other programs still compute, then looks at the memory of the inputs. Of parts for a GPU
@@ -313,7 +304,7 @@ class Job : public Work {
   void finish_part(const Stream* part) {
     if (!ended_.empty() && !failure()) {
       const size_t index = index_of(part);
-      publish([&](size_t i) { return output_parts_[i] == index; });
+      publish([&](size_t i) { return part_of_slot_[output_slots_[i]] == index; });
       ended_[index]->signal();
     }
     if (remaining_.fetch_sub(1, std::memory_order_acq_rel) == 1) finish();
@@ -351,7 +342,7 @@ class Job : public Work {
   std::vector<Ref<Value>> inputs_;
   std::vector<Ref<Value>> outputs_;
   std::vector<int32_t> output_slots_;
-  std::vector<size_t> output_parts_;  ///< where there are several
+  std::vector<size_t> part_of_slot_;  ///< where there are several
   std::vector<Ref<Event>> dependencies_;
   std::vector<char> donatable_;
   Ref<Event> finished_;

@@ -75,8 +75,7 @@ def start_capture(path: str | os.PathLike[str]) -> None:
     ...     ft.eval(ft.exp(ft.ones(3), stream=ft.gpu))
     ...     ft.metal.stop_capture()
     """
-    name = os.fspath(path)
-    if not isinstance(name, str):
+    if not isinstance(path, (str, os.PathLike)) or not isinstance(name := os.fspath(path), str):
         raise TypeError(f"start_capture: path has type {type(path).__name__}, expected a string or a path")
     _native.metal_start_capture(name)
 

@@ -162,7 +162,11 @@ class MetalKernel:
 
     def _inputs(self, inputs: Any) -> list[Array]:
         if not isinstance(inputs, (list, tuple)) or len(inputs) != len(self.input_names):
-            raise ValueError(f"{self.name}: inputs must be a list of {len(self.input_names)} arrays")
+            got = f"{len(inputs)}" if isinstance(inputs, (list, tuple)) else type(inputs).__name__
+            names = ", ".join(self.input_names)
+            raise ValueError(
+                f"{self.name}: inputs must be a list of {len(self.input_names)} arrays ({names}), got {got}"
+            )
         arrays = []
         for name, given in zip(self.input_names, inputs, strict=True):
             array = as_array(given, self.name, name)

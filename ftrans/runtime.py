@@ -88,9 +88,14 @@ def stream(where: Stream | Device) -> Iterator[Stream]:
 def is_available(device: Device) -> bool:
     """Whether a device has a backend in this build.
 
+    Raises:
+        TypeError: `device` is not a device.
+
     >>> ft.is_available(ft.cpu)
     True
     """
+    if not isinstance(device, Device):
+        raise TypeError(f"is_available: device must be a Device, got {type(device).__name__}")
     return device.type in _native.backends()
 
 
@@ -105,11 +110,14 @@ def device_info(device: Device | None = None) -> dict[str, Any]:
 
     Raises:
         RuntimeError: the device has no backend in this build.
+        TypeError: `device` is not a device.
 
     >>> ft.device_info(ft.cpu)["threads"] >= 1
     True
     """
     device = _native.default_device() if device is None else device
+    if not isinstance(device, Device):
+        raise TypeError(f"device_info: device must be a Device, got {type(device).__name__}")
     _native.default_stream(device)  # raises where there is no backend
     if device == _native.gpu:
         return _native.metal_device_info()

@@ -39,13 +39,24 @@ Stream* stream_of_device(Device device) {
   return StreamRegistry::instance().default_stream(device);
 }
 
-Stream* stream_from_object(nb::handle object) {
+/// `argument`: "function: name", for messages; `expected`: "a Device".
+[[noreturn]] void refuse(nb::handle object, const char* argument, const char* expected) {
+  throw nb::type_error(
+      (std::string(argument) + " must be " + expected + ", got " + Py_TYPE(object.ptr())->tp_name).c_str());
+}
+
+Device device_from_object(nb::handle object, const char* argument) {
+  Device* device;
+  if (nb::try_cast(object, device) && device) return *device;
+  refuse(object, argument, "a Device");
+}
+
+Stream* stream_from_object(nb::handle object, const char* argument) {
   StreamObject* stream;
   if (nb::try_cast(object, stream) && stream) return stream->stream;
   Device* device;
   if (nb::try_cast(object, device) && device) return stream_of_device(*device);
-  throw nb::type_error(
-      ("expected a Stream or a Device, got " + nb::cast<std::string>(nb::repr(object))).c_str());
+  refuse(object, argument, "a Stream or a Device");
 }
 
 std::vector<Ref<Value>> values_of(nb::handle arrays) {
@@ -66,7 +77,7 @@ void synchronize(nb::handle where) {
     StreamRegistry& registry = StreamRegistry::instance();
     for (int i = 0; i < registry.count(); ++i) streams.push_back(registry.stream(i));
   } else {
-    streams.push_back(stream_from_object(where));
+    streams.push_back(stream_from_object(where, "synchronize: stream"));
   }
   for (Stream* stream : streams) {
     for (bool done = false; !done;) {
@@ -143,22 +154,32 @@ void bind_streams(nb::module_& module) {
       "The device that operations run on unless told otherwise.");
   module.def(
       "set_default_device",
-      [](Device device) {
+      [](nb::handle object) {
+        const Device device = device_from_object(object, "set_default_device: device");
         require_available(device.kind);
         default_device() = device;
       },
       nb::arg("device"),
       "Sets the device of operations that name no stream. RuntimeError if it has no backend.");
   module.def(
-      "default_stream", [](Device device) { return StreamObject{stream_of_device(device)}; },
+      "default_stream",
+      [](nb::handle device) {
+        return StreamObject{stream_of_device(device_from_object(device, "default_stream: device"))};
+      },
       nb::arg("device"), "The stream of a device that operations run on unless told otherwise.");
   module.def(
       "set_default_stream",
-      [](StreamObject stream) { StreamRegistry::instance().set_default_stream(stream.stream); },
+      [](nb::handle object) {
+        StreamObject* stream;
+        if (!nb::try_cast(object, stream) || !stream)
+          refuse(object, "set_default_stream: stream", "a Stream");
+        StreamRegistry::instance().set_default_stream(stream->stream);
+      },
       nb::arg("stream"), "Makes a stream the default of its device.");
   module.def(
       "new_stream",
-      [](Device device) {
+      [](nb::handle object) {
+        const Device device = device_from_object(object, "new_stream: device");
         require_available(device.kind);
         return StreamObject{StreamRegistry::instance().new_stream(device)};
       },
@@ -209,7 +230,7 @@ nb::object stream_object() {
 }
 
 void set_stream(nb::handle stream) {
-  stream_of_thread = stream.is_none() ? nullptr : stream_from_object(stream);
+  stream_of_thread = stream.is_none() ? nullptr : stream_from_object(stream, "stream: where");
 }
 
 bool nan_safe_derivatives() { return nan_safe_of_thread; }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <exception>
 #include <functional>
@@ -48,12 +49,25 @@ class Fence : public RefCounted {
  public:
   /// Blocks until the work is done; throws what went wrong with it.
   virtual void wait() = 0;
+
+  /// Blocks until the work is done, but not longer than this; whether it is.
+  virtual bool wait_for(std::chrono::milliseconds longest) = 0;
 };
 
-/// What the operations of a stream are recorded in; the GPU works them off in this order. Any thread.
-class GpuQueue {
+class GpuQueue;
+
+/// Predicates that the GPU computes, one after the other.
+class GpuCondition : public RefCounted {
  public:
-  virtual ~GpuQueue() = default;
+  /// How many have held, up to the first that did not. To be asked when the work is done.
+  virtual int64_t count() const = 0;
+};
+
+/// What one run records in a queue, of which it is told the errors. Other runs may record in the same queue
+/// meanwhile. Any thread. What has not been submitted in the end is handed over then, though nobody waits.
+class GpuRecorder {
+ public:
+  virtual ~GpuRecorder() = default;
 
   /// Appends a step. The memory of its operands is held until the GPU is done with it; steps that depend on
   /// each other through memory run one after the other.
@@ -62,12 +76,30 @@ class GpuQueue {
   /// What is recorded from now on waits for other work, of any queue, and fails if that has failed.
   virtual void wait_for(Fence& fence) = 0;
 
+  /// Adds a predicate, a bool that has been recorded, to a condition. The steps that are recorded from now on
+  /// are done only if all of its predicates hold.
+  virtual void require(GpuCondition& condition, const GpuOperand& predicate) = 0;
+
+  /// The steps that are recorded from now on are done in any case.
+  virtual void require_nothing() = 0;
+
   /// Hands what has been recorded to the GPU. `done` is called on any thread when all of it has ended, with
-  /// what went wrong since the last `submit`.
+  /// what went wrong with it, or with what was submitted before.
   using Done = std::function<void(std::exception_ptr error)>;
   virtual Ref<Fence> submit(Done done) = 0;
 
-  /// Blocks until everything that has been submitted is done.
+  virtual GpuQueue& queue() const = 0;
+};
+
+/// What the operations of a stream are recorded in; the GPU works them off in this order. Any thread.
+class GpuQueue {
+ public:
+  virtual ~GpuQueue() = default;
+
+  /// The queue outlives it.
+  virtual std::unique_ptr<GpuRecorder> new_recorder() = 0;
+
+  /// Hands everything that has been recorded to the GPU, and blocks until it has ended.
   virtual void synchronize() = 0;
 };
 
@@ -90,6 +122,9 @@ class Gpu {
   virtual std::shared_ptr<const GpuKernel> step(Opcode opcode, Dtype operand) = 0;
 
   virtual std::unique_ptr<GpuQueue> new_queue() = 0;
+
+  /// Without predicates yet.
+  virtual Ref<GpuCondition> new_condition() = 0;
 };
 
 /// The GPU of this process; null if there is none. Made at the first call, never destroyed.

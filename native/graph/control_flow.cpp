@@ -4,6 +4,7 @@
 
 #include "core/shape.h"
 #include "graph/loop_body.h"
+#include "graph/run_ahead.h"
 #include "graph/while_vjp.h"
 
 namespace ftrans {
@@ -14,12 +15,12 @@ namespace {
 /// first.
 class Scan : public ControlFlow {
  public:
-  Scan(const Program::Step& step, GpuQueue* queue)
+  Scan(const Program::Step& step, GpuRecorder* recorder)
       : const_count_(static_cast<int>(step.parameters[0])),
         carry_count_(static_cast<int>(step.parameters[1])),
         length_(step.parameters[2]),
         reverse_(step.parameters[3] != 0),
-        body_(step.inner->programs[0], queue, const_count_, carry_count_),
+        body_(step.inner->programs[0], recorder, const_count_, carry_count_),
         in_place_(stacked_in_place(step)) {}
 
   void execute(Run& outer, const Program::Step& step) override {
@@ -71,10 +72,12 @@ class Scan : public ControlFlow {
 /// Parameters: number of constants, size of the carry.
 class While : public ControlFlow {
  public:
-  While(const Program::Step& step, GpuQueue* queue)
+  While(const Program::Step& step, GpuRecorder* recorder)
       : const_count_(static_cast<int>(step.parameters[0])),
         carry_count_(static_cast<int>(step.parameters[1])),
-        body_(step.inner->programs[0], queue, const_count_, carry_count_) {}
+        body_(step.inner->programs[0], recorder, const_count_, carry_count_),
+        recorder_(recorder && can_run_ahead(*step.inner->programs[0].program, carry_count_) ? recorder
+                                                                                            : nullptr) {}
 
   void execute(Run& outer, const Program::Step& step) override {
     for (int i = 0; i < const_count_; ++i) body_.bind_constant(i, outer.state(step.inputs[i]));
@@ -82,25 +85,31 @@ class While : public ControlFlow {
       body_.carry(c) = outer.hand_over(step, step.inputs[const_count_ + c]);
     const bool predicate =
         *static_cast<const bool*>(outer.visible_data(step, step.inputs[const_count_ + carry_count_]));
-    if (predicate && !body_.run_as_scalars(0, true)) run_while(body_, true, [](int64_t) {}, [](int64_t) {});
+    if (predicate && recorder_) {
+      run_ahead(body_, *recorder_);
+    } else if (predicate && !body_.run_as_scalars(0, true)) {
+      run_while(body_, true, [](int64_t) {}, [](int64_t) {});
+    }
     body_.finish(outer, step);
   }
 
  private:
   const int const_count_, carry_count_;
   LoopBody body_;
+  GpuRecorder* const recorder_;  ///< null if iterations are not recorded ahead
 };
 
 /// Operands: the number of a branch (int32; clamped), the operands of all branches. Results: the branch's.
 class Cond : public ControlFlow {
  public:
-  Cond(const Program::Step& step, GpuQueue* queue) : queue_(queue), branches_(step.inner->programs.size()) {}
+  Cond(const Program::Step& step, GpuRecorder* recorder)
+      : recorder_(recorder), branches_(step.inner->programs.size()) {}
 
   void execute(Run& outer, const Program::Step& step) override {
     const int64_t asked = *static_cast<const int32_t*>(outer.visible_data(step, step.inputs[0]));
     const int64_t chosen = std::clamp<int64_t>(asked, 0, static_cast<int64_t>(branches_.size()) - 1);
     std::unique_ptr<InnerRun>& branch = branches_[chosen];
-    if (!branch) branch = std::make_unique<InnerRun>(step.inner->programs[chosen], queue_);
+    if (!branch) branch = std::make_unique<InnerRun>(step.inner->programs[chosen], recorder_);
     const int count = static_cast<int>(step.inputs.size()) - 1;
     for (int i = 0; i < count; ++i) branch->input(i) = outer.hand_over(step, step.inputs[i + 1]);
     branch->all();
@@ -114,7 +123,7 @@ class Cond : public ControlFlow {
   }
 
  private:
-  GpuQueue* const queue_;
+  GpuRecorder* const recorder_;
   std::vector<std::unique_ptr<InnerRun>> branches_;
 };
 
@@ -168,12 +177,12 @@ std::vector<int> stacked_in_place(const Program::Step& scan) {
   return sources;
 }
 
-std::unique_ptr<ControlFlow> make_control_flow(const Program::Step& step, GpuQueue* queue) {
+std::unique_ptr<ControlFlow> make_control_flow(const Program::Step& step, GpuRecorder* recorder) {
   switch (step.opcode) {
-    case Opcode::Scan: return std::make_unique<Scan>(step, queue);
-    case Opcode::While: return std::make_unique<While>(step, queue);
-    case Opcode::WhileVjp: return make_while_vjp(step, queue);
-    default: return std::make_unique<Cond>(step, queue);
+    case Opcode::Scan: return std::make_unique<Scan>(step, recorder);
+    case Opcode::While: return std::make_unique<While>(step, recorder);
+    case Opcode::WhileVjp: return make_while_vjp(step, recorder);
+    default: return std::make_unique<Cond>(step, recorder);
   }
 }
 

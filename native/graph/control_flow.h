@@ -18,8 +18,8 @@ class ControlFlow {
 };
 
 /// For the operation of `step`: one of Scan, While, WhileVjp and Cond. What the programs inside have for a
-/// GPU goes to `queue`; null: nothing.
-std::unique_ptr<ControlFlow> make_control_flow(const Program::Step& step, GpuQueue* queue);
+/// GPU goes to `recorder`; null: nothing.
+std::unique_ptr<ControlFlow> make_control_flow(const Program::Step& step, GpuRecorder* recorder);
 
 /// For each stacked result of a Scan, the array to slice, counted among them, whose memory it may take over
 /// if nobody else needs that: slice by slice, what is read is replaced. −1: none.

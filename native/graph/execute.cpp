@@ -23,7 +23,7 @@ void wait_helping(Event& event) {
   event.wait();
 }
 
-/// A run with everything that it needs to finish on its own: whichever stream is last publishes the results.
+/// A run with everything that it needs to finish on its own: each stream publishes its results.
 class Job : public Work {
  public:
   /// A run of a captured graph.
@@ -84,12 +84,10 @@ class Job : public Work {
     return claimed;
   }
 
-  static void ask(void* evaluation) { static_cast<Evaluation*>(evaluation)->check_wanted(); }
-
   void run(const Streams& parts, Evaluation* evaluation = nullptr) {
     if (parts.empty()) return;
     try {
-      const Interruption::Scope scope(interruption_, evaluation ? &ask : nullptr, evaluation);
+      const Interruption::Scope scope(interruption_, evaluation ? &Evaluation::ask : nullptr, evaluation);
       bind_inputs(parts);
       const bool alone = program_->streams.size() < 2;
       for (size_t i = 0; i < program_->steps.size(); ++i) {
@@ -105,13 +103,13 @@ class Job : public Work {
       fail(std::current_exception());
     }
     for (Stream* part : parts) {
-      if (part && part->queue()) {
-        add_fence(part->queue()->submit([self = Ref<Job>(this)](std::exception_ptr error) {
+      if (GpuRecorder* recorder = run_.recorder_of(part)) {
+        add_fence(recorder->submit([self = Ref<Job>(this), part](std::exception_ptr error) {
           if (error) self->fail(error);
-          self->finish_part();
+          self->finish_part(part);
         }));
       } else {
-        finish_part();
+        finish_part(part);
       }
     }
     const size_t begun = static_cast<size_t>(parts.size());
@@ -123,17 +121,20 @@ class Job : public Work {
     fences_.push_back(fence);
   }
 
-  void finish_part() {
-    if (remaining_.fetch_sub(1, std::memory_order_acq_rel) == 1) finish();
-  }
-
   explicit Job(Ref<Program> program)
       : program_(std::move(program)), run_(*program_), finished_(new Event(this)) {
     for (Stream* stream : program_->streams) unclaimed_.push_back(stream);
     if (unclaimed_.empty()) unclaimed_.push_back(nullptr);  // a program without steps is one part too
     remaining_.store(unclaimed_.size());
     unrecorded_.store(static_cast<size_t>(unclaimed_.size()));
-    if (program_->streams.size() > 1) progress_.resize(program_->steps.size());
+    if (program_->streams.size() > 1) {
+      progress_.resize(program_->steps.size());
+      for (size_t part = 0; part < program_->streams.size(); ++part) ended_.push_back(new Event(this));
+      part_of_slot_.resize(program_->slots.size());
+      for (const Program::Step& step : program_->steps) {
+        for (int32_t slot : step.outputs) part_of_slot_[slot] = index_of(step.stream);
+      }
+    }
   }
 
   void add_input(Value& input) {
@@ -144,8 +145,14 @@ class Job : public Work {
   void add_output(Value* output, int32_t slot) {
     outputs_.emplace_back(output);
     output_slots_.push_back(slot);
-    output->event = finished_;
+    output->event = ended_.empty() ? finished_ : ended_[part_of_slot_[slot]];
     output->state.store(Value::State::Scheduled, std::memory_order_release);
+  }
+
+  /// Of several.
+  size_t index_of(const Stream* part) const {
+    const auto& all = program_->streams;
+    return static_cast<size_t>(std::find(all.begin(), all.end(), part) - all.begin());
   }
 
   /// Waits for what other programs still compute, then looks at the memory of the inputs. Of parts for a GPU
@@ -198,7 +205,7 @@ class Job : public Work {
 
   /// Lets GPUs wait for another job's work on GPUs, as soon as all of it has been recorded. Null where there
   /// is nothing to wait for any more, or something went wrong.
-  static Ref<Job> wait_on_gpu(Event& dependency, const Streams& parts) {
+  Ref<Job> wait_on_gpu(Event& dependency, const Streams& parts) {
     const Ref<Work> work = dependency.work();
     if (!work) return nullptr;
     Ref<Job> job(static_cast<Job*>(work.get()));  // values have no other events
@@ -211,7 +218,7 @@ class Job : public Work {
       fences = job->fences_;
     }
     for (Stream* part : parts) {
-      for (const Ref<Fence>& fence : fences) part->queue()->wait_for(*fence);
+      for (const Ref<Fence>& fence : fences) run_.recorder_of(part)->wait_for(*fence);
     }
     return job;
   }
@@ -227,17 +234,17 @@ class Job : public Work {
   /// Waits for what a step needs of other streams. Where both are a GPU's, it is the GPU that waits.
   void wait_for(const Program::Step& step) {
     if (step.waits.empty()) return;
-    GpuQueue* queue = step.stream->queue();
+    GpuRecorder* recorder = run_.recorder_of(step.stream);
     const auto is_there = [&](int32_t awaited) {
-      return progress_[awaited].done || (queue && progress_[awaited].fence);
+      return progress_[awaited].done || (recorder && progress_[awaited].fence);
     };
     std::unique_lock lock(mutex_);
     const auto all_there = [&] {
       return error_ || std::all_of(step.waits.begin(), step.waits.end(), is_there);
     };
-    if (queue && !all_there()) {
+    if (recorder && !all_there()) {
       lock.unlock();
-      queue->submit(nullptr);  // what it has so far need not wait
+      recorder->submit(nullptr);  // what it has so far need not wait
       lock.lock();
     }
     condition_.wait(lock, all_there);
@@ -247,14 +254,14 @@ class Job : public Work {
       if (!progress_[awaited].done) fences.push_back(progress_[awaited].fence);
     }
     lock.unlock();  // the queue may have to wait for work whose end is told here
-    for (const Ref<Fence>& fence : fences) queue->wait_for(*fence);
+    for (const Ref<Fence>& fence : fences) recorder->wait_for(*fence);
   }
 
   /// Tells other streams that a step is done, or when the GPU will be done with it.
   void signal(size_t step) {
     Ref<Fence> fence;
-    if (GpuQueue* queue = program_->steps[step].stream->queue()) {
-      fence = queue->submit([self = Ref<Job>(this), step](std::exception_ptr error) {
+    if (GpuRecorder* recorder = run_.recorder_of(program_->steps[step].stream)) {
+      fence = recorder->submit([self = Ref<Job>(this), step](std::exception_ptr error) {
         if (error) self->fail(error);
         self->advance(step, nullptr);
       });
@@ -283,23 +290,51 @@ class Job : public Work {
     condition_.notify_all();
   }
 
-  void finish() {
+  /// What has gone wrong so far, with this run or with what it needs.
+  std::exception_ptr failure() {
+    std::lock_guard lock(mutex_);
     for (const Ref<Event>& dependency : dependencies_) {
       if (!error_ && dependency->has_failed()) error_ = dependency->error();
     }
-    if (!error_) {
-      // The pending graph goes first: while a value is Scheduled, nobody looks at its node.
-      for (const Ref<Value>& output : outputs_) output->node = nullptr;
-      for (size_t i = 0; i < outputs_.size(); ++i) {
-        const SlotState& state = run_.state(output_slots_[i]);
-        outputs_[i]->publish(state.buffer, state.offset, state.strides);
+    return error_;
+  }
+
+  /// The results of a part are there when it is done. Where something has failed, all others end with the
+  /// last.
+  void finish_part(const Stream* part) {
+    if (!ended_.empty() && !failure()) {
+      const size_t index = index_of(part);
+      publish([&](size_t i) { return part_of_slot_[output_slots_[i]] == index; });
+      ended_[index]->signal();
+    }
+    if (remaining_.fetch_sub(1, std::memory_order_acq_rel) == 1) finish();
+  }
+
+  /// The pending graph goes first: while a value is Scheduled, nobody looks at its node.
+  template <typename Condition>
+  void publish(Condition&& concerns) {
+    for (size_t i = 0; i < outputs_.size(); ++i) {
+      if (concerns(i)) outputs_[i]->node = nullptr;
+    }
+    for (size_t i = 0; i < outputs_.size(); ++i) {
+      const SlotState& state = run_.state(output_slots_[i]);
+      if (concerns(i)) outputs_[i]->publish(state.buffer, state.offset, state.strides);
+    }
+  }
+
+  void finish() {
+    const std::exception_ptr error = failure();
+    if (!error && ended_.empty()) publish([](size_t) { return true; });
+    if (error && !run_.overwrote_input()) {
+      for (const Ref<Value>& output : outputs_) {
+        if (!output->is_ready()) output->state.store(Value::State::Pending, std::memory_order_release);
       }
-    } else if (!run_.overwrote_input()) {
-      for (const Ref<Value>& output : outputs_)
-        output->state.store(Value::State::Pending, std::memory_order_release);
     }
     inputs_.clear();
-    finished_->signal(error_);
+    for (const Ref<Event>& part : ended_) {
+      if (!part->is_signalled()) part->signal(error);
+    }
+    finished_->signal(error);
   }
 
   Ref<Program> program_;
@@ -307,9 +342,11 @@ class Job : public Work {
   std::vector<Ref<Value>> inputs_;
   std::vector<Ref<Value>> outputs_;
   std::vector<int32_t> output_slots_;
+  std::vector<size_t> part_of_slot_;  ///< where there are several
   std::vector<Ref<Event>> dependencies_;
   std::vector<char> donatable_;
   Ref<Event> finished_;
+  std::vector<Ref<Event>> ended_;            ///< by part, where there are several
   Ref<Event> recorded_{new Event(nullptr)};  ///< results have their memory, though a GPU has yet to fill it
   std::vector<Ref<Fence>> fences_;           ///< of its work on GPUs
   Interruption interruption_;                ///< what its threads poll
@@ -389,6 +426,12 @@ void Evaluation::run(const std::vector<Ref<Value>>& roots, bool blocking) {
       const Ref<Event> finished = job->finished();
       if (!finished->has_failed()) job = nullptr;
       relock();
+      if (given_up_) {  // a GPU may be busy with it for a while
+        for (const Ref<Event>& event : waits) {
+          if (Ref<Work> work = event->work()) work->interrupt();
+        }
+        std::rethrow_exception(std::exchange(given_up_, nullptr));
+      }
       waits.push_back(finished);
     } else {
       submit(job);
@@ -409,6 +452,16 @@ void Evaluation::run(const std::vector<Ref<Value>>& roots, bool blocking) {
     if (!can_repeat) throw;
   }
   run(roots, blocking);
+}
+
+void Evaluation::ask(void* self) {
+  auto* evaluation = static_cast<Evaluation*>(self);
+  try {
+    evaluation->check_wanted();
+  } catch (...) {
+    evaluation->given_up_ = std::current_exception();
+    throw Interrupted();
+  }
 }
 
 /// Waits for all events; the first error.

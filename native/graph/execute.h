@@ -22,11 +22,16 @@ class Evaluation {
 
   void run(const std::vector<Ref<Value>>& roots, bool blocking);
 
+  /// `check_wanted`, between pieces of work that this thread does itself: what it throws is thrown by `run`.
+  static void ask(void* evaluation);
+
   /// From now on every evaluation is blocking: the interpreter, which host functions need, is about to end.
   static void always_block();
 
  private:
   std::exception_ptr wait(const std::vector<Ref<Event>>& events);
+
+  std::exception_ptr given_up_;  ///< what `ask` has caught
 };
 
 /// Whether the calling thread is in a host function, further up in its stack. It runs what it evaluates there

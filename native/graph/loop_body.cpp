@@ -7,10 +7,10 @@
 
 namespace ftrans {
 
-InnerRun::InnerRun(const SubProgram& inner, GpuQueue* queue)
-    : run_(*inner.program, queue),
+InnerRun::InnerRun(const SubProgram& inner, GpuRecorder* recorder)
+    : run_(*inner.program, recorder),
       program_(*inner.program),
-      queue_(queue),
+      recorder_(recorder),
       input_count_(static_cast<int>(program_.inputs.size() - inner.captured.size())) {
   for (size_t i = 0; i < inner.captured.size(); ++i) {
     Value& value = *inner.captured[i];
@@ -31,12 +31,12 @@ void InnerRun::write_output(int k, const Ref<Buffer>& buffer, int64_t offset) {
   const Program::Slot& type = output_type(k);
   const SlotState& state = output(k);
   if (state.buffer.get() == buffer.get() && state.offset == offset && state.contiguous) return;
-  if (queue_ && gpu()->has_dtype(type.dtype)) {
+  if (recorder_ && gpu()->has_dtype(type.dtype)) {
     const GpuOperand from = run_.operand(program_.outputs[k]);
     const Dims row_major = contiguous_strides(type.shape);
     const GpuOperand to = {buffer.get(),    offset * itemsize(type.dtype), type.dtype, from.ndim, from.shape,
                            row_major.data()};
-    queue_->record(*gpu()->step(Opcode::Copy, type.dtype), {&from, 1, &to, 1});
+    recorder_->record(*gpu()->step(Opcode::Copy, type.dtype), {&from, 1, &to, 1});
     return;
   }
   settle();

@@ -20,7 +20,7 @@ inline SlotState shared(SlotState state) {
 /// A program inside of a step, ready to be run again and again.
 class InnerRun {
  public:
-  InnerRun(const SubProgram& inner, GpuQueue* queue);
+  InnerRun(const SubProgram& inner, GpuRecorder* recorder);
 
   void all() { run_.all(); }
   const Program::Slot& input_type(int i) const { return program_.slots[program_.inputs[i]]; }
@@ -37,9 +37,12 @@ class InnerRun {
     return run_.data(program_.outputs[k]);
   }
 
+  /// The k-th result, for a GPU.
+  GpuOperand output_operand(int k) const { return run_.operand(program_.outputs[k]); }
+
   /// Waits for what a GPU has yet to do.
   void settle() const {
-    if (queue_) ftrans::finish(*queue_);
+    if (recorder_) ftrans::finish(*recorder_);
   }
 
   /// Where the k-th result is to be written, if a step makes it there.
@@ -71,7 +74,7 @@ class InnerRun {
  private:
   Run run_;
   const Program& program_;
-  GpuQueue* const queue_;
+  GpuRecorder* const recorder_;
   const int input_count_;     ///< without the arrays that the program closed over
   std::vector<char> stays_;   ///< per result: a constant, or an input that serves several runs
   std::vector<char> leaves_;  ///< per result: nothing else is in its slot
@@ -103,8 +106,8 @@ class ScalarLoop {
 /// The body of a loop: inputs are constants, the carry, and slices; results are the new carry, then others.
 class LoopBody {
  public:
-  LoopBody(const SubProgram& body, GpuQueue* queue, int const_count, int carry_count)
-      : inner_(body, queue),
+  LoopBody(const SubProgram& body, GpuRecorder* recorder, int const_count, int carry_count)
+      : inner_(body, recorder),
         scalar_(ScalarLoop::make(*body.program, const_count, carry_count)),
         const_count_(const_count),
         carry_(carry_count) {}

@@ -20,8 +20,8 @@ HostCallScope::~HostCallScope() { --host_calls_of_thread; }
 
 bool in_host_call() { return host_calls_of_thread > 0; }
 
-Run::Run(const Program& program, GpuQueue* queue)
-    : program_(program), queue_(queue), states_(program.slots.size()) {
+Run::Run(const Program& program, GpuRecorder* recorder)
+    : program_(program), recorder_(recorder), states_(program.slots.size()) {
   for (size_t i = 0; i < states_.size(); ++i) {
     if (program.slots[i].constant) {
       states_[i].buffer = program.slots[i].constant;
@@ -30,6 +30,7 @@ Run::Run(const Program& program, GpuQueue* queue)
     }
   }
   if (program.has_control_flow) controls_.resize(program.steps.size());
+  if (!recorder_ && program.gpu_stream) make_recorders();
 }
 
 Run::~Run() = default;
@@ -136,7 +137,7 @@ void Run::fused(const Program::Step& step) {
     inputs[i] = data(slot);
     strides[i] = program_.slots[slot].shape.empty() ? kZeros : states_[slot].strides.data();
   }
-  if (queue_) finish(*queue_);
+  if (recorder_) finish(*recorder_);
   for (size_t k = 0; k < step.outputs.size(); ++k) {
     make_fused_output(step, k);
     outputs[k] = data(step.outputs[k]);
@@ -160,7 +161,7 @@ void Run::kernel(const Program::Step& step) {
   InlineVector<TensorView, 6> inputs, outputs;
   for (int32_t slot : step.inputs) inputs.push_back(tensor(slot));
   cpu::StepArguments arguments{};
-  if (queue_) finish(*queue_);
+  if (recorder_) finish(*recorder_);
   arguments.first_input_is_output = make_kernel_outputs(step);
   for (int32_t slot : step.outputs) outputs.push_back(tensor(slot));
   arguments.inputs = inputs.data();
@@ -187,17 +188,17 @@ void Run::view(const Program::Step& step) {
     return;
   }
   allocate(output);  // a reshape of an array with gaps
-  if (GpuQueue* queue = queue_of(step)) {
+  if (GpuRecorder* recorder = recorder_of(step)) {
     const GpuOperand from = operand(input);
     GpuOperand to = operand(output);
     to.ndim = from.ndim;
     const Dims row_major = contiguous_strides(program_.slots[input].shape);
     to.shape = from.shape;
     to.strides = row_major.data();
-    queue->record(*gpu()->step(Opcode::Copy, from.dtype), {&from, 1, &to, 1});
+    recorder->record(*gpu()->step(Opcode::Copy, from.dtype), {&from, 1, &to, 1});
     return;
   }
-  if (queue_) finish(*queue_);
+  if (recorder_) finish(*recorder_);
   const Dims strides = contiguous_strides(program_.slots[input].shape);
   TensorView from = tensor(input);
   TensorView to = from;
@@ -212,8 +213,8 @@ void Run::alias(const Program::Step& step) {
 }
 
 void Run::call(const Program::Step& step) {
-  GpuQueue* queue = enter(step, step.callee->gpu_stream);
-  Run inner(*step.callee, queue);
+  GpuRecorder* recorder = enter(step, step.callee->gpu_stream);
+  Run inner(*step.callee, recorder);
   for (size_t i = 0; i < step.inputs.size(); ++i) {
     const int32_t slot = step.inputs[i];
     SlotState& target = inner.state(step.callee->inputs[i]);
@@ -227,7 +228,7 @@ void Run::call(const Program::Step& step) {
     target.owned = target.donated = given_up;
   }
   inner.all();
-  leave(step, queue);
+  leave(step, recorder);
   overwrote_input_ |= inner.overwrote_input();
   for (size_t i = 0; i < step.outputs.size(); ++i) {
     SlotState& result = states_[step.outputs[i]];
@@ -253,17 +254,17 @@ void Run::host(const Program::Step& step) {
     allocate(slot);
     outputs.push_back(value(slot));
   }
-  if (queue_) finish(*queue_);
+  if (recorder_) finish(*recorder_);
   HostCallScope scope;
   step.host->call(inputs, outputs);
 }
 
 void Run::control(const Program::Step& step) {
-  GpuQueue* queue = enter(step, step.inner->gpu_stream());
+  GpuRecorder* recorder = enter(step, step.inner->gpu_stream());
   std::unique_ptr<ControlFlow>& flow = controls_[&step - program_.steps.data()];
-  if (!flow) flow = make_control_flow(step, queue);
+  if (!flow) flow = make_control_flow(step, recorder);
   flow->execute(*this, step);
-  leave(step, queue);
+  leave(step, recorder);
 }
 
 }  // namespace ftrans

@@ -24,9 +24,9 @@ class ControlFlow;
 /// A run of a program, or one after another: a loop runs its body again and again.
 class Run {
  public:
-  /// `queue`: of a run inside of a step, where its work for a GPU goes. Null at the top, where it goes to the
-  /// streams of its steps.
-  explicit Run(const Program& program, GpuQueue* queue = nullptr);
+  /// `recorder`: of a run inside of a step, where its work for a GPU goes. Null at the top, where it goes to
+  /// the streams of its steps.
+  explicit Run(const Program& program, GpuRecorder* recorder = nullptr);
   ~Run();
 
   const Program& program() const { return program_; }
@@ -61,10 +61,13 @@ class Run {
   /// Gives a slot memory that a step was handed over, if that is whole and the slot has no place already.
   bool take_over(int32_t slot, const SlotState& memory);
 
-  /// The queue for the programs inside of a step; null if they run on the processor alone, to which
+  /// What it records in the queue of a GPU's stream; null of other streams, and where it has nothing there.
+  GpuRecorder* recorder_of(const Stream* stream) const;
+
+  /// Where the programs inside of a step record; null if they run on the processor alone, to which
   /// everything that a GPU does for this step is visible then. Afterwards `leave` it.
-  GpuQueue* enter(const Program::Step& step, const Stream* inner_stream) const;
-  void leave(const Program::Step& step, GpuQueue* inner) const;
+  GpuRecorder* enter(const Program::Step& step, const Stream* inner_stream) const;
+  void leave(const Program::Step& step, GpuRecorder* inner) const;
 
   /// An input of a step, for the processor: waits for what a GPU has yet to do.
   const void* visible_data(const Program::Step& step, int32_t slot) const;
@@ -86,6 +89,7 @@ class Run {
     int64_t offset = 0;
   };
 
+  void make_recorders();
   Ref<Value> value(int32_t slot) const;
   bool is_placed(int32_t slot) const { return !places_.empty() && places_[slot].buffer; }
   bool may_overwrite(const Program::Step& step, int32_t slot) const;
@@ -93,7 +97,7 @@ class Run {
   void make_fused_output(const Program::Step& step, size_t k);
   bool make_kernel_outputs(const Program::Step& step);
   Ref<Buffer> new_block(int64_t bytes) const;
-  GpuQueue* queue_of(const Program::Step& step) const;
+  GpuRecorder* recorder_of(const Program::Step& step) const;
   void record(const Program::Step& step);
   void fused(const Program::Step& step);
   void kernel(const Program::Step& step);
@@ -104,7 +108,8 @@ class Run {
   void control(const Program::Step& step);
 
   const Program& program_;
-  GpuQueue* const queue_;
+  GpuRecorder* const recorder_;
+  std::vector<std::pair<const Stream*, std::unique_ptr<GpuRecorder>>> recorders_;  ///< of a run at the top
   std::vector<SlotState> states_;
   std::vector<Place> places_;                           ///< by slot, once there is one
   std::vector<std::unique_ptr<ControlFlow>> controls_;  ///< by step; none where no step is control flow
@@ -112,6 +117,6 @@ class Run {
 };
 
 /// Blocks until what has been recorded is done, so that the processor sees it; throws what went wrong.
-inline void finish(GpuQueue& queue) { queue.submit(nullptr)->wait(); }
+void finish(GpuRecorder& recorder);
 
 }  // namespace ftrans

@@ -2,14 +2,39 @@
 // memory that the GPU may not be done with.
 
 #include "core/error.h"
+#include "core/interruption.h"
 #include "graph/run.h"
 
 namespace ftrans {
 
+void finish(GpuRecorder& recorder) {
+  const Ref<Fence> fence = recorder.submit(nullptr);
+  while (!fence->wait_for(kInterruptionInterval)) Interruption::poll_after_wait();
+  fence->wait();
+}
+
+void Run::make_recorders() {
+  const auto add = [this](const Stream* stream) {
+    if (stream && stream->queue() && !recorder_of(stream))
+      recorders_.emplace_back(stream, stream->queue()->new_recorder());
+  };
+  for (const Program::Step& step : program_.steps) {
+    add(step.stream);
+    if (step.kind == Program::Step::Kind::Call) add(step.callee->gpu_stream);
+    if (step.kind == Program::Step::Kind::Control) add(step.inner->gpu_stream());
+  }
+}
+
+GpuRecorder* Run::recorder_of(const Stream* stream) const {
+  for (const auto& [of, recorder] : recorders_) {
+    if (of == stream) return recorder.get();
+  }
+  return nullptr;
+}
+
 /// Where a step that runs on a GPU is recorded; null for one that does not.
-GpuQueue* Run::queue_of(const Program::Step& step) const {
-  GpuQueue* own = step.stream->queue();
-  return own && queue_ ? queue_ : own;
+GpuRecorder* Run::recorder_of(const Program::Step& step) const {
+  return recorder_ && step.stream->queue() ? recorder_ : recorder_of(step.stream);
 }
 
 /// Memory that only what the GPU has yet to do holds is waited for, if there is no other.
@@ -18,7 +43,8 @@ Ref<Buffer> Run::new_block(int64_t bytes) const {
     return Allocator::instance().allocate(static_cast<size_t>(bytes));
   } catch (const MemoryLimitError&) {
     if (!program_.gpu_stream) throw;
-    finish(queue_ ? *queue_ : *program_.gpu_stream->queue());
+    if (recorder_) recorder_->queue().synchronize();
+    for (const auto& each : recorders_) each.second->queue().synchronize();
     return Allocator::instance().allocate(static_cast<size_t>(bytes));
   }
 }
@@ -44,23 +70,23 @@ void Run::record(const Program::Step& step) {
   arguments.output_count = outputs.size();
   arguments.parameters = step.parameters.data();
   arguments.parameter_count = step.parameters.size();
-  queue_of(step)->record(*step.gpu, arguments);
+  recorder_of(step)->record(*step.gpu, arguments);
 }
 
-GpuQueue* Run::enter(const Program::Step& step, const Stream* inner_stream) const {
-  GpuQueue* outer = queue_ ? queue_ : step.stream->queue();
-  if (inner_stream) return outer ? outer : inner_stream->queue();
+GpuRecorder* Run::enter(const Program::Step& step, const Stream* inner_stream) const {
+  GpuRecorder* outer = recorder_ ? recorder_ : recorder_of(step.stream);
+  if (inner_stream) return outer ? outer : recorder_of(inner_stream);
   if (outer) finish(*outer);
   return nullptr;
 }
 
 const void* Run::visible_data(const Program::Step& step, int32_t slot) const {
-  if (GpuQueue* queue = queue_ ? queue_ : step.stream->queue()) finish(*queue);
+  if (GpuRecorder* recorder = recorder_ ? recorder_ : recorder_of(step.stream)) finish(*recorder);
   return data(slot);
 }
 
-void Run::leave(const Program::Step& step, GpuQueue* inner) const {
-  if (inner && !queue_ && !step.stream->queue()) finish(*inner);
+void Run::leave(const Program::Step& step, GpuRecorder* inner) const {
+  if (inner && !recorder_ && !step.stream->queue()) finish(*inner);
 }
 
 }  // namespace ftrans

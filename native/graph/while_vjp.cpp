@@ -72,12 +72,12 @@ class Record {
 /// are at most about log₂ n snapshots and log₂ n records.
 class WhileVjp : public ControlFlow {
  public:
-  WhileVjp(const Program::Step& step, GpuQueue* queue)
+  WhileVjp(const Program::Step& step, GpuRecorder* recorder)
       : const_count_(static_cast<int>(step.parameters[0])),
         carry_count_(static_cast<int>(step.parameters[1])),
-        forward_(step.inner->programs[0], queue, const_count_, carry_count_),
+        forward_(step.inner->programs[0], recorder, const_count_, carry_count_),
         backward_const_count_(static_cast<int>(step.parameters[2])),
-        backward_(step.inner->programs[1], queue, backward_const_count_,
+        backward_(step.inner->programs[1], recorder, backward_const_count_,
                   static_cast<int>(step.outputs.size())),
         checkpointed_(step.parameters[3] != 0) {}
 
@@ -214,8 +214,8 @@ int64_t units_before_snapshot(int64_t count, int snapshots) {
   return std::clamp<int64_t>(count - behind, 1, count - 1);
 }
 
-std::unique_ptr<ControlFlow> make_while_vjp(const Program::Step& step, GpuQueue* queue) {
-  return std::make_unique<WhileVjp>(step, queue);
+std::unique_ptr<ControlFlow> make_while_vjp(const Program::Step& step, GpuRecorder* recorder) {
+  return std::make_unique<WhileVjp>(step, recorder);
 }
 
 }  // namespace ftrans

@@ -7,7 +7,7 @@
 namespace ftrans {
 
 /// For the operation WhileVjp.
-std::unique_ptr<ControlFlow> make_while_vjp(const Program::Step& step, GpuQueue* queue);
+std::unique_ptr<ControlFlow> make_while_vjp(const Program::Step& step, GpuRecorder* recorder);
 
 /// Of `count` units of a computation that is to be gone through from its end, how many to go ahead before the
 /// next snapshot, with room for `snapshots` of them; no unit then runs oftener than need be. Griewank and

@@ -52,13 +52,19 @@ struct Size {
   uint32_t x = 1, y = 1, z = 1;
 };
 
+/// How a command buffer ended.
+struct Outcome {
+  std::string error;      ///< what went wrong; empty if nothing did
+  bool has_begun = true;  ///< whether anything of it can have run
+};
+
 /// A batch of work. It is recorded by one thread, committed once, and keeps what it uses alive until it is
 /// done.
 class CommandBuffer : public RefCounted {
  public:
   /// Later commands wait until the event's counter is at least `value`.
   virtual void wait(SharedEvent& event, uint64_t value) = 0;
-  /// The event's counter becomes `value` when all earlier commands are done.
+  /// The event's counter becomes `value` when all earlier commands are done; after an error it does not.
   virtual void signal(SharedEvent& event, uint64_t value) = 0;
 
   virtual void set_function(Function& function) = 0;
@@ -68,15 +74,18 @@ class CommandBuffer : public RefCounted {
   virtual void set_threadgroup_memory(int index, size_t size) = 0;
   /// Runs the function over a grid. Dispatches may overlap, but for those that a barrier separates.
   virtual void dispatch(Size threadgroups, Size threads_per_threadgroup) = 0;
+  /// The same with a grid that earlier commands write: three 32-bit integers at `offset`, a multiple of 4.
+  /// One of 0 threadgroups does nothing.
+  virtual void dispatch_indirectly(Memory& grid, size_t offset, Size threads_per_threadgroup) = 0;
   /// Later dispatches see what earlier ones wrote.
   virtual void barrier() = 0;
 
-  /// Hands the batch to its queue. `done` is called on any thread when it has ended: with an empty text, or
-  /// with what went wrong.
-  virtual void commit(std::function<void(const std::string& error)> done) = 0;
+  /// Hands the batch to its queue. `done` is called on any thread when it has ended.
+  virtual void commit(std::function<void(const Outcome&)> done) = 0;
 };
 
-/// Command buffers of a queue run in the order in which they were committed.
+/// Command buffers of a queue run in the order in which they were committed. After an error it may refuse to
+/// begin those that follow.
 class Queue : public RefCounted {
  public:
   virtual Ref<CommandBuffer> command_buffer() = 0;

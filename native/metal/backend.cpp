@@ -1,6 +1,7 @@
 // Metal behind core/gpu.h.
 
 #include "core/gpu.h"
+#include "metal/gate.h"
 #include "metal/queue.h"
 #include "metal/supported.h"
 
@@ -92,6 +93,10 @@ class MetalGpu : public Gpu {
   }
 
   std::unique_ptr<GpuQueue> new_queue() override { return std::make_unique<MetalQueue>(pipelines_); }
+
+  Ref<GpuCondition> new_condition() override {
+    return Ref<GpuCondition>(new DeviceCondition(pipelines_.device()));
+  }
 
  private:
   Pipelines pipelines_;

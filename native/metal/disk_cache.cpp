@@ -6,7 +6,6 @@
 #include <atomic>
 #include <cstdlib>
 #include <fstream>
-#include <iterator>
 #include <vector>
 
 namespace ftrans::metal {
@@ -15,10 +14,15 @@ namespace fs = std::filesystem;
 
 namespace {
 
+/// None if it cannot be read.
 std::optional<std::string> contents_hash(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);
-  if (!file) return std::nullopt;
-  return Hash().add({std::istreambuf_iterator<char>(file), {}}).digits();
+  std::string text;
+  char block[1 << 14];
+  while (file.read(block, sizeof block), file.gcount() > 0)
+    text.append(block, static_cast<size_t>(file.gcount()));
+  if (!file.eof()) return std::nullopt;
+  return Hash().add(text).digits();
 }
 
 template <class F>

@@ -4,7 +4,9 @@ target_sources(ftrans_core PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/disk_cache.cpp
   ${CMAKE_CURRENT_LIST_DIR}/fused_kernel.cpp
   ${CMAKE_CURRENT_LIST_DIR}/fused_layout.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/gate.cpp
   ${CMAKE_CURRENT_LIST_DIR}/hazards.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/lasting_queue.cpp
   ${CMAKE_CURRENT_LIST_DIR}/memory.cpp
   ${CMAKE_CURRENT_LIST_DIR}/printer.cpp
   ${CMAKE_CURRENT_LIST_DIR}/queue.cpp
@@ -95,7 +97,7 @@ endfunction()
 if(FTRANS_NATIVE_TESTS AND NOT APPLE)
   ftrans_add_metal_test(host)
   ftrans_add_metal_test(cache)
-  ftrans_add_metal_test(queue)
+  ftrans_add_metal_kernel_test(queue)
   ftrans_add_metal_kernel_test(printer)
   ftrans_add_metal_kernel_test(movement)
   ftrans_add_metal_kernel_test(arithmetic)

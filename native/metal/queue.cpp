@@ -1,10 +1,12 @@
 #include "metal/queue.h"
 
+#include <algorithm>
 #include <new>
 #include <stdexcept>
 #include <unordered_set>
 
 #include "core/error.h"
+#include "core/interruption.h"
 #include "metal/counters.h"
 #include "metal/memory.h"
 
@@ -19,72 +21,16 @@ constexpr uint64_t kMostUnderWay = 8;
 
 }  // namespace
 
-class MetalQueue::QueueFence : public Fence {
- public:
-  QueueFence(Ref<SharedEvent> event, uint64_t value) : event_(std::move(event)), value_(value) {}
-
-  void wait() override {
-    std::unique_lock lock(mutex_);
-    condition_.wait(lock, [this] { return ended_; });
-    if (error_) std::rethrow_exception(error_);
-  }
-
-  void end(std::exception_ptr error) {
-    std::vector<std::function<void()>> followers;
-    {
-      std::lock_guard lock(mutex_);
-      ended_ = true;
-      error_ = std::move(error);
-      followers.swap(followers_);
-    }
-    condition_.notify_all();
-    for (const auto& each : followers) each();
-  }
-
-  /// Calls `follower` when the work has ended, however it did.
-  void then(std::function<void()> follower) {
-    {
-      std::lock_guard lock(mutex_);
-      if (!ended_) return followers_.push_back(std::move(follower));
-    }
-    follower();
-  }
-
-  /// What went wrong with the work, as far as it has ended.
-  std::exception_ptr error() {
-    std::lock_guard lock(mutex_);
-    return error_;
-  }
-
-  bool has_succeeded() {
-    std::lock_guard lock(mutex_);
-    return ended_ && !error_;
-  }
-
-  SharedEvent& event() const { return *event_; }
-  uint64_t value() const { return value_; }
-
- private:
-  const Ref<SharedEvent> event_;
-  const uint64_t value_;
-  std::mutex mutex_;
-  std::condition_variable condition_;
-  std::vector<std::function<void()>> followers_;
-  bool ended_ = false;
-  std::exception_ptr error_;
-};
-
 /// A command buffer with what it needs until it is done.
 struct MetalQueue::Batch {
   Recording recording;
   std::vector<std::string> names;  ///< of its steps
   int64_t bytes = 0;               ///< of their outputs
   std::unordered_set<Buffer*> held;
-  Ref<QueueFence> fence, before;         ///< its own end, and that of the batch before
-  std::vector<Ref<QueueFence>> awaited;  ///< work whose errors are its own, too
+  Ref<EventFence> fence;                 ///< its own end
+  std::vector<Ref<EventFence>> earlier;  ///< work behind which it ends
+  std::unique_ptr<Gate> gate;            ///< of its last step; null if nothing decides on that
   std::exception_ptr error;
-  bool goes_on = false;  ///< what was recorded since the last `submit` ends in a later batch
-  Done done;
 
   void hold(const GpuOperand* operands, int count) {
     for (int i = 0; i < count; ++i) {
@@ -97,44 +43,141 @@ struct MetalQueue::Batch {
     held.clear();
   }
 
+  /// Each operation once, in the order of their first steps.
   std::string description() const {
     std::string text;
-    for (size_t i = 0; i < names.size(); ++i) {
-      size_t repeats = 1;
-      while (i + repeats < names.size() && names[i + repeats] == names[i]) ++repeats;
-      if (!text.empty()) text += ", ";
-      text += names[i];
-      if (repeats > 1) text += " (" + std::to_string(repeats) + " times)";
-      i += repeats - 1;
+    for (auto name = names.begin(); name != names.end(); ++name) {
+      if (std::find(names.begin(), name, *name) != name) continue;
+      const auto times = std::count(name, names.end(), *name);
+      text += (text.empty() ? "" : ", ") + *name;
+      if (times > 1) text += " (" + std::to_string(times) + " times)";
     }
     return text.empty() ? "nothing" : text;
   }
 };
 
+/// What one run has recorded: fences of the batches that its steps are in, and of what it waits for.
+class MetalQueue::Recorder : public GpuRecorder {
+ public:
+  explicit Recorder(MetalQueue& queue) : queue_(queue) {}
+  ~Recorder() override {
+    if (joined_.empty()) return;
+    std::lock_guard lock(queue_.mutex_);
+    hand_over();
+  }
+
+  void record(const GpuKernel& kernel, const GpuArguments& arguments) override {
+    queue_.wait_for_room();
+    std::lock_guard lock(queue_.mutex_);
+    join();
+    queue_.append(static_cast<const RecordedKernel&>(kernel), arguments, condition_.get());
+  }
+
+  void require(GpuCondition& condition, const GpuOperand& predicate) override {
+    queue_.wait_for_room();
+    std::lock_guard lock(queue_.mutex_);
+    join();
+    condition_ = Ref<DeviceCondition>(&static_cast<DeviceCondition&>(condition));
+    const Place place = place_of(queue_.pipelines_.device(), predicate);
+    queue_.batch_->hold(&predicate, 1);
+    queue_.set_condition(condition_.get(), &place);
+  }
+
+  void require_nothing() override { condition_ = nullptr; }
+
+  void wait_for(Fence& fence) override {
+    const Ref<EventFence> awaited(&static_cast<EventFence&>(fence));
+    if (awaited->has_succeeded()) return;
+    std::lock_guard lock(queue_.mutex_);
+    awaited_.push_back(awaited);
+    if (awaited->event().get() == queue_.event_.get()) return;  // batches come one after the other
+    join();
+    queue_.batch_->recording.wait(*awaited->event(), awaited->value());
+    queue_.batch_->earlier.push_back(awaited);
+  }
+
+  /// The first errors count, since later ones may come from them.
+  Ref<Fence> submit(Done done) override {
+    std::unique_lock lock(queue_.mutex_);
+    hand_over();
+    std::vector<Ref<EventFence>> parts;
+    if (last_) parts.push_back(last_);
+    parts.insert(parts.end(), awaited_.begin(), awaited_.end());
+    parts.insert(parts.end(), joined_.begin(), joined_.end());
+    const Ref<EventFence> end(new EventFence(queue_.event_, queue_.committed_));
+    last_ = end;
+    awaited_.clear();
+    joined_.clear();
+    lock.unlock();
+    after_all(std::move(parts), [end, done = std::move(done)](std::exception_ptr error) {
+      if (done) done(error);
+      end->end(error);
+    });
+    return Ref<Fence>(end.get());
+  }
+
+  GpuQueue& queue() const override { return queue_; }
+
+ private:
+  /// Makes sure that there is a batch, and notes that this recorder has something in it.
+  void join() {
+    queue_.open();
+    const Ref<EventFence>& fence = queue_.batch_->fence;
+    if (!joined_.empty() && joined_.back().get() == fence.get()) return;
+    std::erase_if(joined_, [](const Ref<EventFence>& each) { return each->has_succeeded(); });
+    joined_.push_back(fence);
+  }
+
+  void hand_over() {
+    if (queue_.batch_ && !joined_.empty() && joined_.back().get() == queue_.batch_->fence.get())
+      queue_.commit();
+  }
+
+  MetalQueue& queue_;
+  Ref<DeviceCondition> condition_;
+  Ref<EventFence> last_;                           ///< of what was submitted
+  std::vector<Ref<EventFence>> awaited_, joined_;  ///< since then
+};
+
 MetalQueue::MetalQueue(Pipelines& pipelines)
     : pipelines_(pipelines),
-      queue_(pipelines.device().new_queue()),
+      queue_(pipelines.device()),
       event_(pipelines.device().new_event()),
-      last_(new QueueFence(event_, 0)) {
+      last_(new EventFence(event_, 0)) {
   last_->end(nullptr);
 }
 
 MetalQueue::~MetalQueue() { synchronize(); }
 
-MetalQueue::Batch& MetalQueue::open() {
-  if (!batch_) {
-    wait_for_room();
-    batch_ = std::make_unique<Batch>();
-  }
-  return *batch_;
+std::unique_ptr<GpuRecorder> MetalQueue::new_recorder() { return std::make_unique<Recorder>(*this); }
+
+void MetalQueue::open() {
+  if (batch_) return;
+  batch_ = std::make_unique<Batch>();
+  batch_->fence = Ref<EventFence>(new EventFence(event_, committed_ + 1));
 }
 
-void MetalQueue::record(const GpuKernel& kernel, const GpuArguments& arguments) {
-  const auto& recorded = static_cast<const RecordedKernel&>(kernel);
+/// Makes what is appended to the open batch depend on a condition, to which `predicate` is added; null: there
+/// is none.
+void MetalQueue::set_condition(DeviceCondition* condition, const Place* predicate) {
+  Batch& batch = *batch_;
+  batch.recording.set_gate(nullptr);
+  batch.gate = nullptr;
+  if (!condition) return;
+  batch.gate =
+      std::make_unique<Gate>(pipelines_, batch.recording, Ref<DeviceCondition>(condition), predicate);
+  batch.recording.set_gate(batch.gate.get());
+  hazards_.clear();
+}
+
+/// Adds a step to the open batch.
+void MetalQueue::append(const RecordedKernel& kernel, const GpuArguments& arguments,
+                        DeviceCondition* condition) {
   InlineVector<Place, 8> inputs, outputs;
-  std::lock_guard lock(mutex_);
+  Batch& batch = *batch_;
+  const DeviceCondition* current = batch.gate ? &batch.gate->condition() : nullptr;
+  if (current != condition || (current && batch.gate->is_full())) set_condition(condition, nullptr);
   try {
-    Batch& batch = open();
     for (int i = 0; i < arguments.input_count; ++i)
       inputs.push_back(place_of(pipelines_.device(), arguments.inputs[i]));
     for (int i = 0; i < arguments.output_count; ++i)
@@ -146,9 +189,9 @@ void MetalQueue::record(const GpuKernel& kernel, const GpuArguments& arguments) 
       hazards_.clear();
     }
     hazards_.add(arguments);
-    batch.names.push_back(recorded.name());
+    batch.names.push_back(kernel.name());
     Encoder encoder(pipelines_, batch.recording);
-    recorded.encode(encoder, arguments, inputs.data(), outputs.data());
+    kernel.encode(encoder, arguments, inputs.data(), outputs.data());
     for (int i = 0; i < arguments.output_count; ++i) {
       const GpuOperand& output = arguments.outputs[i];
       int64_t bytes = itemsize(output.dtype);
@@ -156,99 +199,67 @@ void MetalQueue::record(const GpuKernel& kernel, const GpuArguments& arguments) 
       batch.bytes += bytes;
     }
     const bool is_full = static_cast<int>(batch.names.size()) >= kMostSteps || batch.bytes >= kMostBytes;
-    if (is_full) commit(nullptr, true);
+    if (is_full) commit();
   } catch (const std::bad_alloc&) {
-    throw MemoryLimitError(recorded.name() +
-                           ": Device(gpu, 0) has no memory for what lies between its parts");
+    throw MemoryLimitError(kernel.name() + ": Device(gpu, 0) has no memory for what lies between its parts");
   }
 }
 
-void MetalQueue::wait_for(Fence& fence) {
-  const Ref<QueueFence> awaited(&static_cast<QueueFence&>(fence));
-  if (awaited->has_succeeded()) return;
-  std::lock_guard lock(mutex_);
-  Batch& batch = open();
-  const bool is_own = &awaited->event() == event_.get();  // whose batches come one after the other
-  if (!is_own) batch.recording.wait(awaited->event(), awaited->value());
-  batch.awaited.push_back(awaited);
-}
-
-Ref<Fence> MetalQueue::submit(Done done) {
-  std::unique_lock lock(mutex_);
-  const Ref<QueueFence> before = last_;
-  if (batch_ || goes_on_) {
-    open();
-    commit(std::move(done), false);
-    return Ref<Fence>(last_.get());
-  }
-  lock.unlock();
-  // What went wrong before has been told to those who submitted it.
-  const Ref<QueueFence> end(new QueueFence(event_, before->value()));
-  before->then([end, done = std::move(done)] {
-    if (done) done(nullptr);
-    end->end(nullptr);
-  });
-  return Ref<Fence>(end.get());
-}
-
-/// Hands the batch over.
-void MetalQueue::commit(Done done, bool goes_on) {
+/// Hands the open batch over.
+void MetalQueue::commit() {
   Batch& batch = *batch_.release();
   hazards_.clear();
   ++committed_;
-  batch.before = last_;
-  batch.fence = last_ = Ref<QueueFence>(new QueueFence(event_, committed_));
-  batch.done = std::move(done);
-  batch.goes_on = goes_on_ = goes_on;
-  Ref<CommandBuffer> buffer = queue_->command_buffer();
+  batch.earlier.push_back(std::exchange(last_, batch.fence));
   try {
     batch.recording.compile(pipelines_);
-    batch.recording.play(*buffer);
+  } catch (const CompileError& error) {
+    batch.error =
+        std::make_exception_ptr(CompileError("Device(gpu, 0): a kernel does not compile; they are for " +
+                                             batch.description() + "\n" + error.what()));
   } catch (...) {
     batch.error = std::current_exception();
-    buffer = queue_->command_buffer();  // in its place, one that does nothing
   }
-  buffer->signal(*event_, committed_);
   counters().command_buffers.fetch_add(1, std::memory_order_relaxed);
-  buffer->commit([this, &batch](const std::string& failure) {
-    if (!failure.empty()) {
-      batch.error = std::make_exception_ptr(std::runtime_error(
-          "Device(gpu, 0): " + failure + "; the command buffer held " + batch.description()));
-      event_->signal(batch.fence->value());  // other queues don't wait for ever
-    }
-    batch.before->then([this, &batch] { settle(batch); });
-  });
+  queue_.run([this, &batch](Queue& queue) { return play(batch, queue); },
+             [this, &batch](const std::string& failure) {
+               if (!failure.empty()) {
+                 batch.error = std::make_exception_ptr(std::runtime_error(
+                     "Device(gpu, 0): " + failure + "; the command buffer held " + batch.description()));
+                 event_->signal(batch.fence->value());  // other queues don't wait for ever
+               }
+               after_all(std::move(batch.earlier), [this, &batch](std::exception_ptr) { end(batch); });
+             });
+}
+
+/// Where the batch cannot be played, the command buffer only tells that its turn has come.
+Ref<CommandBuffer> MetalQueue::play(Batch& batch, Queue& queue) {
+  Ref<CommandBuffer> buffer = queue.command_buffer();
+  try {
+    if (!batch.error) batch.recording.play(*buffer);
+  } catch (...) {
+    batch.error = std::current_exception();
+    buffer = queue.command_buffer();
+  }
+  buffer->signal(*event_, batch.fence->value());
+  return buffer;
 }
 
 void MetalQueue::wait_for_room() {
+  const auto is_room = [this] { return committed_ - done_ < kMostUnderWay; };
   std::unique_lock lock(end_mutex_);
-  ended_.wait(lock, [this] { return committed_ - done_ < kMostUnderWay; });
-}
-
-/// Ends a batch behind the work that it waited for, which the device has done: the first errors count, since
-/// later ones may come from them.
-void MetalQueue::settle(Batch& batch) {
-  if (batch.awaited.empty()) return end(batch);
-  const Ref<QueueFence> awaited = std::move(batch.awaited.back());
-  batch.awaited.pop_back();
-  awaited->then([this, &batch, fence = awaited.get()] {
-    if (std::exception_ptr error = fence->error()) batch.error = std::move(error);
-    settle(batch);
-  });
+  while (!ended_.wait_for(lock, kInterruptionInterval, is_room)) {
+    lock.unlock();
+    Interruption::poll_after_wait();
+    lock.lock();
+  }
 }
 
 /// On any thread, batch after batch.
 void MetalQueue::end(Batch& ended) {
   std::unique_ptr<Batch> batch(&ended);
-  std::exception_ptr error = batch->error;
   batch->release();
-  {
-    std::lock_guard lock(end_mutex_);
-    if (carried_error_) error = std::exchange(carried_error_, nullptr);
-    if (batch->goes_on) carried_error_ = error;
-  }
-  if (batch->done) batch->done(error);
-  batch->fence->end(error);
+  batch->fence->end(batch->error);
   batch.reset();
   std::lock_guard lock(end_mutex_);
   ++done_;
@@ -256,10 +267,10 @@ void MetalQueue::end(Batch& ended) {
 }
 
 void MetalQueue::synchronize() {
-  submit(nullptr);
   uint64_t awaited;
   {
     std::lock_guard lock(mutex_);
+    if (batch_) commit();
     awaited = committed_;
   }
   std::unique_lock lock(end_mutex_);

@@ -1,13 +1,16 @@
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
 #include <string>
-#include <vector>
 
 #include "core/gpu.h"
+#include "metal/fence.h"
+#include "metal/gate.h"
 #include "metal/hazards.h"
+#include "metal/lasting_queue.h"
 #include "metal/step_kernel.h"
 
 namespace ftrans::metal {
@@ -29,35 +32,33 @@ class MetalQueue : public GpuQueue {
   explicit MetalQueue(Pipelines& pipelines);
   ~MetalQueue() override;
 
-  void record(const GpuKernel& kernel, const GpuArguments& arguments) override;
-  void wait_for(Fence& fence) override;
-  Ref<Fence> submit(Done done) override;
+  std::unique_ptr<GpuRecorder> new_recorder() override;
   void synchronize() override;
 
  private:
   struct Batch;
-  class QueueFence;
+  class Recorder;
 
-  Batch& open();
-  void commit(Done done, bool goes_on);
+  void open();
+  void append(const RecordedKernel& kernel, const GpuArguments& arguments, DeviceCondition* condition);
+  void set_condition(DeviceCondition* condition, const Place* predicate);
+  void commit();
+  Ref<CommandBuffer> play(Batch& batch, Queue& queue);
   void wait_for_room();
-  void settle(Batch& batch);
   void end(Batch& batch);
 
   Pipelines& pipelines_;
   std::mutex mutex_;  ///< of what is recorded
-  Ref<Queue> queue_;
-  Ref<SharedEvent> event_;  ///< its value: how many batches are done
+  LastingQueue queue_;
+  const Ref<SharedEvent> event_;  ///< its value: how many batches are done
   std::unique_ptr<Batch> batch_;
-  Ref<QueueFence> last_;  ///< of the last batch that was committed
+  Ref<EventFence> last_;  ///< of the last batch that was committed
   Hazards hazards_;
-  uint64_t committed_ = 0;
-  bool goes_on_ = false;  ///< the last batch was committed because it was full: `submit` tells its errors
+  std::atomic<uint64_t> committed_{0};
 
   std::mutex end_mutex_;  ///< of what has ended
   std::condition_variable ended_;
   uint64_t done_ = 0;
-  std::exception_ptr carried_error_;  ///< of batches that were committed because they were full
 };
 
 }  // namespace ftrans::metal

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "metal/gate.h"
+
 namespace ftrans::metal {
 
 Ref<Pipeline> Pipelines::get(const PrintedKernel& kernel) {
@@ -55,6 +57,14 @@ void Recording::set_bytes(int index, const void* bytes, size_t size) {
 }
 
 void Recording::dispatch(Size threadgroups, Size threads) {
+  if (gate_) {
+    const Place grid = gate_->add(threadgroups);
+    commands_.emplace_back(
+        [held = Ref<Memory>(grid.memory), offset = grid.offset, threads](CommandBuffer& buffer) {
+          buffer.dispatch_indirectly(*held, offset, threads);
+        });
+    return;
+  }
   commands_.emplace_back([=](CommandBuffer& buffer) { buffer.dispatch(threadgroups, threads); });
 }
 

@@ -38,6 +38,8 @@ class Pipelines {
   std::map<std::string, Ref<Pipeline>> pipelines_;
 };
 
+class Gate;
+
 /// What a command buffer is going to do. Nothing is compiled while it is recorded, so that all that it needs
 /// is compiled together. Keeps what it uses alive.
 class Recording {
@@ -47,8 +49,12 @@ class Recording {
   void set_function(Ref<Function> function);
   void set_memory(int index, Memory& memory, size_t offset);
   void set_bytes(int index, const void* bytes, size_t size);
+  /// Through the gate, where there is one.
   void dispatch(Size threadgroups, Size threads_per_threadgroup);
   void barrier();
+
+  /// Makes dispatches depend on it; null: on nothing.
+  void set_gate(Gate* gate) { gate_ = gate; }
 
   /// Compiles what is new. Throws CompileError.
   void compile(Pipelines& pipelines) const { pipelines.compile(pipelines_); }
@@ -58,6 +64,7 @@ class Recording {
  private:
   std::vector<Ref<Pipeline>> pipelines_;
   std::vector<std::function<void(CommandBuffer&)>> commands_;
+  Gate* gate_ = nullptr;
 };
 
 }  // namespace ftrans::metal

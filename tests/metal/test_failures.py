@@ -149,16 +149,91 @@ def test_other_streams_of_the_evaluation_end_too(host_option, where):
     np.testing.assert_allclose(np.array(y), 2 * np.e if "before" not in where else np.e**2, rtol=1e-6)
 
 
-def test_error_inside_of_a_loop(host_option):
-    def loop():
-        with ft.stream(ft.gpu):
-            return ft.while_loop(lambda c: c < 10.0, lambda c: c * 2.0, ones())
+def doubled(c):
+    return ft.multiply(c, 2.0, stream=ft.gpu)
 
-    assert loop().item() == 16.0
-    host_option("failing_command_buffers", 1)
-    with pytest.raises(RuntimeError, match="the command buffer held"):
-        loop().item()
-    assert loop().item() == 16.0
+
+#: Functions of an array of ones, and their values.
+CONTROL_FLOW = {
+    "while": (lambda x: ft.while_loop(lambda c: c[0] < 10.0, doubled, x), 16.0),
+    "derivative of while": (ft.grad(lambda x: ft.while_loop(lambda c: c[0] < 10.0, doubled, x).sum()), 16.0),
+    "scan": (lambda x: ft.scan(lambda c, _: (doubled(c), None), x, None, length=100)[0], 2.0**100),
+    "cond": (lambda x: ft.cond(ft.sum(x, stream=ft.gpu) > 1.0, doubled, lambda v: v, x), 2.0),
+}
+
+
+@pytest.mark.parametrize("where", [ft.cpu, ft.gpu], ids=str)
+@pytest.mark.parametrize("name", CONTROL_FLOW)
+def test_errors_inside_of_control_flow(name, where, host_option):
+    """Twice in a row, and when the step itself is the CPU's."""
+    function, expected = CONTROL_FLOW[name]
+    with ft.stream(where):
+        y = function(ones(3))
+    for _ in range(2):
+        host_option("failing_command_buffers", 1)
+        with pytest.raises(RuntimeError, match="the command buffer held"):
+            ft.eval(y)
+    np.testing.assert_array_equal(np.array(y), np.full(3, expected, np.float32))
+
+
+def test_independent_work_behind_errors_is_done(host_option):
+    """The device refuses what the queue has behind an error: it goes to a new one, and keeps its place."""
+    x, first, second = ones(5), ft.new_stream(ft.gpu), ft.new_stream(ft.gpu)
+    host_option("held", 1)
+    host_option("failing_command_buffers", 2)
+    failing = [ft.exp(x, stream=first), ft.sin(x, stream=first)]
+    good = [ft.multiply(x, 3.0, stream=first)]
+    good += [ft.add(good[0], 1.0, stream=second), ft.add(good[0], 2.0, stream=first)]
+    good += [ft.add(good[1], good[2], stream=ft.cpu)]
+    for each in failing + good:
+        ft.async_eval(each)
+    host_option("held", 0)
+    assert [each[0].item() for each in good] == [3.0, 4.0, 5.0, 9.0]
+    for each in failing:
+        with pytest.raises(RuntimeError, match="a test asked for it"):
+            ft.eval(each)
+        ft.eval(each)
+
+
+def test_fault_of_a_kernel(host_option):
+    kernels = {
+        name: ft.fast.metal_kernel(name, ["x"], ["out"], f"out[thread_position_in_grid.x + {offset}] = x[0];")
+        for name, offset in [("beyond", 1 << 20), ("within", 0)]
+    }
+
+    def call(name):
+        with ft.stream(ft.gpu):
+            (y,) = kernels[name](
+                inputs=[ones(4)],
+                grid=(4, 1, 1),
+                threadgroup=(4, 1, 1),
+                output_shapes=[(4,)],
+                output_dtypes=[ft.float32],
+            )
+        ft.async_eval(y)
+        return y
+
+    results = [call(name) for name in ("within", "beyond", "within")]
+    with pytest.raises(
+        RuntimeError, match=r"thread \(\d, 0, 0\).*writes byte \d+ of buffer.*held metal_kernel"
+    ):
+        ft.eval(results[1])
+    assert results[0].tolist() == results[2].tolist() == [1.0] * 4
+
+
+@pytest.mark.parametrize("how", ["at once", "in a loop", "asynchronously"])
+def test_interrupted_while_the_device_is_busy(how, host_option, interrupt_soon):
+    x = ones(5)
+    with ft.stream(ft.gpu):
+        y = ft.while_loop(lambda c: c[0] < 10.0, doubled, x) if how == "in a loop" else ft.exp(x)
+    host_option("held", 1)
+    if how == "asynchronously":
+        ft.async_eval(y)
+    interrupt_soon()
+    with pytest.raises(KeyboardInterrupt):
+        ft.eval(y)
+    host_option("held", 0)
+    np.testing.assert_allclose(np.array(y), 16.0 if how == "in a loop" else np.e, rtol=1e-6)
 
 
 def test_threads_see_their_own_errors(host_option):

@@ -1,13 +1,20 @@
 """The harness on `ft.gpu`: every primitive in every dtype that the GPU has, with derivatives and batches.
 
+The first sample of a primitive comes in every dtype, the others as they are, in float32 or complex64; with
+the environment variable FTRANS_WHOLE_MATRIX=1 all of them come in all.
+
 The results of many cases are evaluated at once, so that their kernels are compiled together; then each case
 is compared by itself, with what the CPU computes in the same dtype. That the CPU is right is for
 tests/harness to show, in float64 and against NumPy.
 """
 
+from __future__ import annotations
+
 import contextlib
 import functools
+import os
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -18,11 +25,26 @@ from ftrans.core.primitive import Sample, primitives
 from ftrans.primitives.collective import Collective
 from ftrans.primitives.metal_kernel import UserKernel
 from tests.harness.call_samples import call_samples
-from tests.harness.cases import Case, Operands, all_cases, dtype_variants, is_inexact, native_dtype, to_array
+from tests.harness.cases import (
+    NUMPY_DTYPES,
+    Case,
+    Operands,
+    all_cases,
+    cast,
+    is_inexact,
+    native_dtype,
+    to_array,
+)
 from tests.harness.numerics import assert_same
 from tests.metal.conftest import NOTES
 
 NARROW = {np.dtype(np.float64): np.dtype(np.float32), np.dtype(np.complex128): np.dtype(np.complex64)}
+
+#: The others, by name.
+DTYPES = {dtype.name: dtype for dtype in NUMPY_DTYPES if dtype not in NARROW}
+
+#: Whether every sample comes in every dtype, which takes minutes where its kernels have yet to be compiled.
+EVERYTHING = bool(os.environ.get("FTRANS_WHOLE_MATRIX"))
 
 #: In how many evaluations each property is checked.
 PARTS = 10
@@ -40,8 +62,14 @@ CPU_ONLY = {
 Check = tuple[str, Callable[[], list[ft.Array]]]
 
 
+@dataclass(frozen=True)
 class NarrowCase(Case):
-    """A case without float64 and complex128, which the GPU does not have."""
+    """A case without float64 and complex128, which the GPU does not have; in a dtype, if one is given."""
+
+    dtype: str = ""
+
+    def __str__(self) -> str:
+        return f"{super().__str__()} {self.dtype or 'as given'}"
 
     @functools.cached_property
     def sample(self) -> Sample:
@@ -51,7 +79,22 @@ class NarrowCase(Case):
 
     @property
     def operands(self) -> Operands:
-        return narrow(super().operands)
+        operands = narrow(super().operands)
+        if not self.dtype:
+            return operands
+        main = operands[self.main].dtype
+        return tuple(cast(x, DTYPES[self.dtype]) if x.dtype == main else x for x in operands)
+
+    def random(self) -> np.random.Generator:
+        """The same in every dtype."""
+        return Case(self.primitive, self.index).random()
+
+    def variants(self) -> list[NarrowCase]:
+        """The case in every dtype that the primitive and the GPU have, if it is the primitive's first."""
+        if self.is_call or not self.operands or (self.index and not EVERYTHING):
+            return [self]
+        found = [NarrowCase(self.primitive, self.index, dtype) for dtype in DTYPES]
+        return [each for each in found if each.accepts(each.operands) and exists_on_gpu(each)]
 
 
 def narrow(operands: Operands) -> Operands:
@@ -62,7 +105,20 @@ def narrow(operands: Operands) -> Operands:
 @functools.cache
 def cases() -> list[NarrowCase]:
     found = [NarrowCase(each.primitive, each.index) for each in all_cases()]
-    return [case for case in found if exists_on_gpu(case, case.operands)]
+    return [case for case in found if exists_on_gpu(case)]
+
+
+@functools.cache
+def variants() -> list[NarrowCase]:
+    return [variant for case in cases() for variant in case.variants()]
+
+
+def exists_on_gpu(case: Case) -> bool:
+    """Whether neither operands nor results are of a dtype that only the CPU has."""
+    avals = [shaped_array(x.shape, native_dtype(x.dtype)) for x in case.operands]
+    results = case.primitive.abstract_eval(*avals, **case.parameters)
+    types = [*avals, *(results if case.primitive.multiple_results else [results])]
+    return not any(each.dtype in (ft.float64, ft.complex128) for each in types)
 
 
 def copies(operands: Operands) -> tuple[ft.Array, ...]:
@@ -76,33 +132,19 @@ def copies(operands: Operands) -> tuple[ft.Array, ...]:
 
 
 def values() -> Iterator[Check]:
-    """The first sample of a primitive in every dtype, the others as they are."""
-    seen = set()
-    for case in cases():
-        is_first = case.primitive not in seen
-        seen.add(case.primitive)
-        variants = dtype_variants(case) if is_first else [("as given", case.operands)]
-        for dtype, operands in variants:
-            if exists_on_gpu(case, operands):
-                yield f"{case} {dtype}", functools.partial(apply, case, operands)
+    for case in variants():
+        yield str(case), functools.partial(apply, case)
 
 
-def exists_on_gpu(case: Case, operands: Operands) -> bool:
-    """Whether neither operands nor results are of a dtype that only the CPU has."""
-    avals = [shaped_array(x.shape, native_dtype(x.dtype)) for x in operands]
-    results = case.primitive.abstract_eval(*avals, **case.parameters)
-    types = [*avals, *(results if case.primitive.multiple_results else [results])]
-    return not any(each.dtype in (ft.float64, ft.complex128) for each in types)
-
-
-def apply(case: Case, operands: Operands) -> list[ft.Array]:
-    return case.bind(*map(to_array, operands))
+def apply(case: Case) -> list[ft.Array]:
+    return case.bind(*map(to_array, case.operands))
 
 
 def derivatives() -> Iterator[Check]:
     """Forward and reverse mode."""
-    for case in cases():
-        if case.sample.differentiable and not case.declares_no_derivative:
+    for case in variants():
+        is_differentiable = case.sample.differentiable and not case.declares_no_derivative
+        if is_differentiable and is_inexact(case.operands[case.main].dtype):
             yield f"{case} jvp", functools.partial(jvp, case)
             yield f"{case} vjp", functools.partial(vjp, case)
 
@@ -140,7 +182,7 @@ def vjp(case: Case) -> list[ft.Array]:
 
 def batches() -> Iterator[Check]:
     """All operands mapped, and, where there are several, the first alone."""
-    for case in cases():
+    for case in variants():
         count = len(case.operands)
         if count:
             yield f"{case} vmap", functools.partial(vmap, case, (0,) * count)
@@ -192,7 +234,7 @@ def test_every_primitive_is_here():
     """But for collectives and users' kernels, and callbacks, whose samples have results of float64."""
     expected = {p.name for p in primitives.values() if not isinstance(p, (Collective, UserKernel))}
     expected -= {"io_callback", "pure_callback"}
-    assert {case.primitive.name for case in cases()} == expected
+    assert {case.primitive.name for case in variants()} == expected
 
 
 def test_what_runs_on_the_cpu():

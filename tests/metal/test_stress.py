@@ -40,17 +40,24 @@ def graph(rng):
     return steps
 
 
-def run(steps, inputs, streams, rng):
-    values = list(inputs)
+def call(function, argument):
+    return function(argument)
+
+
+def run(steps, inputs, streams, rng, attempt=None):
+    values, kept = list(inputs), []
     for name, (i, j), stream in steps:
         with ft.stream(streams[stream]):
             values.append(combine(name, values[i], values[j]))
         if rng.random() < 0.1:
-            ft.async_eval(values[-1])
+            (attempt or call)(ft.async_eval, values[-1])
         if rng.random() < 0.1:
-            values[rng.randrange(len(values))] = values[-1]  # gives memory up, so that it is overwritten
+            given_up = rng.randrange(len(values))  # its memory, so that it is overwritten
+            if attempt:  # what has been overwritten could not be computed again
+                kept.append(values[given_up])
+            values[given_up] = values[-1]
     wanted = values[3:] if rng.random() < 0.5 else values[-3:]
-    ft.eval(wanted)
+    (attempt or call)(ft.eval, wanted)
     return [np.array(v) for v in wanted]
 
 
@@ -68,3 +75,32 @@ def test_random_graphs(seed, host_option):
         for expected, got in zip(one, several, strict=True):
             np.testing.assert_array_equal(got, expected, err_msg=f"graph {number}")
     assert ft.metal.counters()["bytes copied"] == before
+
+
+def test_random_graphs_with_failures(host_option):
+    """What fails is evaluated again, until it succeeds; what else is under way is not harmed."""
+    streams = [ft.new_stream(d) for d in (ft.cpu, ft.cpu, ft.gpu, ft.gpu)]
+    kinds = ["failing_command_buffers", "failing_allocations"]
+    failures = []
+    for number in range(GRAPHS, GRAPHS + 200):
+        rng = random.Random(number)
+
+        def evaluate_with_failures(evaluate, values, rng=rng):
+            host_option(rng.choice(kinds), rng.randrange(4))
+            for _ in range(20):
+                try:
+                    return evaluate(values)
+                except (RuntimeError, MemoryError) as error:
+                    failures.append(error)
+            raise AssertionError("it fails for ever")
+
+        steps = graph(rng)
+        inputs = [ft.arange(SIZE, dtype=ft.int32) * (number + k) % 101 for k in range(3)]
+        ft.eval(inputs)
+        one = run(steps, inputs, [streams[0]] * 4, random.Random(-number))
+        several = run(steps, inputs, streams, random.Random(-number), evaluate_with_failures)
+        for kind in kinds:
+            host_option(kind, 0)
+        for expected, got in zip(one, several, strict=True):
+            np.testing.assert_array_equal(got, expected, err_msg=f"graph {number}")
+    assert len(failures) > 100

@@ -187,7 +187,7 @@ inline Results run_on_device(const Case& test) {
   recording.compile(pipelines());
   recording.play(*buffer);
   std::promise<std::string> ended;
-  buffer->commit([&](const std::string& error) { ended.set_value(error); });
+  buffer->commit([&](const metal::Outcome& outcome) { ended.set_value(outcome.error); });
   const std::string error = ended.get_future().get();
   check(error.empty(), (description(test) + ": " + error).c_str());
   Results results{{},

@@ -201,7 +201,7 @@ inline void run_case(const Case& test) {
   recording.compile(pipelines());
   recording.play(*buffer);
   std::promise<std::string> ended;
-  buffer->commit([&](const std::string& error) { ended.set_value(error); });
+  buffer->commit([&](const Outcome& outcome) { ended.set_value(outcome.error); });
   const std::string error = ended.get_future().get();
   if (!CHECK(error.empty(), test.name + ": " + error)) return;
   for (size_t i = 0; i < expected.size(); ++i)

@@ -72,6 +72,8 @@ void damaged_files_do_not() {
   write(*cache.find("key"), "machine");
   CHECK(!cache.find("key"));
   CHECK(files_of(folder.path / "cache").empty());
+  fs::create_directory(folder.path / "cache" / "key-folder");
+  CHECK(!cache.find("key"));
 }
 
 void what_was_not_used_for_longest_goes() {
@@ -183,7 +185,7 @@ void captures_show_commands() {
   buffer->set_memory(0, *device()->allocate(4), 0);
   buffer->dispatch({2, 1, 1}, {3, 1, 1});
   buffer->signal(*event, 7);
-  buffer->commit([](const std::string&) {});
+  buffer->commit([](const Outcome&) {});
   event->wait(7);
   device()->stop_capture();
   CHECK(read(path) == "f 2×1×1 threadgroups of 3×1×1\nsignal 7\n");

@@ -36,7 +36,7 @@ Ref<Function> compiled(const std::string& source, const std::string& name = "f")
 /// Commits, waits, and returns what went wrong.
 std::string run(CommandBuffer& buffer) {
   std::promise<std::string> ended;
-  buffer.commit([&](const std::string& error) { ended.set_value(error); });
+  buffer.commit([&](const Outcome& outcome) { ended.set_value(outcome.error); });
   return ended.get_future().get();
 }
 
@@ -256,8 +256,8 @@ void queues_wait_for_events() {
   };
   const Ref<CommandBuffer> later = record(second, 5.0f, 2, 3), earlier = record(first, 3.0f, 1, 2);
   std::atomic<int> done{0};
-  later->commit([&](const std::string& error) { done += error.empty(); });
-  earlier->commit([&](const std::string& error) { done += error.empty(); });
+  later->commit([&](const Outcome& outcome) { done += outcome.error.empty(); });
+  earlier->commit([&](const Outcome& outcome) { done += outcome.error.empty(); });
   CHECK(at(a, 0) == 1.0f);
   event->signal(1);
   event->wait(3);

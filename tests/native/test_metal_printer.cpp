@@ -380,7 +380,7 @@ void wide_offsets() {
   recording.compile(pipelines());
   recording.play(*buffer);
   std::promise<std::string> ended;
-  buffer->commit([&](const std::string& error) { ended.set_value(error); });
+  buffer->commit([&](const Outcome& outcome) { ended.set_value(outcome.error); });
   CHECK(ended.get_future().get().empty(), "a wide kernel runs");
   const auto* x = static_cast<const int32_t*>(in->data());
   const auto* y = static_cast<const int32_t*>(out->data());

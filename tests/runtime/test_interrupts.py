@@ -29,24 +29,6 @@ def _long_scan(x):
 LONG = [_endless, _endless_number, _long_count, _long_scan]
 
 
-@pytest.fixture
-def interrupt_soon():
-    """A function that sends SIGINT to this process a little later."""
-    timers = []
-    target = (threading.main_thread().ident, signal.SIGINT)
-
-    def later():
-        timers.append(threading.Timer(0.15, signal.pthread_kill, target))
-        timers[-1].start()
-
-    previous = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield later
-    signal.signal(signal.SIGINT, lambda *_: None)  # one that comes late is not pytest's
-    for timer in timers:
-        timer.join()
-    signal.signal(signal.SIGINT, previous)
-
-
 def assert_usable(x):
     np.testing.assert_allclose(np.asarray(ft.sin(x) + 1), np.sin(np.asarray(x)) + 1, rtol=1e-6)
     assert ft.jit(lambda x: ft.sum(x))(x).item() == np.asarray(x).sum()

@@ -138,6 +138,21 @@ def test_errors_on_a_stream_surface_at_evaluation(streams):
     assert x[-1].item() == 1.0
 
 
+def test_functions_of_devices_and_streams_say_what_they_take():
+    for call, message in [
+        (ft.set_default_device, "set_default_device: device must be a Device, got str"),
+        (ft.default_stream, "default_stream: device must be a Device, got str"),
+        (ft.new_stream, "new_stream: device must be a Device, got str"),
+        (ft.device_info, "device_info: device must be a Device, got str"),
+        (ft.is_available, "is_available: device must be a Device, got str"),
+        (ft.set_default_stream, "set_default_stream: stream must be a Stream, got str"),
+        (ft.synchronize, "synchronize: stream must be a Stream or a Device, got str"),
+        (lambda name: ft.stream(name).__enter__(), "stream: where must be a Stream or a Device, got str"),
+    ]:
+        with pytest.raises(TypeError, match=message):
+            call("gpu")
+
+
 @pytest.mark.skipif("gpu" in backends(), reason="there is a GPU backend")
 def test_gpu_without_backend_says_so():
     x = ft.ones(2)  # naming the device is no use of it

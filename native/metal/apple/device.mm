@@ -141,6 +141,18 @@ std::string failure_of(id<MTLCommandBuffer> buffer) {
   return text;
 }
 
+/// Metal may ignore what a queue submits after it has caused an error.
+bool has_begun(id<MTLCommandBuffer> buffer) {
+  if (buffer.status != MTLCommandBufferStatusError) return true;
+  if (buffer.error.code == MTLCommandBufferErrorAccessRevoked) return false;
+  NSArray<id<MTLCommandBufferEncoderInfo>>* encoders =
+      buffer.error.userInfo[MTLCommandBufferEncoderInfoErrorKey];
+  for (id<MTLCommandBufferEncoderInfo> encoder in encoders) {
+    if (encoder.errorState != MTLCommandEncoderErrorStatePending) return true;
+  }
+  return encoders.count == 0;
+}
+
 class AppleCommandBuffer : public CommandBuffer {
  public:
   explicit AppleCommandBuffer(id<MTLCommandBuffer> buffer) : buffer_(buffer) {}
@@ -157,9 +169,7 @@ class AppleCommandBuffer : public CommandBuffer {
   void signal(SharedEvent& event, uint64_t value) override {
     @autoreleasepool {
       end_encoder();
-      id<MTLSharedEvent> shared = static_cast<AppleEvent&>(event).event();
-      [buffer_ encodeSignalEvent:shared value:value];
-      signals_.emplace_back(shared, value);
+      [buffer_ encodeSignalEvent:static_cast<AppleEvent&>(event).event() value:value];
     }
   }
 
@@ -182,14 +192,18 @@ class AppleCommandBuffer : public CommandBuffer {
   }
 
   void dispatch(Size threadgroups, Size threads) override {
-    if (!function_) throw std::invalid_argument("dispatch: no function is set");
     @autoreleasepool {
-      if (!encoder_) begin_encoder();
-      bind();
+      prepare_dispatch();
       [encoder_ dispatchThreadgroups:size_of(threadgroups) threadsPerThreadgroup:size_of(threads)];
-      counters().kernel_launches.fetch_add(1, std::memory_order_relaxed);
-      if (std::find(kernels_.begin(), kernels_.end(), function_->name()) == kernels_.end())
-        kernels_.push_back(function_->name());
+    }
+  }
+
+  void dispatch_indirectly(Memory& grid, size_t offset, Size threads) override {
+    @autoreleasepool {
+      prepare_dispatch();
+      [encoder_ dispatchThreadgroupsWithIndirectBuffer:static_cast<AppleMemory&>(grid).buffer()
+                                  indirectBufferOffset:offset
+                                 threadsPerThreadgroup:size_of(threads)];
     }
   }
 
@@ -197,17 +211,11 @@ class AppleCommandBuffer : public CommandBuffer {
     if (encoder_) [encoder_ memoryBarrierWithScope:MTLBarrierScopeBuffers];
   }
 
-  void commit(std::function<void(const std::string&)> done) override {
+  void commit(std::function<void(const Outcome&)> done) override {
     @autoreleasepool {
       end_encoder();
-      const auto signals = std::move(signals_);
       [buffer_ addCompletedHandler:^(id<MTLCommandBuffer> buffer) {
-        const std::string failure = failure_of(buffer);
-        if (!failure.empty()) {  // the events behind the failure have not been signalled: nobody may wait for
-                                 // ever
-          for (const auto& [event, value] : signals) AppleEvent::raise(event, value);
-        }
-        done(failure);
+        done({failure_of(buffer), has_begun(buffer)});
       }];
       [buffer_ commit];
     }
@@ -225,6 +233,15 @@ class AppleCommandBuffer : public CommandBuffer {
     if (index < 0 || index >= kMostBindings)
       throw std::invalid_argument("the index of a binding is not below 31");
     return bindings_[index];
+  }
+
+  void prepare_dispatch() {
+    if (!function_) throw std::invalid_argument("dispatch: no function is set");
+    if (!encoder_) begin_encoder();
+    bind();
+    counters().kernel_launches.fetch_add(1, std::memory_order_relaxed);
+    if (std::find(kernels_.begin(), kernels_.end(), function_->name()) == kernels_.end())
+      kernels_.push_back(function_->name());
   }
 
   /// Dispatches of an encoder may overlap, but for the barriers between them. A new encoder knows nothing of
@@ -270,7 +287,6 @@ class AppleCommandBuffer : public CommandBuffer {
   Binding bindings_[kMostBindings];
   size_t threadgroup_sizes_[kMostBindings] = {};
   std::vector<std::string> kernels_;  ///< that the current encoder runs, each once
-  std::vector<std::pair<id<MTLSharedEvent>, uint64_t>> signals_;
 };
 
 class AppleQueue : public Queue {

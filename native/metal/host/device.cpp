@@ -180,6 +180,8 @@ struct DispatchCommand {
   Ref<Function> function;
   std::vector<Ref<Memory>> memory;
   std::vector<std::shared_ptr<std::vector<char>>> bytes;
+  Ref<Memory> grid{};  ///< that the number of threadgroups comes from; null: it is given
+  size_t grid_offset = 0;
 };
 
 /// Runs the threadgroups of a grid on the processor's threads, in a random order.
@@ -251,12 +253,13 @@ class HostCommandBuffer : public CommandBuffer {
     next_.dispatch.threadgroup_sizes[index] = size;
   }
   void dispatch(Size threadgroups, Size threads) override;
+  void dispatch_indirectly(Memory& grid, size_t offset, Size threads) override;
   void barrier() override { commands_.emplace_back(BarrierCommand{}); }
-  void commit(std::function<void(const std::string&)> done) override;
+  void commit(std::function<void(const Outcome&)> done) override;
 
   /// On the queue's thread. Returns what went wrong.
   std::string run();
-  void finish(const std::string& error) { done_(error); }
+  void finish(const Outcome& outcome) { done_(outcome); }
 
  private:
   using Deadline = std::chrono::steady_clock::time_point;
@@ -270,10 +273,10 @@ class HostCommandBuffer : public CommandBuffer {
   Ref<HostQueue> queue_;
   std::vector<std::variant<WaitCommand, SignalCommand, BarrierCommand, DispatchCommand>> commands_;
   DispatchCommand next_;
-  std::function<void(const std::string&)> done_;
+  std::function<void(const Outcome&)> done_;
 };
 
-/// Runs command buffers one after the other on a thread of its own.
+/// Runs command buffers one after the other on a thread of its own, and none after an error.
 class HostQueue : public Queue {
  public:
   HostQueue() : state_(std::make_shared<State>()), thread_([state = state_] { work(*state); }) {}
@@ -309,6 +312,7 @@ class HostQueue : public Queue {
   };
 
   static void work(State& state) {
+    bool has_failed = false;
     while (true) {
       Ref<HostCommandBuffer> buffer;
       {
@@ -318,8 +322,14 @@ class HostQueue : public Queue {
         buffer = std::move(state.waiting.front());
         state.waiting.pop_front();
       }
+      if (has_failed) {
+        buffer->finish({"its queue begins nothing more after an error", false});
+        continue;
+      }
       counters().command_buffers.fetch_add(1);
-      buffer->finish(buffer->run());
+      const std::string error = buffer->run();
+      has_failed = !error.empty();
+      buffer->finish({error});
     }
   }
 
@@ -352,7 +362,16 @@ void HostCommandBuffer::dispatch(Size threadgroups, Size threads) {
   commands_.emplace_back(next_);
 }
 
-void HostCommandBuffer::commit(std::function<void(const std::string&)> done) {
+void HostCommandBuffer::dispatch_indirectly(Memory& grid, size_t offset, Size threads) {
+  require(offset % sizeof(uint32_t) == 0 && offset + sizeof(Size) <= grid.size(),
+          "dispatch_indirectly: the grid does not lie in the memory, or not at a multiple of 4");
+  dispatch({1}, threads);
+  auto& command = std::get<DispatchCommand>(commands_.back());
+  command.grid = Ref<Memory>(&grid);
+  command.grid_offset = offset;
+}
+
+void HostCommandBuffer::commit(std::function<void(const Outcome&)> done) {
   require(!done_, "commit: the command buffer has been committed");
   done_ = std::move(done);
   queue_->submit(Ref<HostCommandBuffer>(this));
@@ -374,6 +393,11 @@ void HostCommandBuffer::shuffle_dispatches(uint64_t seed) {
 
 std::string HostCommandBuffer::run(DispatchCommand& command, Deadline deadline, uint64_t seed) {
   Dispatch& dispatch = command.dispatch;
+  if (command.grid) {
+    Size& grid = dispatch.threadgroups;
+    std::memcpy(&grid, static_cast<const char*>(command.grid->data()) + command.grid_offset, sizeof grid);
+    if (grid.x == 0 || grid.y == 0 || grid.z == 0) return "";
+  }
   Traffic traffic;
   dispatch.traffic = &traffic;
   dispatch.deadline = deadline;
@@ -403,11 +427,10 @@ std::string HostCommandBuffer::run() {
   shuffle_dispatches(seed);
   uint64_t number = 0;
   for (auto& command : commands_) {
+    if (!error.empty()) break;
     if (auto* signal = std::get_if<SignalCommand>(&command)) {
       capture().note("signal " + std::to_string(signal->value));
-      signal->event->signal(signal->value);  // also after an error: nobody may wait for ever
-    } else if (!error.empty()) {
-      continue;
+      signal->event->signal(signal->value);
     } else if (auto* wait = std::get_if<WaitCommand>(&command)) {
       capture().note("wait " + std::to_string(wait->value));
       if (!wait->event->wait_until(wait->value, deadline)) error = "waited too long for an event (time-out)";

@@ -21,7 +21,7 @@ std::string names_of(const FusedKernel& kernel) {
     if (instruction.kind == Instruction::Kind::Iota) add(Opcode::Iota);
   }
   for (const KernelOutput& output : kernel.outputs) {
-    if (output.reduced) add(output.reduction);
+    if (output.reduced && !reduces_inside(kernel)) add(output.reduction);
   }
   return text.empty() ? "copy" : text;
 }

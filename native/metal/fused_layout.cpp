@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "metal/row_plan.h"
+
 namespace ftrans::metal {
 namespace {
 
@@ -33,6 +35,20 @@ bool is_row_major(const std::vector<int64_t>& extents, const std::vector<int64_t
     if (strides[axis] != expected) return false;
   }
   return true;
+}
+
+bool is_all_zero(const std::vector<int64_t>& strides) {
+  return std::all_of(strides.begin(), strides.end(), [](int64_t s) { return s == 0; });
+}
+
+/// How far apart neighbours along the innermost of some axes are, in all inputs together.
+int64_t innermost_steps(const std::vector<Source>& sources,
+                        const std::vector<std::vector<int64_t>>& strides) {
+  int64_t total = 0;
+  for (size_t i = 0; i < sources.size(); ++i) {
+    if (sources[i].kind == Source::Kind::Input && !strides[i].empty()) total += std::abs(strides[i].back());
+  }
+  return total;
 }
 
 }  // namespace
@@ -114,14 +130,13 @@ Layout::Layout(const FusedKernel& kernel, const std::vector<Source>& sources, co
   variant.kept = static_cast<int>(extents.size());
   variant.reduced = static_cast<int>(reduced_extents.size());
 
-  if (is_reduction) {
+  const bool has_phases = reduces_inside(kernel);
+  const int64_t along_kept = innermost_steps(sources, strides);
+  const int64_t along_reduced = innermost_steps(sources, reduced_strides);
+  if (has_phases) {
+    variant.form = Variant::Form::Phases;
+  } else if (is_reduction) {
     // Rows where the elements of a reduction are closer to each other than those of neighbouring results.
-    int64_t along_kept = 0, along_reduced = 0;
-    for (size_t i = 0; i < sources.size(); ++i) {
-      if (sources[i].kind != Source::Kind::Input) continue;
-      along_kept += strides[i].empty() ? 0 : std::abs(strides[i].back());
-      along_reduced += reduced_strides[i].empty() ? 0 : std::abs(reduced_strides[i].back());
-    }
     const bool rows = reduced_size >= 32 && (kept_size < 32 || along_reduced < along_kept);
     variant.form = rows ? Variant::Form::Rows : Variant::Form::Columns;
   }
@@ -130,11 +145,12 @@ Layout::Layout(const FusedKernel& kernel, const std::vector<Source>& sources, co
   int64_t farthest = std::max(kept_size, reduced_size);
   for (size_t i = 0; i < sources.size(); ++i) {
     const bool linear = !is_reduction && is_row_major(kept_extents, strides[i]);
+    const bool of_row = has_phases && is_all_zero(reduced_strides[i]);
     strides[i].insert(strides[i].end(), reduced_strides[i].begin(), reduced_strides[i].end());
-    const bool uniform = std::all_of(strides[i].begin(), strides[i].end(), [](int64_t s) { return s == 0; });
-    variant.access.push_back(uniform  ? Variant::Access::Uniform
-                             : linear ? Variant::Access::Linear
-                                      : Variant::Access::Strided);
+    variant.access.push_back(is_all_zero(strides[i]) ? Variant::Access::Uniform
+                             : of_row                ? Variant::Access::Row
+                             : linear                ? Variant::Access::Linear
+                                                     : Variant::Access::Strided);
     int64_t low = 0, high = 0;
     for (size_t axis = 0; axis < extents.size(); ++axis) {
       if (extents[axis] > 0) (strides[i][axis] < 0 ? low : high) += strides[i][axis] * (extents[axis] - 1);
@@ -143,13 +159,15 @@ Layout::Layout(const FusedKernel& kernel, const std::vector<Source>& sources, co
     farthest = std::max(farthest, high - low);
   }
   variant.wide = farthest >= (int64_t{1} << 32) - (1 << 20);
+  if (has_phases)
+    choose_lanes(kernel, sources, reduced_size, kept_size >= 32 && along_reduced > along_kept, variant);
 }
 
 std::vector<int64_t> Layout::parameters(int64_t per_split) const {
   std::vector<int64_t> result = {kept_size, reduced_size, per_split};
   result.insert(result.end(), extents.begin(), extents.end());
   for (size_t i = 0; i < strides.size(); ++i) {
-    if (variant.access[i] != Variant::Access::Strided) continue;
+    if (variant.access[i] != Variant::Access::Strided && variant.access[i] != Variant::Access::Row) continue;
     result.push_back(below[i]);
     result.insert(result.end(), strides[i].begin(), strides[i].end());
   }

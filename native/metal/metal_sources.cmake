@@ -2,13 +2,17 @@
 target_sources(ftrans_core PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/backend.cpp
   ${CMAKE_CURRENT_LIST_DIR}/disk_cache.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/expressions.cpp
   ${CMAKE_CURRENT_LIST_DIR}/fused_kernel.cpp
   ${CMAKE_CURRENT_LIST_DIR}/fused_layout.cpp
   ${CMAKE_CURRENT_LIST_DIR}/hazards.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/kernel_printer.cpp
   ${CMAKE_CURRENT_LIST_DIR}/memory.cpp
   ${CMAKE_CURRENT_LIST_DIR}/printer.cpp
   ${CMAKE_CURRENT_LIST_DIR}/queue.cpp
   ${CMAKE_CURRENT_LIST_DIR}/recording.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/row_plan.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/row_printer.cpp
   ${CMAKE_CURRENT_LIST_DIR}/source_text.cpp
   ${CMAKE_CURRENT_LIST_DIR}/step_kernel.cpp
   ${CMAKE_CURRENT_LIST_DIR}/steps/argreduce.cpp

@@ -39,10 +39,10 @@ struct KernelOutput {
 /// The operands of an Apply have one dtype (but for Select, whose first operand is bool), and the semantics
 /// of the primitive of the same name. float16 and bfloat16 compute in float32; a Convert rounds, and so does
 /// a store.
-/// In a kernel for a GPU an Apply may reduce (ReduceSum, … of one register) over the reduced axes: its register
-/// is then the same for all elements that differ along those only, and so is what is computed from such
-/// registers, from constants and from inputs with strides of 0 along those axes. That is what the `reduced`
-/// outputs of such a kernel are.
+/// In a kernel for a GPU an Apply may reduce (ReduceSum, … of one register) over the reduced axes: its
+/// register is then the same for all elements that differ along those only, and so is what is computed from
+/// such registers, from constants and from inputs with strides of 0 along those axes. That is what the
+/// `reduced` outputs of such a kernel are.
 struct FusedKernel {
   int ndim = 0;               ///< of the iteration space (its extents may differ between calls)
   std::vector<Dtype> inputs;  ///< dtype of each input

@@ -52,11 +52,11 @@ struct Variant {
     Strided,
   };
   Form form = Form::Elements;
-  bool wide = false;           ///< offsets need 64 bits
-  bool partial = false;        ///< results are accumulators: of a part of the reduced axes, not yet rounded
-  int kept = 0, reduced = 0;   ///< axes
+  bool wide = false;          ///< offsets need 64 bits
+  bool partial = false;       ///< results are accumulators: of a part of the reduced axes, not yet rounded
+  int kept = 0, reduced = 0;  ///< axes
   int lanes = 1;  ///< of Phases: a power of two; up to 32 are a part of a SIMD-group, more a threadgroup
-  int held = 0;   ///< of Phases: how many elements a thread keeps from loop to loop; 0: it computes them again
+  int held = 0;  ///< of Phases: how many elements a thread keeps from loop to loop; 0: it computes them again
   std::vector<Access> access;  ///< of each source
 
   auto operator<=>(const Variant&) const = default;

@@ -91,7 +91,8 @@ std::string KernelPrinter::value_of(const Instruction& instruction) const {
   std::string function = function_of(instruction.opcode);
   if (instruction.opcode == Opcode::Nextafter && is_half(from)) function += std::string("_") + name(from);
   std::string arguments = x;
-  for (int i = 1; i < 3 && instruction.operands[i] >= 0; ++i) arguments += ", " + reg(instruction.operands[i]);
+  for (int i = 1; i < 3 && instruction.operands[i] >= 0; ++i)
+    arguments += ", " + reg(instruction.operands[i]);
   return call(function, arguments);
 }
 

@@ -138,9 +138,8 @@ std::string kernel_name(const std::string& prefix, const std::string& text) {
 
 PrintedKernel print(const FusedKernel& kernel, const std::vector<Source>& sources, const Variant& variant) {
   if (kernel.inputs.size() + kernel.outputs.size() > 30) {
-    throw std::invalid_argument(
-        numbered("metal: a fused kernel takes at most 30 inputs and outputs, not ",
-                 static_cast<int64_t>(kernel.inputs.size() + kernel.outputs.size())));
+    throw std::invalid_argument(numbered("metal: a fused kernel takes at most 30 inputs and outputs, not ",
+                                         static_cast<int64_t>(kernel.inputs.size() + kernel.outputs.size())));
   }
   require_supported(kernel);
   switch (variant.form) {

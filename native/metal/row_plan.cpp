@@ -108,9 +108,10 @@ int RowPlan::most_words(const FusedKernel& kernel) const {
     std::vector<int> alive;
     for (size_t later = boundary; later < loops.size(); ++later) {
       for (const int i : loops[later].kept) {
-        const bool is_known = std::any_of(loops.begin(), loops.begin() + static_cast<long>(boundary), [&](const Loop& loop) {
-          return std::binary_search(loop.computed.begin(), loop.computed.end(), i);
-        });
+        const bool is_known =
+            std::any_of(loops.begin(), loops.begin() + static_cast<long>(boundary), [&](const Loop& loop) {
+              return std::binary_search(loop.computed.begin(), loop.computed.end(), i);
+            });
         if (is_known && std::find(alive.begin(), alive.end(), i) == alive.end()) alive.push_back(i);
       }
     }

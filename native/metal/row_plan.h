@@ -6,9 +6,9 @@
 
 namespace ftrans::metal {
 
-/// How a kernel with reductions inside (Variant::Form::Phases) goes through a row: in loops over its elements,
-/// each of which ends with reductions whose results the next one needs. All stores are in the last one, so
-/// that memory that is read may be written over.
+/// How a kernel with reductions inside (Variant::Form::Phases) goes through a row: in loops over its
+/// elements, each of which ends with reductions whose results the next one needs. All stores are in the last
+/// one, so that memory that is read may be written over.
 struct RowPlan {
   struct Loop {
     std::vector<int> kept;      ///< registers of an earlier loop that it goes on with

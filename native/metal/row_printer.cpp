@@ -118,8 +118,7 @@ class RowPrinter : KernelPrinter {
   }
 
   std::string joined(int i, const std::string& other) const {
-    return sum(i) + " = " +
-           call(function_of(joining(kernel_.body[i].opcode)), sum(i) + ", " + other) + ";";
+    return sum(i) + " = " + call(function_of(joining(kernel_.body[i].opcode)), sum(i) + ", " + other) + ";";
   }
 
   /// Every thread of a row gets what all of them have: by exchanges within SIMD-groups, then among these.
@@ -161,7 +160,8 @@ class RowPrinter : KernelPrinter {
 
 }  // namespace
 
-PrintedKernel print_rows(const FusedKernel& kernel, const std::vector<Source>& sources, const Variant& variant) {
+PrintedKernel print_rows(const FusedKernel& kernel, const std::vector<Source>& sources,
+                         const Variant& variant) {
   return RowPrinter(kernel, sources, variant).print();
 }
 

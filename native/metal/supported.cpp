@@ -124,8 +124,7 @@ void require_supported(const FusedKernel& kernel) {
     const Dtype from = kernel.body[instruction.operands[is_select ? 1 : 0]].dtype;
     const bool is_there = is_reduction(instruction) ? reduces(instruction.opcode, from)
                                                     : is_supported(instruction.opcode, from);
-    if (!is_there)
-      refuse(operation_name(instruction), from, "use stream=ft.cpu");
+    if (!is_there) refuse(operation_name(instruction), from, "use stream=ft.cpu");
     if (is_gamma(instruction.opcode) && instruction.index != 0)
       refuse("a derivative of " + operation_name(instruction), from, "use stream=ft.cpu");
   }

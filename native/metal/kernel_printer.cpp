@@ -57,11 +57,12 @@ void KernelPrinter::print_kept_offsets(const std::string& linear) {
   print_offsets("s", linear, 0, variant_.kept, moved);
 }
 
-void KernelPrinter::print_reduced_offsets(const std::string& linear) {
+void KernelPrinter::print_reduced_offsets(const std::string& linear,
+                                          const std::function<bool(Source)>& is_read) {
   if (variant_.reduced == 0) return;
   std::vector<size_t> moved;
   for (size_t i = 0; i < sources_.size(); ++i) {
-    if (access(i) != Access::Strided) continue;
+    if (access(i) != Access::Strided || !is_read(sources_[i])) continue;
     moved.push_back(i);
     const std::string n = std::to_string(i);
     line(std::string(index_) + " t" + n + " = s" + n + ";");

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -41,8 +42,9 @@ class KernelPrinter {
 
   /// `s`<i> of the sources that have offsets, moved by what `linear` gives along the kept axes.
   void print_kept_offsets(const std::string& linear);
-  /// `t`<i> of those that change along the reduced axes: `s`<i> moved by what `linear` gives along them.
-  void print_reduced_offsets(const std::string& linear);
+  /// `t`<i> of those sources that change along the reduced axes, and that `is_read` tells: `s`<i> moved by
+  /// what `linear` gives along these axes.
+  void print_reduced_offsets(const std::string& linear, const std::function<bool(Source)>& is_read);
 
   std::string value_of(const Instruction& instruction) const;
   void print_register(int i);

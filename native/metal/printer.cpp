@@ -79,7 +79,7 @@ class ReductionPrinter : KernelPrinter {
     });
     open(std::string("for (") + index_ + " element = begin" + (rows ? " + thread_number" : "") +
          "; element < end; element += " + (rows ? "threads.x" : "1") + ")");
-    print_reduced_offsets("element");
+    print_reduced_offsets("element", [](Source) { return true; });
     for (size_t i = 0; i < kernel_.body.size(); ++i) {
       if (needed_[i]) print_register(static_cast<int>(i));
     }

@@ -89,7 +89,7 @@ class RowPrinter : KernelPrinter {
            identity(instruction.opcode, instruction.dtype) + ";");
     }
     open_elements();
-    print_reduced_offsets("element");
+    print_reduced_offsets("element", [&](Source source) { return is_read(loop, is_last, source); });
     for (const int i : loop.kept) {
       line(std::string("const ") + register_type(kernel_.body[i].dtype) + " " + reg(i) + " = " + kept(i) +
            "[step];");
@@ -106,6 +106,15 @@ class RowPrinter : KernelPrinter {
     close();
     if (variant_.held > 0) close();
     print_join(loop.reduced);
+  }
+
+  /// Whether a loop needs the place of an element in a source.
+  bool is_read(const RowPlan::Loop& loop, bool is_last, Source source) const {
+    if (source.kind == Source::Kind::Target) return is_last;
+    const auto kind = source.kind == Source::Kind::Input ? Instruction::Kind::Input : Instruction::Kind::Iota;
+    return std::any_of(loop.computed.begin(), loop.computed.end(), [&](int i) {
+      return kernel_.body[i].kind == kind && kernel_.body[i].index == source.index;
+    });
   }
 
   void open_elements() {

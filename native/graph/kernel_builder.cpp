@@ -81,7 +81,7 @@ class KernelBuilder {
       instruction.kind = Instruction::Kind::Input;
       instruction.index = static_cast<int32_t>(result_.inputs.size());
       result_.inputs.push_back(value);
-      result_.of_row.push_back(has_one_a_row(value));
+      result_.of_row.push_back(has_one_a_row(value) && !operand.shape->empty());  // a scalar is for all
       result_.kernel.inputs.push_back(operand.dtype);
     }
     return registers_[value] = push(instruction);

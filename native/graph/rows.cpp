@@ -45,8 +45,9 @@ bool is_reduced(const Dims& axes, int axis) {
 bool is_row_by_row(const Graph& graph, const Dims& space, const Dims& axes, int32_t value) {
   const Dims& shape = *graph.values[value].shape;
   const bool over_space = shape == space;
-  if (element_count(*graph.values[viewed(graph, value)].shape) != element_count(kept_shape(space, axes)))
-    return false;
+  const int64_t rows = element_count(kept_shape(space, axes));
+  if (element_count(*graph.values[viewed(graph, value)].shape) != rows) return false;
+  if (!over_space && element_count(shape) != rows) return false;
   Dims strides;
   int64_t offset;
   if (!layout_of(graph, value, strides, offset) || offset != 0) return false;

@@ -44,6 +44,25 @@ Case softmax(Dtype dtype, const Shape& shape, unsigned axes, bool plain = true) 
           .tolerances = {close, {}, logarithm, close}};
 }
 
+/// (x - mean) / sqrt(variance + 1) of rows.
+Case layer_norm(const Shape& shape) {
+  const Dtype dtype = Dtype::Float32;
+  return {.name = text_of("layer_norm", shape, 2),
+          .kernel = {.ndim = 2,
+                     .inputs = {dtype},
+                     .body = {input(0, dtype), constant(static_cast<float>(shape[1]), dtype),
+                              constant(1.0f, dtype), apply(Opcode::ReduceSum, dtype, 0),
+                              apply(Opcode::Div, dtype, 3, 1), apply(Opcode::Sub, dtype, 0, 4),
+                              apply(Opcode::Square, dtype, 5), apply(Opcode::ReduceSum, dtype, 6),
+                              apply(Opcode::Div, dtype, 7, 1), apply(Opcode::Add, dtype, 8, 2),
+                              apply(Opcode::Rsqrt, dtype, 9), apply(Opcode::Mul, dtype, 5, 10)},
+                     .outputs = {stored(11)},
+                     .reduced_axes = {false, true}},
+          .shape = shape,
+          .inputs = {strided(dtype, shape, true)},
+          .tolerances = {{200, 1e-5}}};
+}
+
 /// Exact in every dtype: maxima and ranks, coordinates, an operand with an element a row and one a column.
 Case exact(Dtype dtype, const Shape& shape, unsigned axes, bool plain = true) {
   const int last = static_cast<int>(shape.size()) - 1;
@@ -204,22 +223,24 @@ void in_place() {
 
 /// Each element is read once and written once; those that are not kept are read by each of the three loops.
 void traffic() {
-  const auto measure = [](const Shape& shape, double reads) {
-    Case test = softmax(Dtype::Float32, shape, 2);
-    test.kernel.outputs = {stored(5)};
+  const auto measure = [](Case test, double reads) {
+    test.kernel.outputs.resize(1);
     run_cases({test}, 1);
+    test.function = std::make_shared<FusedFunction>(pipelines(), test.kernel);
     auto& counters = host::counters();
     counters.bytes_read = counters.bytes_written = counters.dispatches = 0;
-    run_case(Case{test.name, test.kernel, test.shape, test.inputs, test.tolerances,
-                  std::make_shared<FusedFunction>(pipelines(), test.kernel)});
-    const double bytes = 4.0 * static_cast<double>(count(shape));
+    run_case(test);
+    const double bytes = 4.0 * static_cast<double>(count(test.shape));
     CHECK(counters.dispatches == 1, test.name + " is one dispatch");
     CHECK(counters.bytes_read >= bytes && counters.bytes_read <= 1.1 * reads * bytes,
           test.name + " reads " + std::to_string(counters.bytes_read));
     CHECK(counters.bytes_written == bytes, test.name + " writes " + std::to_string(counters.bytes_written));
   };
-  for (const Shape& shape : {Shape{1000, 3}, {100, 31}, {30, 300}, {3, 5000}, {2, 16000}}) measure(shape, 1);
-  measure({2, 17000}, 3);
+  for (const Shape& shape : {Shape{1000, 3}, {100, 31}, {30, 300}, {3, 5000}, {2, 16000}}) {
+    measure(softmax(Dtype::Float32, shape, 2), 1);
+    measure(layer_norm(shape), 1);
+  }
+  measure(softmax(Dtype::Float32, {2, 17000}, 2), 3);
 }
 
 /// Kept elements fit into the registers that so many threads have.

@@ -4,6 +4,7 @@
 #include <unordered_map>
 
 #include "core/shape.h"
+#include "graph/attention.h"
 #include "graph/passes.h"
 #include "graph/program.h"
 #include "graph/rows.h"
@@ -111,6 +112,7 @@ class ProgramBuilder {
   }
 
   void add_step(const Unit& unit) {
+    if (unit.attention) return add_attention(unit);
     const Graph::Node& node = graph_.nodes[unit.nodes.front()];
     Program::Step step;
     step.stream = node.stream;
@@ -173,6 +175,38 @@ class ProgramBuilder {
     }
     if (Stream* inner = inner_gpu_stream(step)) program_->gpu_stream = inner;
     if (step.gpu || (on_gpu && step.kind == Program::Step::Kind::View)) program_->gpu_stream = step.stream;
+    program_->steps.push_back(std::move(step));
+  }
+
+  void add_attention(const Unit& unit) {
+    const AttentionParts& parts = *unit.attention;
+    UnitKernel scores = build_scores(graph_, parts);
+    AttentionKernel kernel = parts.kernel;
+    Program::Step step;
+    step.kind = Program::Step::Kind::Fused;
+    step.stream = graph_.nodes[unit.nodes.front()].stream;
+    step.space = *scores.space;
+    step.text = "attention, of scores that are\n" + ftrans::to_string(scores.kernel);
+    for (const int32_t value : {parts.queries, parts.keys, parts.values}) step.inputs.push_back(slot(value));
+    for (size_t i = 0; i < scores.inputs.size(); ++i) {
+      if (scores.inputs[i] == parts.product) {
+        kernel.product = static_cast<int32_t>(i);
+      } else {
+        const int32_t own = slot(scores.inputs[i]);
+        step.inputs.push_back(scores.of_row[i] ? broadcast_rows(own, parts.scores, step.stream) : own);
+      }
+    }
+    step.outputs = {slot(parts.result)};
+    step.full_output = {false};
+    const auto width = [&](int32_t value, int64_t axis) {
+      return (*graph_.values[value].shape)[static_cast<int>(axis)];
+    };
+    const Dims& result = *graph_.values[parts.result].shape;
+    step.operations = 2 * (width(parts.queries, kernel.first[2]) + result[result.size() - 1]) +
+                      static_cast<int64_t>(scores.kernel.body.size()) + 6;
+    kernel.scores = std::move(scores.kernel);
+    step.gpu = gpu()->attention(kernel);
+    program_->gpu_stream = step.stream;
     program_->steps.push_back(std::move(step));
   }
 

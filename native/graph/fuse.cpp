@@ -5,6 +5,7 @@
 #include <unordered_map>
 
 #include "core/shape.h"
+#include "graph/attention.h"
 #include "graph/passes.h"
 #include "graph/rows.h"
 
@@ -294,6 +295,10 @@ class Fusion {
 
 }  // namespace
 
-std::vector<Unit> fuse(const Graph& graph) { return merge_rows(graph, Fusion(graph).run()); }
+std::vector<Unit> fuse(const Graph& graph) {
+  std::vector<Unit> units = merge_rows(graph, Fusion(graph).run());
+  find_attention(graph, units);
+  return units;
+}
 
 }  // namespace ftrans

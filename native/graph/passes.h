@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,8 @@ std::vector<std::string> take_placement_notes();
 /// there is none.
 Dtype operand_dtype(const Graph& graph, const Graph::Node& node);
 
+struct AttentionParts;
+
 /// One unit of execution: a group of fused nodes, or a single node.
 struct Unit {
   std::vector<int32_t> nodes;  ///< ascending, hence in topological order
@@ -35,6 +38,7 @@ struct Unit {
   /// over which they reduce. Else null.
   const Dims* row_space = nullptr;
   const Dims* row_axes = nullptr;
+  std::shared_ptr<const AttentionParts> attention;  ///< of a unit that is attention; else null
 };
 
 /// Partitions the live nodes into units: elementwise nodes over one iteration space, with the reductions of

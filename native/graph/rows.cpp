@@ -11,15 +11,6 @@ namespace {
 
 bool is_view(const Graph::Node& node) { return info(node.opcode).category == OpcodeCategory::View; }
 
-/// The value that others look at through views.
-int32_t viewed(const Graph& graph, int32_t value) {
-  for (;;) {
-    const int32_t producer = graph.values[value].producer;
-    if (producer < 0 || !is_view(graph.nodes[producer])) return value;
-    value = graph.node_inputs(graph.nodes[producer])[0];
-  }
-}
-
 /// How the elements of what `value` looks at, without gaps, are found in it; false if it has to be copied.
 bool layout_of(const Graph& graph, int32_t value, Dims& strides, int64_t& offset) {
   const int32_t producer = graph.values[value].producer;
@@ -291,6 +282,22 @@ class RowMerging {
 };
 
 }  // namespace
+
+int32_t viewed(const Graph& graph, int32_t value) {
+  for (;;) {
+    const int32_t producer = graph.values[value].producer;
+    if (producer < 0 || !is_view(graph.nodes[producer])) return value;
+    value = graph.node_inputs(graph.nodes[producer])[0];
+  }
+}
+
+bool is_reshaped(const Graph& graph, int32_t value) {
+  const Dims& shape = *graph.values[value].shape;
+  Dims strides;
+  int64_t offset;
+  return element_count(shape) == element_count(*graph.values[viewed(graph, value)].shape) &&
+         layout_of(graph, value, strides, offset) && offset == 0 && is_contiguous(shape, strides);
+}
 
 Dims kept_shape(const Dims& space, const Dims& axes) {
   Dims kept;

@@ -17,6 +17,12 @@ inline int32_t space_value(const Graph& graph, const Graph::Node& node) {
   return is_reduction(node.opcode) ? graph.node_inputs(node)[0] : node.first_output;
 }
 
+/// The value that others look at through views.
+int32_t viewed(const Graph& graph, int32_t value);
+
+/// Whether a value has the elements of the one that it looks at, in the same order.
+bool is_reshaped(const Graph& graph, int32_t value);
+
 /// The extents of `space` along the axes that are not reduced.
 Dims kept_shape(const Dims& space, const Dims& axes);
 

@@ -2,6 +2,7 @@
 
 #include "core/gpu.h"
 #include "metal/queue.h"
+#include "metal/steps/attention.h"
 #include "metal/supported.h"
 
 namespace ftrans::metal {
@@ -85,6 +86,10 @@ class MetalGpu : public Gpu {
 
   std::shared_ptr<const GpuKernel> fused(const FusedKernel& kernel) override {
     return std::make_shared<FusedStep>(pipelines_, kernel);
+  }
+
+  std::shared_ptr<const GpuKernel> attention(const AttentionKernel& kernel) override {
+    return attention_step(pipelines_, kernel);
   }
 
   std::shared_ptr<const GpuKernel> step(Opcode opcode, Dtype operand) override {

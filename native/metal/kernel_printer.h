@@ -50,6 +50,9 @@ class KernelPrinter {
   void print_register(int i);
   void print_store(size_t output, const std::string& at);
 
+  /// Which library functions the registers need.
+  void note_functions(PrintedKernel& printed) const;
+
   Dtype dtype_of(const KernelOutput& output) const { return kernel_.body[output.instruction].dtype; }
 
   /// The whole kernel around the body that has been printed; `positions` are the parameters that tell a
@@ -75,7 +78,6 @@ class KernelPrinter {
   void print_offsets(const char* name, const std::string& linear, int begin, int end,
                      const std::vector<size_t>& moved);
   std::string signature(const std::vector<std::string>& positions) const;
-  void note_functions(PrintedKernel& printed) const;
 };
 
 }  // namespace ftrans::metal

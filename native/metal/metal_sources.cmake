@@ -17,6 +17,7 @@ target_sources(ftrans_core PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/step_kernel.cpp
   ${CMAKE_CURRENT_LIST_DIR}/steps/argreduce.cpp
   ${CMAKE_CURRENT_LIST_DIR}/steps/arithmetic.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/steps/attention.cpp
   ${CMAKE_CURRENT_LIST_DIR}/steps/convolution.cpp
   ${CMAKE_CURRENT_LIST_DIR}/steps/custom.cpp
   ${CMAKE_CURRENT_LIST_DIR}/steps/kernel_call.cpp
@@ -34,6 +35,7 @@ target_sources(ftrans_core PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/steps/movement/windows.cpp
   ${CMAKE_CURRENT_LIST_DIR}/steps/product.cpp
   ${CMAKE_CURRENT_LIST_DIR}/steps/scan.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/steps/side.cpp
   ${CMAKE_CURRENT_LIST_DIR}/steps/window.cpp
   ${CMAKE_CURRENT_LIST_DIR}/supported.cpp)
 if(APPLE)
@@ -67,7 +69,7 @@ configure_file(${CMAKE_CURRENT_LIST_DIR}/host/headers.h.in ${CMAKE_CURRENT_BINAR
 set(FTRANS_METAL_KERNELS "")
 foreach(part
     Numbers Functions Complex Special Gamma Reductions  # printed kernels
-    Steps Argreduce Scan Window Product Matmul Convolution
+    Steps Argreduce Scan Window Product Matmul Convolution Attention
     Blocks Copy Transpose Pad Gather Scatter Sort Random)  # steps/
   string(TOLOWER ${part} file)
   set(path ${CMAKE_CURRENT_LIST_DIR}/kernels/${file}.metal)

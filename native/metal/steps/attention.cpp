@@ -1,0 +1,258 @@
+#include "metal/steps/attention.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "metal/kernel_printer.h"
+#include "metal/kernels.h"
+#include "metal/steps/side.h"
+#include "metal/supported.h"
+
+namespace ftrans::metal {
+namespace {
+
+/// How the kernel's tiles are, for the longest rows that it multiplies.
+struct Tiles {
+  int keys, width;
+  explicit Tiles(int64_t widest)
+      : keys(widest > 64 ? 16 : 32),
+        width(widest > 64   ? 128
+              : widest > 32 ? 64
+                            : 32) {}
+};
+constexpr uint32_t kQueries = 32, kThreads = 128;
+
+/// Prints the scores as a structure with a function, and a kernel that calls `attend` with it.
+class AttentionPrinter : KernelPrinter {
+ public:
+  AttentionPrinter(const AttentionKernel& kernel, const std::vector<Source>& sources, const Variant& variant,
+                   const Tiles& tiles, Dtype dtype)
+      : KernelPrinter(kernel.scores, sources, variant), attention_(kernel), tiles_(tiles), dtype_(dtype) {}
+
+  PrintedKernel print() {
+    print_score();
+    const std::string name = kernel_name("attend_", text_ + arguments());
+    const std::string scores = "Scores_" + name;
+    PrintedKernel printed;
+    printed.name = name;
+    printed.text = "struct " + scores + " {\n" + text_ + "};\n[[max_total_threads_per_threadgroup(" +
+                   std::to_string(kThreads) + ")]] kernel void " + name + signature() + body(scores);
+    printed.sources = {kStepsSource, kAttentionSource};
+    note_functions(printed);
+    printed.uses_functions = true;  // the exponential
+    return printed;
+  }
+
+ private:
+  const char* number() const { return variant_.wide ? "int64_t" : "int32_t"; }
+
+  void print_score() {
+    for (size_t i = 0; i < kernel_.inputs.size(); ++i) {
+      if (is_bound(i)) line(type_of(i) + " in" + std::to_string(i) + ";");
+    }
+    line(std::string("constant ") + index_ + "* layout;");
+    open(std::string("float at(float product, ") + index_ + " index)");
+    print_kept_offsets("index");
+    for (size_t i = 0; i < kernel_.body.size(); ++i) {
+      if (!needed_[i]) continue;
+      const Instruction& instruction = kernel_.body[i];
+      const bool is_product =
+          instruction.kind == Instruction::Kind::Input && instruction.index == attention_.product;
+      if (is_product) {
+        line("const float " + reg(static_cast<int>(i)) + " = product;");
+      } else {
+        print_register(static_cast<int>(i));
+      }
+    }
+    line("return " + reg(kernel_.outputs[0].instruction) + ";");
+    close();
+  }
+
+  bool is_bound(size_t input) const {
+    return static_cast<int32_t>(input) != attention_.product &&
+           source_number({Source::Kind::Input, static_cast<int>(input)}) < sources_.size();
+  }
+  std::string type_of(size_t input) const {
+    return std::string("device const ") + storage_type(kernel_.inputs[input]) + "*";
+  }
+
+  std::string signature() const {
+    const std::string element = storage_type(dtype_), index = number();
+    int buffer = 0;
+    std::string text = "(";
+    const auto add = [&](const std::string& declaration) {
+      text += declaration + numbered(" [[buffer(", buffer++) + ")]],\n    ";
+    };
+    for (const char* name : {"query", "key", "value"}) add("device const " + element + "* " + name);
+    add("device " + element + "* out");
+    add("constant AttentionLayout<" + index + ">& shape");
+    add("constant Axis<" + index + ">* axes");
+    add(std::string("constant ") + index_ + "* layout");
+    for (size_t i = 0; i < kernel_.inputs.size(); ++i) {
+      if (static_cast<int32_t>(i) == attention_.product) continue;
+      if (is_bound(i)) {
+        add(type_of(i) + " in" + std::to_string(i));
+      } else {
+        ++buffer;
+      }
+    }
+    return text +
+           "uint3 group [[threadgroup_position_in_grid]],\n    uint3 grid [[threadgroups_per_grid]],\n    "
+           "uint number [[thread_index_in_threadgroup]],\n    uint lane [[thread_index_in_simdgroup]],\n    "
+           "uint simdgroup [[simdgroup_index_in_threadgroup]]) {\n";
+  }
+
+  /// Template arguments behind the scores.
+  std::string arguments() const {
+    const auto truth = [](bool value) { return value ? ", true" : ", false"; };
+    return std::string(storage_type(dtype_)) + ", " + number() + ", " + std::to_string(tiles_.keys) + ", " +
+           std::to_string(tiles_.width) + truth(attention_.blind_is_zero) + truth(attention_.no_sum_is_one);
+  }
+
+  std::string body(const std::string& scores) const {
+    const int pitch = tiles_.width + 4;
+    std::string members;
+    for (size_t i = 0; i < kernel_.inputs.size(); ++i) {
+      if (is_bound(i)) members += "in" + std::to_string(i) + ", ";
+    }
+    const std::string index = number();
+    const auto shared = [](const char* name, int64_t count) {
+      return std::string("  threadgroup float ") + name + "[" + std::to_string(count) + "];\n";
+    };
+    return shared("queries", kQueries * pitch) + shared("others", tiles_.keys * pitch) +
+           shared("tiles", int64_t{kQueries} * tiles_.keys) + "  const " + index + " place = " + index +
+           "(group.y) * " + index + "(grid.x) + " + index + "(group.x);\n  attend<" + scores + ", " +
+           arguments() + ">(" + scores + "{" + members +
+           "layout}, query, key, value, out, shape, axes, queries, others, tiles,\n      Position<" + index +
+           ">{place, number, " + std::to_string(kThreads) + ", lane, simdgroup});\n}\n";
+  }
+
+  const AttentionKernel& attention_;
+  const Tiles& tiles_;
+  const Dtype dtype_;
+};
+
+Operand operand_of(const GpuOperand& operand, const Place& place) {
+  return {place, operand.dtype, operand.ndim, operand.shape, operand.strides};
+}
+
+/// The axes of both sides of a dot_general.
+struct ProductAxes {
+  SideAxes left, right;
+  ProductAxes(const Operand& first, const Operand& second, const Dims& parameters)
+      : left(first, parameters.data() + 2, 1, parameters.data() + 4, static_cast<int>(parameters[1])),
+        right(second, parameters.data() + 3, 1, parameters.data() + 4 + parameters[1],
+              static_cast<int>(parameters[1])) {}
+};
+
+std::vector<unsigned char> bytes_of(const std::vector<int64_t>& list, bool wide) {
+  Numbers numbers(wide);
+  for (const int64_t each : list) numbers.add(each);
+  return numbers.bytes();
+}
+
+class AttentionStep : public RecordedKernel {
+ public:
+  AttentionStep(Pipelines& pipelines, const AttentionKernel& kernel)
+      : pipelines_(pipelines), kernel_(kernel), sources_(sources_of(kernel.scores)) {
+    require_supported(kernel.scores);
+  }
+
+  const std::string& name() const override {
+    static const std::string name = "attention";
+    return name;
+  }
+
+  void encode(Encoder& encoder, const GpuArguments& arguments, const Place* inputs,
+              const Place* outputs) const override {
+    const Operand query = operand_of(arguments.inputs[0], inputs[0]);
+    const Operand key = operand_of(arguments.inputs[1], inputs[1]);
+    const Operand value = operand_of(arguments.inputs[2], inputs[2]);
+    const ProductAxes product(query, key, kernel_.first);
+    const auto batch = static_cast<int>(kernel_.second[1]);
+    const SideAxes of_value(value, kernel_.second.data() + 3, 1, kernel_.second.data() + 4 + batch, batch);
+    const Side queries = side_of(encoder, query, product.left), keys = side_of(encoder, key, product.right),
+               values = side_of(encoder, value, of_value);
+    Axes product_axes, value_axes;
+    for (int i = 0; i < product.left.batch.size(); ++i)
+      product_axes.add(query.shape[product.left.batch[i]], queries.batch_strides[i], keys.batch_strides[i]);
+    for (int i = 0; i < batch; ++i)
+      value_axes.add(value.shape[of_value.batch[i]], values.batch_strides[i], 0);
+
+    const int64_t batches = extent_of(query, product.left.batch), rows = extent_of(query, product.left.free);
+    const int64_t depth = extent_of(query, product.left.contracting), width = extent_of(value, of_value.free);
+    const int64_t count = extent_of(key, product.right.free);
+    Layout layout(kernel_.scores, sources_, arguments.space, strides_of(arguments).data());
+    constexpr int64_t kSlack = 1 << 20;  // of the last tiles
+    const int64_t largest =
+        std::max({queries.span, keys.span, values.span, batches * rows * width, layout.kept_size});
+    layout.variant.wide |= largest > std::numeric_limits<int32_t>::max() - kSlack;
+    const bool wide = layout.variant.wide;
+
+    const Tiles tiles(std::max(depth, width));
+    const Dtype dtype = query.dtype;
+    std::vector<Place> memory = {queries.place, keys.place, values.place, outputs[0]};
+    std::vector<int64_t> numbers = product_axes.numbers();
+    numbers.insert(numbers.end(), value_axes.numbers().begin(), value_axes.numbers().end());
+    if (numbers.empty()) numbers.push_back(0);  // a buffer must not be empty
+    Recording& recording = encoder.recording();
+    recording.set_pipeline(
+        pipelines_.get(AttentionPrinter(kernel_, sources_, layout.variant, tiles, dtype).print()));
+    int index = 0;
+    for (const Place& place : memory) recording.set_memory(index++, *place.memory, place.offset);
+    for (const std::vector<int64_t>& list :
+         {std::vector<int64_t>{batches, rows, count, depth, width, queries.first, queries.row_stride,
+                               queries.depth_stride, keys.first, keys.row_stride, keys.depth_stride,
+                               values.first, values.depth_stride, values.row_stride, product_axes.count(),
+                               value_axes.count()},
+          numbers, layout.parameters(0)}) {
+      const std::vector<unsigned char> bytes = bytes_of(list, wide);
+      recording.set_bytes(index++, bytes.data(), bytes.size());
+    }
+    bind_inputs(recording, layout, inputs, index);
+    constexpr int64_t kLongest = int64_t{1} << 20;
+    const int64_t groups = batches * divide_up(rows, kQueries), across = std::min(groups, kLongest);
+    recording.dispatch({static_cast<uint32_t>(across), static_cast<uint32_t>(divide_up(groups, across)), 1},
+                       {kThreads});
+  }
+
+ private:
+  /// Of the inputs of the scores. The product is not in memory: any will do.
+  std::vector<const int64_t*> strides_of(const GpuArguments& arguments) const {
+    static constexpr int64_t kZeros[64] = {};
+    std::vector<const int64_t*> strides;
+    int next = 3;
+    for (size_t i = 0; i < kernel_.scores.inputs.size(); ++i)
+      strides.push_back(static_cast<int32_t>(i) == kernel_.product ? kZeros
+                                                                   : arguments.inputs[next++].strides);
+    return strides;
+  }
+
+  void bind_inputs(Recording& recording, const Layout& layout, const Place* inputs, int index) const {
+    int next = 3;
+    for (size_t i = 0; i < kernel_.scores.inputs.size(); ++i) {
+      if (static_cast<int32_t>(i) == kernel_.product) continue;
+      const Place& place = inputs[next++];
+      const auto source =
+          std::find(sources_.begin(), sources_.end(), Source{Source::Kind::Input, static_cast<int>(i)});
+      if (source != sources_.end()) {
+        const int64_t below = layout.below[static_cast<size_t>(source - sources_.begin())];
+        recording.set_memory(index, *place.memory,
+                             place.offset - static_cast<size_t>(below * itemsize(kernel_.scores.inputs[i])));
+      }
+      ++index;
+    }
+  }
+
+  Pipelines& pipelines_;
+  const AttentionKernel kernel_;
+  const std::vector<Source> sources_;
+};
+
+}  // namespace
+
+std::shared_ptr<const GpuKernel> attention_step(Pipelines& pipelines, const AttentionKernel& kernel) {
+  return std::make_shared<AttentionStep>(pipelines, kernel);
+}
+
+}  // namespace ftrans::metal

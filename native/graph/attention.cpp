@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <utility>
 
 #include "core/shape.h"
 #include "core/value.h"
@@ -226,8 +227,8 @@ class Finder {
     const MatrixProduct a(graph_, left), b(graph_, right);
     const int64_t keys = (*parts.scores.row_space)[parts.scores.row_space->size() - 1];
     parts.queries = operand(left, 0);
-    parts.keys = operand(left, 1);
-    parts.values = operand(right, 1);
+    parts.keys = widened(operand(left, 1), first);
+    parts.values = widened(operand(right, 1), second);
     parts.result = right.first_output;
     parts.kernel.first = a.parameters;
     parts.kernel.second = b.parameters;
@@ -235,8 +236,17 @@ class Finder {
     return a.good && b.good && b.left_is_in_order && a.columns == keys && b.depth == keys &&
            a.batches == b.batches && a.depth <= kWidestAttention && b.columns <= kWidestAttention &&
            element_count(*parts.scores.row_space) / keys / a.batches >= kFewQueries &&
-           graph_.values[parts.queries].dtype == graph_.values[parts.values].dtype &&
            static_cast<int>(parts.scores.nodes.size()) <= kMostNodes;
+  }
+
+  /// Of an operand that is a half type, widened for this node alone: what it was before; else itself.
+  int32_t widened(int32_t value, int32_t reader) const {
+    const Graph::Node* node = producer(value);
+    if (!node || node->opcode != Opcode::Convert || graph_.values[value].is_output) return value;
+    const Dtype from = graph_.values[operand(*node, 0)].dtype;
+    const bool alone = units_[unit_of_[graph_.values[value].producer]].nodes.size() == 1 &&
+                       readers_[value] == std::vector<int32_t>{reader};
+    return alone && (from == Dtype::Float16 || from == Dtype::BFloat16) ? operand(*node, 0) : value;
   }
 
   void become_one(int32_t rows, int32_t first, int32_t second, const std::vector<int32_t>& views,
@@ -246,10 +256,14 @@ class Finder {
     joint.nodes.push_back(first);
     joint.nodes.push_back(second);
     std::sort(joint.nodes.begin(), joint.nodes.end());
-    joint.attention = std::move(parts);
     for (const int32_t view : views) units_[unit_of_[view]].nodes.clear();
+    for (const auto& [whole, node] : {std::pair{parts->keys, first}, std::pair{parts->values, second}}) {
+      const int32_t read = operand(graph_.nodes[node], 1);
+      if (read != whole) units_[unit_of_[graph_.values[read].producer]].nodes.clear();
+    }
     units_[rows].nodes.clear();
     units_[unit_of_[first]].nodes.clear();
+    joint.attention = std::move(parts);
     units_[unit_of_[second]] = std::move(joint);
   }
 

@@ -25,9 +25,9 @@ inline void copy_rows(device const T* from, Index row_step, Index column_step, I
 
 /// `kKeys` keys a tile; `kWide` is not below the depth and the width. `Scores` has at(product, index of the
 /// score). `queries` has 32 rows, `others` kKeys, `tiles` 8 · kKeys for each SIMD-group.
-template <class Scores, class T, class Index, int kKeys, int kWide, bool kBlindIsZero, bool kNoSumIsOne>
-inline void attend(Scores scores, device const T* query, device const T* key, device const T* value,
-                   device T* out, constant AttentionLayout<Index>& layout, constant Axis<Index>* axes,
+template <class Scores, class Q, class K, class V, class R, class Index, int kKeys, int kWide, bool kBlindIsZero, bool kNoSumIsOne>
+inline void attend(Scores scores, device const Q* query, device const K* key, device const V* value,
+                   device R* out, constant AttentionLayout<Index>& layout, constant Axis<Index>* axes,
                    threadgroup float* queries, threadgroup float* others, threadgroup float* tiles,
                    Position<Index> here) {
   enum { kPitch = kWide + 4, kOfLane = kKeys / 4 };
@@ -127,6 +127,6 @@ inline void attend(Scores scores, device const T* query, device const T* key, de
   for (int i = 0; i < kWide / 4; ++i) {
     const Index column = Index(4 * i) + Index(quarter);
     if (exists && column < layout.width)
-      out[(batch * layout.rows + row) * layout.width + column] = T(op_div(sums[i], total));
+      out[(batch * layout.rows + row) * layout.width + column] = R(op_div(sums[i], total));
   }
 }

@@ -1,6 +1,7 @@
 #include "metal/steps/attention.h"
 
 #include <algorithm>
+#include <array>
 #include <limits>
 
 #include "metal/kernel_printer.h"
@@ -22,12 +23,15 @@ struct Tiles {
 };
 constexpr uint32_t kQueries = 32, kThreads = 128;
 
+/// Of queries, keys, values and results in memory.
+using Types = std::array<std::string, 4>;
+
 /// Prints the scores as a structure with a function, and a kernel that calls `attend` with it.
 class AttentionPrinter : KernelPrinter {
  public:
   AttentionPrinter(const AttentionKernel& kernel, const std::vector<Source>& sources, const Variant& variant,
-                   const Tiles& tiles, Dtype dtype)
-      : KernelPrinter(kernel.scores, sources, variant), attention_(kernel), tiles_(tiles), dtype_(dtype) {}
+                   const Tiles& tiles, const Types& types)
+      : KernelPrinter(kernel.scores, sources, variant), attention_(kernel), tiles_(tiles), types_(types) {}
 
   PrintedKernel print() {
     print_score();
@@ -77,14 +81,16 @@ class AttentionPrinter : KernelPrinter {
   }
 
   std::string signature() const {
-    const std::string element = storage_type(dtype_), index = number();
+    const std::string index = number();
     int buffer = 0;
     std::string text = "(";
     const auto add = [&](const std::string& declaration) {
       text += declaration + numbered(" [[buffer(", buffer++) + ")]],\n    ";
     };
-    for (const char* name : {"query", "key", "value"}) add("device const " + element + "* " + name);
-    add("device " + element + "* out");
+    add("device const " + types_[0] + "* query");
+    add("device const " + types_[1] + "* key");
+    add("device const " + types_[2] + "* value");
+    add("device " + types_[3] + "* out");
     add("constant AttentionLayout<" + index + ">& shape");
     add("constant Axis<" + index + ">* axes");
     add(std::string("constant ") + index_ + "* layout");
@@ -105,8 +111,9 @@ class AttentionPrinter : KernelPrinter {
   /// Template arguments behind the scores.
   std::string arguments() const {
     const auto truth = [](bool value) { return value ? ", true" : ", false"; };
-    return std::string(storage_type(dtype_)) + ", " + number() + ", " + std::to_string(tiles_.keys) + ", " +
-           std::to_string(tiles_.width) + truth(attention_.blind_is_zero) + truth(attention_.no_sum_is_one);
+    return types_[0] + ", " + types_[1] + ", " + types_[2] + ", " + types_[3] + ", " + number() + ", " +
+           std::to_string(tiles_.keys) + ", " + std::to_string(tiles_.width) +
+           truth(attention_.blind_is_zero) + truth(attention_.no_sum_is_one);
   }
 
   std::string body(const std::string& scores) const {
@@ -129,7 +136,7 @@ class AttentionPrinter : KernelPrinter {
 
   const AttentionKernel& attention_;
   const Tiles& tiles_;
-  const Dtype dtype_;
+  const Types& types_;
 };
 
 Operand operand_of(const GpuOperand& operand, const Place& place) {
@@ -190,14 +197,15 @@ class AttentionStep : public RecordedKernel {
     const bool wide = layout.variant.wide;
 
     const Tiles tiles(std::max(depth, width));
-    const Dtype dtype = query.dtype;
+    const Types types = {storage_type(query.dtype), storage_type(key.dtype), storage_type(value.dtype),
+                         storage_type(arguments.outputs[0].dtype)};
     std::vector<Place> memory = {queries.place, keys.place, values.place, outputs[0]};
     std::vector<int64_t> numbers = product_axes.numbers();
     numbers.insert(numbers.end(), value_axes.numbers().begin(), value_axes.numbers().end());
     if (numbers.empty()) numbers.push_back(0);  // a buffer must not be empty
     Recording& recording = encoder.recording();
     recording.set_pipeline(
-        pipelines_.get(AttentionPrinter(kernel_, sources_, layout.variant, tiles, dtype).print()));
+        pipelines_.get(AttentionPrinter(kernel_, sources_, layout.variant, tiles, types).print()));
     int index = 0;
     for (const Place& place : memory) recording.set_memory(index++, *place.memory, place.offset);
     for (const std::vector<int64_t>& list :

@@ -104,6 +104,7 @@ if(FTRANS_NATIVE_TESTS AND NOT APPLE)
   ftrans_add_metal_test(queue)
   ftrans_add_metal_kernel_test(printer)
   ftrans_add_metal_kernel_test(rows)
+  ftrans_add_metal_kernel_test(attention)
   ftrans_add_metal_kernel_test(movement)
   ftrans_add_metal_kernel_test(arithmetic)
   add_test(NAME metal_folder COMMAND rm -rf ${CMAKE_BINARY_DIR}/metal)  # an isolated build leaves no cmake

@@ -81,6 +81,10 @@ struct Layout {
   /// What the printed kernel reads: kept_size, reduced_size, the reduced elements of one split, the extents,
   /// then the first offset and the strides of each strided source.
   std::vector<int64_t> parameters(int64_t per_split) const;
+
+ private:
+  /// Sets `below`, and whether offsets are wide.
+  void measure();
 };
 
 }  // namespace ftrans::metal

@@ -143,13 +143,72 @@ Operand operand_of(const GpuOperand& operand, const Place& place) {
   return {place, operand.dtype, operand.ndim, operand.shape, operand.strides};
 }
 
-/// The axes of both sides of a dot_general.
-struct ProductAxes {
-  SideAxes left, right;
-  ProductAxes(const Operand& first, const Operand& second, const Dims& parameters)
-      : left(first, parameters.data() + 2, 1, parameters.data() + 4, static_cast<int>(parameters[1])),
-        right(second, parameters.data() + 3, 1, parameters.data() + 4 + parameters[1],
-              static_cast<int>(parameters[1])) {}
+/// The operands of the products, and what they are multiplied along.
+struct Operands {
+  Side queries, keys, values;
+  Axes product_axes, value_axes;  ///< batches
+  int64_t batches, rows, count, depth, width;
+
+  Operands(Encoder& encoder, const AttentionKernel& kernel, const Operand& query, const Operand& key,
+           const Operand& value)
+      : Operands(encoder, query, key, value, side_axes(query, kernel.first, true),
+                 side_axes(key, kernel.first, false), side_axes(value, kernel.second, false)) {}
+
+  int64_t groups() const { return batches * divide_up(rows, kQueries); }
+  int64_t largest() const {
+    return std::max({queries.span, keys.span, values.span, batches * rows * std::max(count, width)});
+  }
+
+  /// The numbers of an AttentionLayout.
+  std::vector<int64_t> layout() const {
+    return {batches,
+            rows,
+            count,
+            depth,
+            width,
+            queries.first,
+            queries.row_stride,
+            queries.depth_stride,
+            keys.first,
+            keys.row_stride,
+            keys.depth_stride,
+            values.first,
+            values.depth_stride,
+            values.row_stride,
+            product_axes.count(),
+            value_axes.count()};
+  }
+
+  /// The axes of the products, then those of the values.
+  std::vector<int64_t> axes() const {
+    std::vector<int64_t> numbers = product_axes.numbers();
+    numbers.insert(numbers.end(), value_axes.numbers().begin(), value_axes.numbers().end());
+    if (numbers.empty()) numbers.push_back(0);  // a buffer must not be empty
+    return numbers;
+  }
+
+ private:
+  static SideAxes side_axes(const Operand& operand, const Dims& parameters, bool is_left) {
+    const auto batch = static_cast<int>(parameters[1]);
+    return {operand, parameters.data() + (is_left ? 2 : 3), 1, parameters.data() + 4 + (is_left ? 0 : batch),
+            batch};
+  }
+
+  Operands(Encoder& encoder, const Operand& query, const Operand& key, const Operand& value,
+           const SideAxes& of_query, const SideAxes& of_key, const SideAxes& of_value)
+      : queries(side_of(encoder, query, of_query)),
+        keys(side_of(encoder, key, of_key)),
+        values(side_of(encoder, value, of_value)),
+        batches(extent_of(query, of_query.batch)),
+        rows(extent_of(query, of_query.free)),
+        count(extent_of(key, of_key.free)),
+        depth(extent_of(query, of_query.contracting)),
+        width(extent_of(value, of_value.free)) {
+    for (int i = 0; i < of_query.batch.size(); ++i)
+      product_axes.add(query.shape[of_query.batch[i]], queries.batch_strides[i], keys.batch_strides[i]);
+    for (int i = 0; i < of_value.batch.size(); ++i)
+      value_axes.add(value.shape[of_value.batch[i]], values.batch_strides[i], 0);
+  }
 };
 
 std::vector<unsigned char> bytes_of(const std::vector<int64_t>& list, bool wide) {
@@ -172,56 +231,33 @@ class AttentionStep : public RecordedKernel {
 
   void encode(Encoder& encoder, const GpuArguments& arguments, const Place* inputs,
               const Place* outputs) const override {
-    const Operand query = operand_of(arguments.inputs[0], inputs[0]);
-    const Operand key = operand_of(arguments.inputs[1], inputs[1]);
-    const Operand value = operand_of(arguments.inputs[2], inputs[2]);
-    const ProductAxes product(query, key, kernel_.first);
-    const auto batch = static_cast<int>(kernel_.second[1]);
-    const SideAxes of_value(value, kernel_.second.data() + 3, 1, kernel_.second.data() + 4 + batch, batch);
-    const Side queries = side_of(encoder, query, product.left), keys = side_of(encoder, key, product.right),
-               values = side_of(encoder, value, of_value);
-    Axes product_axes, value_axes;
-    for (int i = 0; i < product.left.batch.size(); ++i)
-      product_axes.add(query.shape[product.left.batch[i]], queries.batch_strides[i], keys.batch_strides[i]);
-    for (int i = 0; i < batch; ++i)
-      value_axes.add(value.shape[of_value.batch[i]], values.batch_strides[i], 0);
-
-    const int64_t batches = extent_of(query, product.left.batch), rows = extent_of(query, product.left.free);
-    const int64_t depth = extent_of(query, product.left.contracting), width = extent_of(value, of_value.free);
-    const int64_t count = extent_of(key, product.right.free);
+    const GpuOperand* in = arguments.inputs;
+    const Operands operands(encoder, kernel_, operand_of(in[0], inputs[0]), operand_of(in[1], inputs[1]),
+                            operand_of(in[2], inputs[2]));
     Layout layout(kernel_.scores, sources_, arguments.space, strides_of(arguments).data());
     constexpr int64_t kSlack = 1 << 20;  // of the last tiles
-    const int64_t largest =
-        std::max({queries.span, keys.span, values.span, batches * rows * width, layout.kept_size});
-    layout.variant.wide |= largest > std::numeric_limits<int32_t>::max() - kSlack;
+    layout.variant.wide |= operands.largest() > std::numeric_limits<int32_t>::max() - kSlack;
     const bool wide = layout.variant.wide;
-
-    const Tiles tiles(std::max(depth, width));
-    const Types types = {storage_type(query.dtype), storage_type(key.dtype), storage_type(value.dtype),
+    const Tiles tiles(std::max(operands.depth, operands.width));
+    const Types types = {storage_type(in[0].dtype), storage_type(in[1].dtype), storage_type(in[2].dtype),
                          storage_type(arguments.outputs[0].dtype)};
-    std::vector<Place> memory = {queries.place, keys.place, values.place, outputs[0]};
-    std::vector<int64_t> numbers = product_axes.numbers();
-    numbers.insert(numbers.end(), value_axes.numbers().begin(), value_axes.numbers().end());
-    if (numbers.empty()) numbers.push_back(0);  // a buffer must not be empty
     Recording& recording = encoder.recording();
     recording.set_pipeline(
         pipelines_.get(AttentionPrinter(kernel_, sources_, layout.variant, tiles, types).print()));
     int index = 0;
-    for (const Place& place : memory) recording.set_memory(index++, *place.memory, place.offset);
-    for (const std::vector<int64_t>& list :
-         {std::vector<int64_t>{batches, rows, count, depth, width, queries.first, queries.row_stride,
-                               queries.depth_stride, keys.first, keys.row_stride, keys.depth_stride,
-                               values.first, values.depth_stride, values.row_stride, product_axes.count(),
-                               value_axes.count()},
-          numbers, layout.parameters(0)}) {
+    for (const Place& place :
+         {operands.queries.place, operands.keys.place, operands.values.place, outputs[0]})
+      recording.set_memory(index++, *place.memory, place.offset);
+    for (const std::vector<int64_t>& list : {operands.layout(), operands.axes(), layout.parameters(0)}) {
       const std::vector<unsigned char> bytes = bytes_of(list, wide);
       recording.set_bytes(index++, bytes.data(), bytes.size());
     }
     bind_inputs(recording, layout, inputs, index);
-    constexpr int64_t kLongest = int64_t{1} << 20;
-    const int64_t groups = batches * divide_up(rows, kQueries), across = std::min(groups, kLongest);
-    recording.dispatch({static_cast<uint32_t>(across), static_cast<uint32_t>(divide_up(groups, across)), 1},
-                       {kThreads});
+    constexpr int64_t kLongest = int64_t{1} << 20;  // what is too long goes on along y
+    const int64_t across = std::min(operands.groups(), kLongest);
+    recording.dispatch(
+        {static_cast<uint32_t>(across), static_cast<uint32_t>(divide_up(operands.groups(), across)), 1},
+        {kThreads});
   }
 
  private:

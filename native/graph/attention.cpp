@@ -159,10 +159,13 @@ class Finder {
     return result;
   }
 
+  /// Whether a node is a product that attention can have, and has not been taken for another.
   bool can_multiply(const Graph::Node& node, const Unit& rows) const {
+    if (node.opcode != Opcode::DotGeneral) return false;
     const Dtype dtype = graph_.values[operand(node, 0)].dtype;
-    return node.opcode == Opcode::DotGeneral && kind(dtype) == 'f' && itemsize(dtype) <= 4 &&
-           node.stream == graph_.nodes[rows.nodes.front()].stream;
+    return kind(dtype) == 'f' && itemsize(dtype) <= 4 &&
+           node.stream == graph_.nodes[rows.nodes.front()].stream &&
+           !units_[unit_of_[graph_.values[node.first_output].producer]].attention;
   }
 
   void try_unit(int32_t u) {

@@ -126,8 +126,11 @@ def test_what_else_needs_the_scores_or_the_weights_gets_them():
         weights = ft.nn.softmax(q @ ft.matrix_transpose(k), axis=-1)
         return weights @ ft.matrix_transpose(weights)
 
+    def attention_of_attention(q, k, v):
+        return ft.nn.softmax(attend(q, k, v), axis=-1) @ ft.matrix_transpose(v)
+
     q, k, v = (x[0] for x in operands())
-    for function in (weights_too, scores_too, reversed_keys, weights_twice):
+    for function in (weights_too, scores_too, reversed_keys, weights_twice, attention_of_attention):
         result, launches = launches_of(function, q, k, v)
         assert launches > 1
         same(result, function(q, k, v))

@@ -164,8 +164,9 @@ Layout::Layout(const FusedKernel& kernel, const std::vector<Source>& sources, co
   for (size_t i = 0; i < sources.size(); ++i)
     strides[i].insert(strides[i].end(), reduced_strides[i].begin(), reduced_strides[i].end());
   measure();
-  if (has_phases)
-    choose_lanes(kernel, sources, reduced_size, kept_size >= 32 && along_reduced > along_kept, variant);
+  if (!has_phases) return;
+  constexpr int64_t kManyRows = 4096;  // fewer have more threads each, though these read far apart
+  choose_lanes(kernel, sources, reduced_size, kept_size >= kManyRows && along_reduced > along_kept, variant);
 }
 
 void Layout::measure() {

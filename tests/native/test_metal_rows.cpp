@@ -160,9 +160,11 @@ void layouts() {
       cases.push_back(exact(Dtype::Float32, shape, axes, axes % 2 == 0));
     }
   }
-  Case across = softmax(Dtype::Float32, {40, 50}, 2);
-  across.inputs[0].strides = {1, 40};
-  cases.push_back(across);
+  for (const Shape& shape : {Shape{40, 50}, {4100, 9}, {4100, 20}}) {
+    Case across = softmax(Dtype::Float32, shape, 2);
+    across.inputs[0].strides = {1, shape[0]};
+    cases.push_back(across);
+  }
   run_cases(std::move(cases));
 }
 

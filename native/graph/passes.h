@@ -38,7 +38,7 @@ struct Unit {
   /// over which they reduce. Else null.
   const Dims* row_space = nullptr;
   const Dims* row_axes = nullptr;
-  std::shared_ptr<const AttentionParts> attention;  ///< of a unit that is attention; else null
+  std::shared_ptr<const AttentionParts> attention = nullptr;  ///< of a unit that is attention; else null
 };
 
 /// Partitions the live nodes into units: elementwise nodes over one iteration space, with the reductions of

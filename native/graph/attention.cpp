@@ -5,6 +5,7 @@
 #include <cstring>
 #include <utility>
 
+#include "core/gpu.h"
 #include "core/shape.h"
 #include "core/value.h"
 #include "graph/rows.h"
@@ -239,7 +240,8 @@ class Finder {
     return a.good && b.good && b.left_is_in_order && a.columns == keys && b.depth == keys &&
            a.batches == b.batches && a.depth <= kWidestAttention && b.columns <= kWidestAttention &&
            element_count(*parts.scores.row_space) / keys / a.batches >= kFewQueries &&
-           static_cast<int>(parts.scores.nodes.size()) <= kMostNodes;
+           static_cast<int>(build_scores(graph_, parts).inputs.size()) + kOtherOperands <=
+               gpu()->most_operands();
   }
 
   /// Of an operand that is a half type, widened for this node alone: what it was before; else itself.
@@ -270,7 +272,7 @@ class Finder {
     units_[unit_of_[second]] = std::move(joint);
   }
 
-  static constexpr int kMostNodes = 24;  // so that there are bindings for all that the scores are made of
+  static constexpr int kOtherOperands = 6;  // of a kernel, besides inputs of the scores
 
   const Graph& graph_;
   std::vector<Unit>& units_;

@@ -151,3 +151,16 @@ def test_derivatives():
         result, _ = launches_of(function, q, k, v)
         for got, expected in zip(result, function(q, k, v), strict=True):
             same(got, expected, scale=10)
+
+
+def test_scores_of_more_operands_than_a_kernel_has():
+    arrays = [samples((40, KEYS), seed=seed) / 9 for seed in range(28)]
+
+    def function(q, k, v, *added):
+        return ft.nn.softmax(sum(added, q @ ft.matrix_transpose(k)), axis=-1) @ v
+
+    q, k, v = (x[0, 0] for x in operands())
+    result, launches = launches_of(function, q, k, v, *arrays)
+    assert launches > 1
+    same(result, function(q, k, v, *arrays))
+    check(function, q, k, v, *arrays[:23], launches=1)

@@ -8,11 +8,11 @@ namespace ftrans {
 /// Attention: softmax(scores) · values, where scores are made of a product of queries and keys, without an
 /// array of the scores.
 struct AttentionKernel {
-  FusedKernel scores;   ///< over (…, queries, keys), with one output and without reductions
-  int32_t product = 0;  ///< the input of `scores` that is the product of queries and keys
-  Dims first, second;   ///< native parameters of the two products (dot_general)
-  bool blind_is_zero;   ///< a query whose scores are all −inf weighs nothing, not all keys alike
-  bool no_sum_is_one;   ///< and 0 is not divided by 0
+  FusedKernel scores;          ///< over (…, queries, keys), with one output and without reductions
+  int32_t product = 0;         ///< the input of `scores` that is the product of queries and keys
+  Dims first, second;          ///< native parameters of the two products (dot_general)
+  bool blind_is_zero = false;  ///< a query whose scores are all −inf weighs nothing, not all keys alike
+  bool no_sum_is_one = false;  ///< and 0 is not divided by 0
 };
 
 /// Of its products: the longest contraction and the longest row of a result.

@@ -201,3 +201,20 @@ def test_the_same_bits_in_any_order_of_threads(host_option):
         with ft.stream(ft.gpu):
             bits.append(np.array(ft.nn.softmax(ft.sin(x))).tobytes())
     assert bits[0] == bits[1] == bits[2]
+
+
+def test_inside_of_a_loop_and_a_branch():
+    def step(carry, x):
+        mixed = ft.nn.softmax(carry @ x, axis=-1) @ x
+        return ft.nn.layer_norm(carry + mixed), ft.max(mixed, axis=-1)
+
+    def function(carry, xs):
+        carry, tops = ft.scan(step, carry, xs)
+        chosen = ft.cond(carry[0, 0] < 9, ft.nn.softmax, ft.nn.log_softmax, carry)
+        return chosen, tops
+
+    carry, xs = samples((9, 12)), samples((4, 12, 12), seed=1) / 4
+    for f in (function, ft.grad(lambda *o: sum(ft.sum(x) for x in function(*o)), argnums=(0, 1))):
+        result, _ = launches_of(f, carry, xs)
+        for got, expected in zip(result, f(carry, xs), strict=True):
+            same(got, expected, scale=10)

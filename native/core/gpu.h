@@ -10,6 +10,7 @@
 #include "core/buffer.h"
 #include "core/dtype.h"
 #include "core/inline_vector.h"
+#include "kernel/attention_kernel.h"
 #include "kernel/fused_kernel.h"
 
 namespace ftrans {
@@ -119,6 +120,8 @@ class Gpu {
 
   /// Kernels of what `can_run`, and of Copy for every dtype; equal fused ones are compiled once.
   virtual std::shared_ptr<const GpuKernel> fused(const FusedKernel& kernel) = 0;
+  /// Takes queries, keys, values, and the inputs of the scores but for the product.
+  virtual std::shared_ptr<const GpuKernel> attention(const AttentionKernel& kernel) = 0;
   virtual std::shared_ptr<const GpuKernel> step(Opcode opcode, Dtype operand) = 0;
 
   virtual std::unique_ptr<GpuQueue> new_queue() = 0;

@@ -4,8 +4,10 @@
 #include <unordered_map>
 
 #include "core/shape.h"
+#include "graph/attention.h"
 #include "graph/passes.h"
 #include "graph/program.h"
+#include "graph/rows.h"
 
 namespace ftrans {
 namespace {
@@ -57,13 +59,14 @@ class ProgramBuilder {
     }
     needed_.assign(graph_.values.size(), 0);
     for (int32_t output : graph_.outputs) needed_[output] = 1;
-    for (size_t i = 0; i < graph_.nodes.size(); ++i) {
-      const Graph::Node& node = graph_.nodes[i];
-      if (!node.live) continue;
-      for (int k = 0; k < node.input_count; ++k) {
-        const int32_t value = graph_.node_inputs(node)[k];
-        const int32_t producer = graph_.values[value].producer;
-        if (producer >= 0 && unit_of[producer] != unit_of[i]) needed_[value] = 1;
+    for (const Unit& unit : units) {
+      for (int32_t i : unit.nodes) {
+        const Graph::Node& node = graph_.nodes[i];
+        for (int k = 0; k < node.input_count; ++k) {
+          const int32_t value = graph_.node_inputs(node)[k];
+          const int32_t producer = graph_.values[value].producer;
+          if (producer >= 0 && unit_of[producer] != unit_of[i]) needed_[value] = 1;
+        }
       }
     }
   }
@@ -109,6 +112,7 @@ class ProgramBuilder {
   }
 
   void add_step(const Unit& unit) {
+    if (unit.attention) return add_attention(unit);
     const Graph::Node& node = graph_.nodes[unit.nodes.front()];
     Program::Step step;
     step.stream = node.stream;
@@ -124,7 +128,10 @@ class ProgramBuilder {
         step.fused = backend().compile(built.kernel);
       }
       step.text = ftrans::to_string(built.kernel);
-      for (int32_t value : built.inputs) step.inputs.push_back(slot(value));
+      for (size_t i = 0; i < built.inputs.size(); ++i) {
+        const int32_t own = slot(built.inputs[i]);
+        step.inputs.push_back(built.of_row[i] ? broadcast_rows(own, unit, step.stream) : own);
+      }
       for (int32_t value : built.outputs) step.outputs.push_back(slot(value));
       for (const KernelOutput& output : built.kernel.outputs) {
         step.full_output.push_back(!output.reduced);
@@ -169,6 +176,69 @@ class ProgramBuilder {
     if (Stream* inner = inner_gpu_stream(step)) program_->gpu_stream = inner;
     if (step.gpu || (on_gpu && step.kind == Program::Step::Kind::View)) program_->gpu_stream = step.stream;
     program_->steps.push_back(std::move(step));
+  }
+
+  void add_attention(const Unit& unit) {
+    const AttentionParts& parts = *unit.attention;
+    UnitKernel scores = build_scores(graph_, parts);
+    AttentionKernel kernel = parts.kernel;
+    Program::Step step;
+    step.kind = Program::Step::Kind::Fused;
+    step.stream = graph_.nodes[unit.nodes.front()].stream;
+    step.space = *scores.space;
+    step.text = "attention, of scores that are\n" + ftrans::to_string(scores.kernel);
+    for (const int32_t value : {parts.queries, parts.keys, parts.values}) step.inputs.push_back(slot(value));
+    for (size_t i = 0; i < scores.inputs.size(); ++i) {
+      if (scores.inputs[i] == parts.product) {
+        kernel.product = static_cast<int32_t>(i);
+      } else {
+        const int32_t own = slot(scores.inputs[i]);
+        step.inputs.push_back(scores.of_row[i] ? broadcast_rows(own, parts.scores, step.stream) : own);
+      }
+    }
+    step.outputs = {slot(parts.result)};
+    step.full_output = {false};
+    const auto width = [&](int32_t value, int64_t axis) {
+      return (*graph_.values[value].shape)[static_cast<int>(axis)];
+    };
+    const Dims& result = *graph_.values[parts.result].shape;
+    step.operations = 2 * (width(parts.queries, kernel.first[2]) + result[result.size() - 1]) +
+                      static_cast<int64_t>(scores.kernel.body.size()) + 6;
+    kernel.scores = std::move(scores.kernel);
+    step.gpu = gpu()->attention(kernel);
+    program_->gpu_stream = step.stream;
+    program_->steps.push_back(std::move(step));
+  }
+
+  /// Adds views of an array with one element a row: a slot over the unit's space.
+  int32_t broadcast_rows(int32_t from, const Unit& unit, Stream* stream) {
+    Dims kept_axes;
+    for (int axis = 0; axis < unit.row_space->size(); ++axis) {
+      if (std::find(unit.row_axes->begin(), unit.row_axes->end(), axis) == unit.row_axes->end())
+        kept_axes.push_back(axis);
+    }
+    const Dims kept = kept_shape(*unit.row_space, *unit.row_axes);
+    if (!(program_->slots[from].shape == kept)) from = add_view(Opcode::Reshape, kept, from, kept, stream);
+    return add_view(Opcode::BroadcastInDim, kept_axes, from, *unit.row_space, stream);
+  }
+
+  int32_t add_view(Opcode opcode, const Dims& parameters, int32_t from, const Dims& shape, Stream* stream) {
+    Program::Slot slot;
+    slot.dtype = program_->slots[from].dtype;
+    slot.shape = shape;
+    slot.strides = contiguous_strides(shape);
+    slot.nbytes = element_count(shape) * itemsize(slot.dtype);
+    program_->slots.push_back(std::move(slot));
+    Program::Step step;
+    step.kind = Program::Step::Kind::View;
+    step.opcode = opcode;
+    step.stream = stream;
+    step.inputs = {from};
+    step.outputs = {static_cast<int32_t>(program_->slots.size()) - 1};
+    step.parameters = parameters;
+    const int32_t output = step.outputs[0];
+    program_->steps.push_back(std::move(step));
+    return output;
   }
 
   static Stream* inner_gpu_stream(const Program::Step& step) {

@@ -5,7 +5,9 @@
 #include <unordered_map>
 
 #include "core/shape.h"
+#include "graph/attention.h"
 #include "graph/passes.h"
+#include "graph/rows.h"
 
 namespace ftrans {
 namespace {
@@ -14,8 +16,6 @@ namespace {
 // that what a step costs by itself outweighs all.
 constexpr int kMostNodes = 192, kMostNodesOfFewElements = 4096;
 constexpr int64_t kFewElements = 64;
-
-bool is_reduction(Opcode opcode) { return info(opcode).category == OpcodeCategory::Reduction; }
 
 /// Fusion by levels. Every edge between nodes that can't share a kernel goes to a higher level, and nodes
 /// joined by an edge within a level do share one; so no path leaves a group and comes back, and groups can be
@@ -45,10 +45,7 @@ class Fusion {
     return is_elementwise(node.opcode) || is_reduction(node.opcode);
   }
 
-  int32_t space(const Graph::Node& node) const {
-    const int32_t value = is_reduction(node.opcode) ? graph_.node_inputs(node)[0] : node.first_output;
-    return graph_.values[value].shape_id;
-  }
+  int32_t space(const Graph::Node& node) const { return graph_.values[space_value(graph_, node)].shape_id; }
 
   /// Whether an edge can lie inside of a kernel.
   bool is_fusable_edge(const Graph::Node& producer, const Graph::Node& consumer) const {
@@ -298,91 +295,10 @@ class Fusion {
 
 }  // namespace
 
-std::vector<Unit> fuse(const Graph& graph) { return Fusion(graph).run(); }
-
-namespace {
-
-class KernelBuilder {
- public:
-  KernelBuilder(const Graph& graph, const Unit& unit) : graph_(graph), unit_(unit) {
-    const Graph::Node& first = graph.nodes[unit.nodes.front()];
-    const int32_t value = is_reduction(first.opcode) ? graph.node_inputs(first)[0] : first.first_output;
-    result_.space = graph.values[value].shape;
-    result_.kernel.ndim = result_.space->size();
-    result_.kernel.reduced_axes.assign(result_.kernel.ndim, false);
-  }
-
-  UnitKernel build(const std::vector<char>& is_needed) {
-    for (int32_t index : unit_.nodes) {
-      const Graph::Node& node = graph_.nodes[index];
-      const int32_t output = node.first_output;
-      if (is_reduction(node.opcode)) {
-        const int32_t source = register_of(graph_.node_inputs(node)[0]);
-        for (int64_t axis : *node.parameters) result_.kernel.reduced_axes[axis] = true;
-        result_.kernel.outputs.push_back({source, true, node.opcode});
-        result_.outputs.push_back(output);
-        continue;
-      }
-      const int32_t result = apply(node);
-      registers_[output] = result;
-      if (is_needed[output]) {
-        result_.kernel.outputs.push_back({result, false, Opcode{}});
-        result_.outputs.push_back(output);
-      }
-    }
-    return std::move(result_);
-  }
-
- private:
-  int32_t push(const Instruction& instruction) {
-    if (result_.kernel.body.size() >= INT16_MAX) throw std::logic_error("fuse: a kernel is too long");
-    result_.kernel.body.push_back(instruction);
-    return static_cast<int32_t>(result_.kernel.body.size()) - 1;
-  }
-
-  int32_t apply(const Graph::Node& node) {
-    Instruction instruction{};
-    instruction.opcode = node.opcode;
-    instruction.dtype = graph_.values[node.first_output].dtype;
-    for (int i = 0; i < 3; ++i) {
-      instruction.operands[i] =
-          i < node.input_count ? static_cast<int16_t>(register_of(graph_.node_inputs(node)[i])) : int16_t{-1};
-    }
-    const bool is_iota = node.opcode == Opcode::Iota;
-    instruction.kind = is_iota ? Instruction::Kind::Iota : Instruction::Kind::Apply;
-    if (!node.parameters->empty()) instruction.index = static_cast<int32_t>((*node.parameters)[0]);
-    return push(instruction);
-  }
-
-  int32_t register_of(int32_t value) {
-    auto found = registers_.find(value);
-    if (found != registers_.end()) return found->second;
-    const Graph::Value& operand = graph_.values[value];
-    Instruction instruction{};
-    instruction.dtype = operand.dtype;
-    instruction.operands[0] = instruction.operands[1] = instruction.operands[2] = -1;
-    if (operand.is_constant) {
-      instruction.kind = Instruction::Kind::Constant;
-      instruction.constant = operand.constant;
-    } else {
-      instruction.kind = Instruction::Kind::Input;
-      instruction.index = static_cast<int32_t>(result_.inputs.size());
-      result_.inputs.push_back(value);
-      result_.kernel.inputs.push_back(operand.dtype);
-    }
-    return registers_[value] = push(instruction);
-  }
-
-  const Graph& graph_;
-  const Unit& unit_;
-  UnitKernel result_;
-  std::unordered_map<int32_t, int32_t> registers_;
-};
-
-}  // namespace
-
-UnitKernel build_kernel(const Graph& graph, const Unit& unit, const std::vector<char>& is_needed) {
-  return KernelBuilder(graph, unit).build(is_needed);
+std::vector<Unit> fuse(const Graph& graph) {
+  std::vector<Unit> units = merge_rows(graph, Fusion(graph).run());
+  find_attention(graph, units);
+  return units;
 }
 
 }  // namespace ftrans

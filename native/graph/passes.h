@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -27,20 +28,29 @@ std::vector<std::string> take_placement_notes();
 /// there is none.
 Dtype operand_dtype(const Graph& graph, const Graph::Node& node);
 
+struct AttentionParts;
+
 /// One unit of execution: a group of fused nodes, or a single node.
 struct Unit {
   std::vector<int32_t> nodes;  ///< ascending, hence in topological order
   bool fused = false;
+  /// Of fused nodes that go on with the results of their own reductions: the iteration space, and the axes
+  /// over which they reduce. Else null.
+  const Dims* row_space = nullptr;
+  const Dims* row_axes = nullptr;
+  std::shared_ptr<const AttentionParts> attention = nullptr;  ///< of a unit that is attention; else null
 };
 
 /// Partitions the live nodes into units: elementwise nodes over one iteration space, with the reductions of
-/// their results, are fused. The units are in an order in which they can run.
+/// their results, are fused; on a GPU also with what goes on with these row by row. The units are in an order
+/// in which they can run. Views that no unit reads are left out.
 std::vector<Unit> fuse(const Graph& graph);
 
 /// The kernel of a fused unit, with the graph values that it reads and writes.
 struct UnitKernel {
   FusedKernel kernel;
   std::vector<int32_t> inputs;   ///< graph values, in the order of kernel.inputs
+  std::vector<char> of_row;      ///< by input: it has an element a row, and must be broadcast to the space
   std::vector<int32_t> outputs;  ///< graph values, in the order of kernel.outputs
   const Dims* space;             ///< the iteration space
 };

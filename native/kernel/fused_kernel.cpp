@@ -1,5 +1,6 @@
 #include "kernel/fused_kernel.h"
 
+#include <algorithm>
 #include <complex>
 #include <cstring>
 #include <sstream>
@@ -55,23 +56,28 @@ void print_instruction(std::ostream& out, const Instruction& instruction) {
 
 }  // namespace
 
+bool reduces_inside(const FusedKernel& kernel) {
+  return std::any_of(kernel.body.begin(), kernel.body.end(),
+                     [](const Instruction& instruction) { return is_reduction(instruction); });
+}
+
 std::string to_string(const FusedKernel& kernel) {
+  const bool inside = reduces_inside(kernel);
+  std::string axes = " over axes";
+  for (size_t axis = 0; axis < kernel.reduced_axes.size(); ++axis) {
+    if (kernel.reduced_axes[axis]) axes += " " + std::to_string(axis);
+  }
   std::ostringstream out;
   for (size_t i = 0; i < kernel.body.size(); ++i) {
     out << '%' << i << ':' << name(kernel.body[i].dtype) << " = ";
     print_instruction(out, kernel.body[i]);
+    if (is_reduction(kernel.body[i])) out << axes;
     out << '\n';
   }
   for (size_t i = 0; i < kernel.outputs.size(); ++i) {
     const KernelOutput& output = kernel.outputs[i];
     out << "output " << i << " = ";
-    if (output.reduced) {
-      out << info(output.reduction).name << " over axes";
-      for (size_t axis = 0; axis < kernel.reduced_axes.size(); ++axis) {
-        if (kernel.reduced_axes[axis]) out << ' ' << axis;
-      }
-      out << " of ";
-    }
+    if (output.reduced && !inside) out << info(output.reduction).name << axes << " of ";
     out << '%' << output.instruction << '\n';
   }
   return out.str();

@@ -3,6 +3,7 @@
 #include "core/gpu.h"
 #include "metal/gate.h"
 #include "metal/queue.h"
+#include "metal/steps/attention.h"
 #include "metal/supported.h"
 
 namespace ftrans::metal {
@@ -22,7 +23,7 @@ std::string names_of(const FusedKernel& kernel) {
     if (instruction.kind == Instruction::Kind::Iota) add(Opcode::Iota);
   }
   for (const KernelOutput& output : kernel.outputs) {
-    if (output.reduced) add(output.reduction);
+    if (output.reduced && !reduces_inside(kernel)) add(output.reduction);
   }
   return text.empty() ? "copy" : text;
 }
@@ -86,6 +87,10 @@ class MetalGpu : public Gpu {
 
   std::shared_ptr<const GpuKernel> fused(const FusedKernel& kernel) override {
     return std::make_shared<FusedStep>(pipelines_, kernel);
+  }
+
+  std::shared_ptr<const GpuKernel> attention(const AttentionKernel& kernel) override {
+    return attention_step(pipelines_, kernel);
   }
 
   std::shared_ptr<const GpuKernel> step(Opcode opcode, Dtype operand) override {

@@ -22,7 +22,9 @@ uint32_t threads_of_row(int64_t elements) {
 /// Into how many parts the reduced elements go so that the whole device has work.
 int64_t splits_of(const Layout& layout) {
   constexpr int64_t kGroups = 512, kThreads = kGroups * kThreadsPerGroup;
-  if (layout.kept_size == 0 || layout.variant.form == Variant::Form::Elements) return 1;
+  if (layout.kept_size == 0 || layout.variant.form == Variant::Form::Elements ||
+      layout.variant.form == Variant::Form::Phases)
+    return 1;
   const bool rows = layout.variant.form == Variant::Form::Rows;
   const int64_t wanted = (rows ? kGroups : kThreads) / layout.kept_size;
   const int64_t useful = layout.reduced_size / (rows ? 16 * 1024 : 256);
@@ -93,6 +95,11 @@ void FusedFunction::dispatch(Recording& recording, const Layout& layout, int64_t
   if (variant.form == Variant::Form::Rows) {
     const uint32_t threads = threads_of_row(divide_up(layout.reduced_size, splits));
     recording.dispatch(grid_of(layout.kept_size, splits, variant.wide), {threads});
+  } else if (variant.form == Variant::Form::Phases) {
+    const int64_t rows = layout.rows_per_group();
+    const int64_t threads = std::min(rows, layout.kept_size) * variant.lanes;
+    recording.dispatch(grid_of(divide_up(layout.kept_size, rows), 1, variant.wide),
+                       {static_cast<uint32_t>(divide_up(threads, 32) * 32)});
   } else {
     const auto threads = static_cast<uint32_t>(std::min<int64_t>(layout.kept_size, kThreadsPerGroup));
     recording.dispatch(grid_of(divide_up(layout.kept_size, threads), splits, variant.wide), {threads});

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "metal/row_plan.h"
+
 namespace ftrans::metal {
 namespace {
 
@@ -33,6 +35,55 @@ bool is_row_major(const std::vector<int64_t>& extents, const std::vector<int64_t
     if (strides[axis] != expected) return false;
   }
   return true;
+}
+
+bool is_all_zero(const std::vector<int64_t>& strides) {
+  return std::all_of(strides.begin(), strides.end(), [](int64_t s) { return s == 0; });
+}
+
+/// How far apart neighbours along the innermost of some axes are, in all inputs together.
+int64_t innermost_steps(const std::vector<Source>& sources,
+                        const std::vector<std::vector<int64_t>>& strides) {
+  int64_t total = 0;
+  for (size_t i = 0; i < sources.size(); ++i) {
+    if (sources[i].kind == Source::Kind::Input && !strides[i].empty()) total += std::abs(strides[i].back());
+  }
+  return total;
+}
+
+/// Of each source, along the axes in this order.
+std::vector<std::vector<int64_t>> strides_of(const std::vector<Source>& sources,
+                                             const std::vector<int>& order, const int64_t* shape,
+                                             const int64_t* const* input_strides) {
+  std::vector<int64_t> row_major(order.size());
+  int64_t size = 1;
+  for (size_t axis = order.size(); axis-- > 0; size *= shape[axis]) row_major[axis] = size;
+  std::vector<std::vector<int64_t>> strides;
+  for (const Source& source : sources) {
+    std::vector<int64_t> own;
+    for (const int axis : order) {
+      if (source.kind == Source::Kind::Coordinate) {
+        own.push_back(axis == source.index);
+      } else {
+        const int64_t* all =
+            source.kind == Source::Kind::Input ? input_strides[source.index] : row_major.data();
+        own.push_back(shape[axis] == 1 ? 0 : all[axis]);
+      }
+    }
+    strides.push_back(std::move(own));
+  }
+  return strides;
+}
+
+/// How a source with these strides along the kept axes, of these extents, and the reduced ones is read.
+Variant::Access access_of(Variant::Form form, const std::vector<int64_t>& extents,
+                          const std::vector<int64_t>& kept, const std::vector<int64_t>& reduced) {
+  using enum Variant::Access;
+  if (is_all_zero(reduced)) {
+    if (is_all_zero(kept)) return Uniform;
+    if (form == Variant::Form::Phases) return Row;
+  }
+  return form == Variant::Form::Elements && is_row_major(extents, kept) ? Linear : Strided;
 }
 
 }  // namespace
@@ -71,35 +122,19 @@ std::vector<Source> sources_of(const FusedKernel& kernel) {
 
 Layout::Layout(const FusedKernel& kernel, const std::vector<Source>& sources, const int64_t* shape,
                const int64_t* const* input_strides) {
-  const bool is_reduction = reduces(kernel);
+  const bool is_reduction = reduces(kernel), has_phases = reduces_inside(kernel);
   std::vector<int> order;
+  size_t first_reduced = 0;
   for (const bool reduced : {false, true}) {
     for (int axis = 0; axis < kernel.ndim; ++axis) {
       if ((is_reduction && kernel.reduced_axes[axis]) != reduced) continue;
       order.push_back(axis);
+      first_reduced += !reduced;
       (reduced ? reduced_size : kept_size) *= shape[axis];
     }
   }
-  std::vector<int64_t> row_major(kernel.ndim);
-  int64_t size = 1;
-  for (int axis = kernel.ndim; axis-- > 0; size *= shape[axis]) row_major[axis] = size;
-
   for (const int axis : order) extents.push_back(shape[axis]);
-  for (const Source& source : sources) {
-    std::vector<int64_t> own;
-    for (const int axis : order) {
-      if (source.kind == Source::Kind::Coordinate) {
-        own.push_back(axis == source.index);
-      } else {
-        const int64_t* all =
-            source.kind == Source::Kind::Input ? input_strides[source.index] : row_major.data();
-        own.push_back(shape[axis] == 1 ? 0 : all[axis]);
-      }
-    }
-    strides.push_back(std::move(own));
-  }
-  const auto is_kept = [&](int axis) { return !(is_reduction && kernel.reduced_axes[axis]); };
-  auto first_reduced = static_cast<size_t>(std::count_if(order.begin(), order.end(), is_kept));
+  strides = strides_of(sources, order, shape, input_strides);
   merge_axes(extents, strides, first_reduced);
   // The kept axes lie before: merged apart from the others.
   const std::vector<int64_t> reduced_extents(extents.begin() + static_cast<long>(first_reduced),
@@ -114,30 +149,32 @@ Layout::Layout(const FusedKernel& kernel, const std::vector<Source>& sources, co
   variant.kept = static_cast<int>(extents.size());
   variant.reduced = static_cast<int>(reduced_extents.size());
 
-  if (is_reduction) {
+  const int64_t along_kept = innermost_steps(sources, strides);
+  const int64_t along_reduced = innermost_steps(sources, reduced_strides);
+  if (has_phases) {
+    variant.form = Variant::Form::Phases;
+  } else if (is_reduction) {
     // Rows where the elements of a reduction are closer to each other than those of neighbouring results.
-    int64_t along_kept = 0, along_reduced = 0;
-    for (size_t i = 0; i < sources.size(); ++i) {
-      if (sources[i].kind != Source::Kind::Input) continue;
-      along_kept += strides[i].empty() ? 0 : std::abs(strides[i].back());
-      along_reduced += reduced_strides[i].empty() ? 0 : std::abs(reduced_strides[i].back());
-    }
     const bool rows = reduced_size >= 32 && (kept_size < 32 || along_reduced < along_kept);
     variant.form = rows ? Variant::Form::Rows : Variant::Form::Columns;
   }
-  const std::vector<int64_t> kept_extents = extents;
+  for (size_t i = 0; i < sources.size(); ++i)
+    variant.access.push_back(access_of(variant.form, extents, strides[i], reduced_strides[i]));
   extents.insert(extents.end(), reduced_extents.begin(), reduced_extents.end());
-  int64_t farthest = std::max(kept_size, reduced_size);
-  for (size_t i = 0; i < sources.size(); ++i) {
-    const bool linear = !is_reduction && is_row_major(kept_extents, strides[i]);
+  for (size_t i = 0; i < sources.size(); ++i)
     strides[i].insert(strides[i].end(), reduced_strides[i].begin(), reduced_strides[i].end());
-    const bool uniform = std::all_of(strides[i].begin(), strides[i].end(), [](int64_t s) { return s == 0; });
-    variant.access.push_back(uniform  ? Variant::Access::Uniform
-                             : linear ? Variant::Access::Linear
-                                      : Variant::Access::Strided);
+  measure();
+  if (!has_phases) return;
+  constexpr int64_t kManyRows = 4096;  // fewer have more threads each, though these read far apart
+  choose_lanes(kernel, sources, reduced_size, kept_size >= kManyRows && along_reduced > along_kept, variant);
+}
+
+void Layout::measure() {
+  int64_t farthest = std::max(kept_size, reduced_size);
+  for (const std::vector<int64_t>& own : strides) {
     int64_t low = 0, high = 0;
     for (size_t axis = 0; axis < extents.size(); ++axis) {
-      if (extents[axis] > 0) (strides[i][axis] < 0 ? low : high) += strides[i][axis] * (extents[axis] - 1);
+      if (extents[axis] > 0) (own[axis] < 0 ? low : high) += own[axis] * (extents[axis] - 1);
     }
     below.push_back(-low);
     farthest = std::max(farthest, high - low);
@@ -149,7 +186,7 @@ std::vector<int64_t> Layout::parameters(int64_t per_split) const {
   std::vector<int64_t> result = {kept_size, reduced_size, per_split};
   result.insert(result.end(), extents.begin(), extents.end());
   for (size_t i = 0; i < strides.size(); ++i) {
-    if (variant.access[i] != Variant::Access::Strided) continue;
+    if (variant.access[i] != Variant::Access::Strided && variant.access[i] != Variant::Access::Row) continue;
     result.push_back(below[i]);
     result.insert(result.end(), strides[i].begin(), strides[i].end());
   }

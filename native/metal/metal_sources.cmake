@@ -2,19 +2,24 @@
 target_sources(ftrans_core PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/backend.cpp
   ${CMAKE_CURRENT_LIST_DIR}/disk_cache.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/expressions.cpp
   ${CMAKE_CURRENT_LIST_DIR}/fused_kernel.cpp
   ${CMAKE_CURRENT_LIST_DIR}/fused_layout.cpp
   ${CMAKE_CURRENT_LIST_DIR}/gate.cpp
   ${CMAKE_CURRENT_LIST_DIR}/hazards.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/kernel_printer.cpp
   ${CMAKE_CURRENT_LIST_DIR}/lasting_queue.cpp
   ${CMAKE_CURRENT_LIST_DIR}/memory.cpp
   ${CMAKE_CURRENT_LIST_DIR}/printer.cpp
   ${CMAKE_CURRENT_LIST_DIR}/queue.cpp
   ${CMAKE_CURRENT_LIST_DIR}/recording.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/row_plan.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/row_printer.cpp
   ${CMAKE_CURRENT_LIST_DIR}/source_text.cpp
   ${CMAKE_CURRENT_LIST_DIR}/step_kernel.cpp
   ${CMAKE_CURRENT_LIST_DIR}/steps/argreduce.cpp
   ${CMAKE_CURRENT_LIST_DIR}/steps/arithmetic.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/steps/attention.cpp
   ${CMAKE_CURRENT_LIST_DIR}/steps/convolution.cpp
   ${CMAKE_CURRENT_LIST_DIR}/steps/custom.cpp
   ${CMAKE_CURRENT_LIST_DIR}/steps/kernel_call.cpp
@@ -32,6 +37,7 @@ target_sources(ftrans_core PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/steps/movement/windows.cpp
   ${CMAKE_CURRENT_LIST_DIR}/steps/product.cpp
   ${CMAKE_CURRENT_LIST_DIR}/steps/scan.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/steps/side.cpp
   ${CMAKE_CURRENT_LIST_DIR}/steps/window.cpp
   ${CMAKE_CURRENT_LIST_DIR}/supported.cpp)
 if(APPLE)
@@ -65,7 +71,7 @@ configure_file(${CMAKE_CURRENT_LIST_DIR}/host/headers.h.in ${CMAKE_CURRENT_BINAR
 set(FTRANS_METAL_KERNELS "")
 foreach(part
     Numbers Functions Complex Special Gamma Reductions  # printed kernels
-    Steps Argreduce Scan Window Product Matmul Convolution
+    Steps Argreduce Scan Window Product Matmul Convolution Attention
     Blocks Copy Transpose Pad Gather Scatter Sort Random)  # steps/
   string(TOLOWER ${part} file)
   set(path ${CMAKE_CURRENT_LIST_DIR}/kernels/${file}.metal)
@@ -99,6 +105,8 @@ if(FTRANS_NATIVE_TESTS AND NOT APPLE)
   ftrans_add_metal_test(cache)
   ftrans_add_metal_kernel_test(queue)
   ftrans_add_metal_kernel_test(printer)
+  ftrans_add_metal_kernel_test(rows)
+  ftrans_add_metal_kernel_test(attention)
   ftrans_add_metal_kernel_test(movement)
   ftrans_add_metal_kernel_test(arithmetic)
   add_test(NAME metal_folder COMMAND rm -rf ${CMAKE_BINARY_DIR}/metal)  # an isolated build leaves no cmake

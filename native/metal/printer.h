@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "metal/expressions.h"
 #include "metal/fused_layout.h"
 
 namespace ftrans::metal {
@@ -18,9 +19,6 @@ struct PrintedKernel {
   std::vector<const char*> sources;
 };
 
-/// Threads of a threadgroup in which each thread has a result of its own.
-inline constexpr uint32_t kThreadsPerGroup = 256;
-
 /// Prints `kernel` for the iteration spaces of `variant`. Bindings: input i at buffer i, output i after the
 /// inputs, Layout::parameters (32 bits a number, 64 if the variant is wide) after the outputs.
 /// Throws std::invalid_argument, with the name of the operation, for what Metal cannot do: float64 and
@@ -30,17 +28,7 @@ PrintedKernel print(const FusedKernel& kernel, const std::vector<Source>& source
 /// A name of its own for a kernel of this text.
 std::string kernel_name(const std::string& prefix, const std::string& text);
 
-/// The type of an element in a register, and in memory.
-const char* register_type(Dtype dtype);
-const char* storage_type(Dtype dtype);
-
-/// Where a reduction (ReduceSum, …) begins, as a literal.
-std::string identity(Opcode reduction, Dtype dtype);
-
 /// The source text of a library of kernels.
 std::string library_source(const std::vector<PrintedKernel>& kernels);
-
-/// The dtype in which results are accumulated: float32 for the half types.
-Dtype register_dtype(Dtype dtype);
 
 }  // namespace ftrans::metal

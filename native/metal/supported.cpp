@@ -122,14 +122,15 @@ void require_supported(const FusedKernel& kernel) {
     if (instruction.kind != Instruction::Kind::Apply) continue;
     const bool is_select = instruction.opcode == Opcode::Select;
     const Dtype from = kernel.body[instruction.operands[is_select ? 1 : 0]].dtype;
-    if (!is_supported(instruction.opcode, from))
-      refuse(operation_name(instruction), from, "use stream=ft.cpu");
+    const bool is_there = is_reduction(instruction) ? reduces(instruction.opcode, from)
+                                                    : is_supported(instruction.opcode, from);
+    if (!is_there) refuse(operation_name(instruction), from, "use stream=ft.cpu");
     if (is_gamma(instruction.opcode) && instruction.index != 0)
       refuse("a derivative of " + operation_name(instruction), from, "use stream=ft.cpu");
   }
   for (const KernelOutput& output : kernel.outputs) {
     const Dtype dtype = kernel.body[output.instruction].dtype;
-    if (output.reduced && !reduces(output.reduction, dtype))
+    if (output.reduced && !reduces_inside(kernel) && !reduces(output.reduction, dtype))
       refuse(info(output.reduction).name, dtype, "use stream=ft.cpu");
   }
 }

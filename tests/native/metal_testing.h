@@ -10,6 +10,7 @@
 #include <random>
 
 #include "fused_testing.h"
+#include "inner_reductions.h"
 #include "metal/fused_kernel.h"
 #include "metal/host/device.h"
 
@@ -191,8 +192,7 @@ inline void run_case(const Case& test) {
   }
   for (auto& each : expected) cpu_outputs.push_back(each.data());
   const auto strides = strides_of(test);
-  cpu::FusedExecutor(test.kernel)
-      .run(test.shape.data(), cpu_inputs.data(), strides.data(), cpu_outputs.data());
+  run_on_cpu(test.kernel, test.shape, cpu_inputs, strides, cpu_outputs);
 
   Ref<Queue> queue = device()->new_queue();
   Ref<CommandBuffer> buffer = queue->command_buffer();

@@ -136,7 +136,7 @@ void run(const Sizes& n, bool falls, int64_t gap = 0) {
   auto& counters = host::counters();
   counters.bytes_read = counters.bytes_written = counters.dispatches = 0;
   std::promise<std::string> ended;
-  buffer->commit([&](const std::string& error) { ended.set_value(error); });
+  buffer->commit([&](const Outcome& outcome) { ended.set_value(outcome.error); });
   const std::string error = ended.get_future().get();
   if (!CHECK(error.empty(), text + ": " + error)) return;
 

@@ -216,7 +216,7 @@ void in_place() {
     const Ref<CommandBuffer> buffer = device()->new_queue()->command_buffer();
     recording.play(*buffer);
     std::promise<std::string> ended;
-    buffer->commit([&](const std::string& error) { ended.set_value(error); });
+    buffer->commit([&](const Outcome& outcome) { ended.set_value(outcome.error); });
     CHECK(ended.get_future().get().empty(), "a kernel runs in place");
     test.name += " in place";
     check_output(test, 0, static_cast<const unsigned char*>(memory->data()), expected.data(), count(shape));
@@ -306,7 +306,7 @@ void wide_offsets() {
     const Ref<CommandBuffer> buffer = device()->new_queue()->command_buffer();
     recording.play(*buffer);
     std::promise<std::string> ended;
-    buffer->commit([&](const std::string& error) { ended.set_value(error); });
+    buffer->commit([&](const Outcome& outcome) { ended.set_value(outcome.error); });
     CHECK(ended.get_future().get().empty(), "a wide kernel runs");
     std::vector<unsigned char> expected(test.inputs[0].bytes.size());
     run_on_cpu(test.kernel, shape, {test.inputs[0].bytes.data()}, strides, {expected.data()});

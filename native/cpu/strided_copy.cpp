@@ -24,12 +24,18 @@ void with_element(int64_t itemsize, F&& f) {
   }
 }
 
-/// out[r·columns + c] = x[r·row_stride + c·stride]
+/// out[r·pitch + c] = x[r·row_stride + c·stride]
 template <class T>
-FTRANS_MULTIVERSION void copy_rows(T* out, const T* x, int64_t row_stride, int64_t stride, int64_t rows,
-                                   int64_t columns) {
+FTRANS_MULTIVERSION void copy_rows(T* out, int64_t pitch, const T* x, int64_t row_stride, int64_t stride,
+                                   int64_t rows, int64_t columns) {
   constexpr int64_t kLong = 512 / sizeof(T);  // worth a call
-  for (int64_t r = 0; r < rows; ++r, out += columns, x += row_stride) {
+  if (columns < 4 && rows >= 4) {             // columns are the longer loops
+    for (int64_t c = 0; c < columns; ++c) {
+      for (int64_t r = 0; r < rows; ++r) out[r * pitch + c] = x[r * row_stride + c * stride];
+    }
+    return;
+  }
+  for (int64_t r = 0; r < rows; ++r, out += pitch, x += row_stride) {
     if (stride == 0) {
       const T value = *x;
       for (int64_t c = 0; c < columns; ++c) out[c] = value;
@@ -61,8 +67,14 @@ void repeat_row(void* out, const void* row, int64_t rows, int64_t row_bytes) {
 void gather_rows(void* out, const void* in, int64_t row_stride, int64_t column_stride, int64_t rows,
                  int64_t columns, int64_t itemsize) {
   if (row_stride == 0 && column_stride == 1) return repeat_row(out, in, rows, columns * itemsize);
+  gather_into_rows(out, columns, in, row_stride, column_stride, rows, columns, itemsize);
+}
+
+void gather_into_rows(void* out, int64_t pitch, const void* in, int64_t row_stride, int64_t column_stride,
+                      int64_t rows, int64_t columns, int64_t itemsize) {
   with_element(itemsize, [&]<class T>(T*) {
-    copy_rows(static_cast<T*>(out), static_cast<const T*>(in), row_stride, column_stride, rows, columns);
+    copy_rows(static_cast<T*>(out), pitch, static_cast<const T*>(in), row_stride, column_stride, rows,
+              columns);
   });
 }
 

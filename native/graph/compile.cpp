@@ -309,6 +309,7 @@ Ref<Program> compile(Graph& graph, const std::vector<int32_t>& kept) {
   simplify(graph);
   eliminate_dead(graph);
   place(graph);
+  lift_views(graph);
   return ProgramBuilder(graph, kept).build();
 }
 

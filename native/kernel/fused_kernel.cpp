@@ -4,6 +4,8 @@
 #include <cstring>
 #include <sstream>
 
+#include "core/shape.h"
+
 namespace ftrans {
 namespace {
 
@@ -43,6 +45,10 @@ void print_instruction(std::ostream& out, const Instruction& instruction) {
       print_constant(out, instruction);
       break;
     case Instruction::Kind::Iota: out << "iota axis " << instruction.index; break;
+    case Instruction::Kind::Piece:
+      out << "piece " << instruction.index;
+      if (instruction.operands[0] >= 0) out << " over %" << instruction.operands[0];
+      break;
     case Instruction::Kind::Apply:
       out << info(instruction.opcode).name;
       if (instruction.index != 0) out << '[' << instruction.index << ']';
@@ -61,6 +67,10 @@ std::string to_string(const FusedKernel& kernel) {
     out << '%' << i << ':' << name(kernel.body[i].dtype) << " = ";
     print_instruction(out, kernel.body[i]);
     out << '\n';
+  }
+  for (size_t i = 0; i < kernel.pieces.size(); ++i) {
+    const InputPiece& piece = kernel.pieces[i];
+    out << "piece " << i << " = input " << piece.input << " from " << to_string(piece.start) << " on\n";
   }
   for (size_t i = 0; i < kernel.outputs.size(); ++i) {
     const KernelOutput& output = kernel.outputs[i];

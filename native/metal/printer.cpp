@@ -202,6 +202,7 @@ class Printer {
         const std::string at = offset({Source::Kind::Coordinate, instruction.index});
         return converted(call("int64_t", at), Dtype::Int64, dtype);
       }
+      case Kind::Piece:  // of the processor's kernels only
       case Kind::Apply: break;
     }
     const Dtype from = kernel_.body[instruction.operands[0]].dtype;

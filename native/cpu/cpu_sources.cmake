@@ -9,6 +9,7 @@ target_sources(ftrans_core PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/instruction_set.cpp
   ${CMAKE_CURRENT_LIST_DIR}/scalar_kernels.cpp
   ${CMAKE_CURRENT_LIST_DIR}/scalar_program.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/scalar_program_run.cpp
   ${CMAKE_CURRENT_LIST_DIR}/special/bessel.cpp
   ${CMAKE_CURRENT_LIST_DIR}/special/error_functions.cpp
   ${CMAKE_CURRENT_LIST_DIR}/special/gamma.cpp

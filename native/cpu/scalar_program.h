@@ -69,7 +69,16 @@ class ScalarProgram {
   void loop(Cell* cells, Traffic& traffic, int64_t count, int predicate) const;
 
  private:
-  enum class Code : uint8_t;
+  // clang-format off: one line a dtype
+  /// The operations of counters and simple recurrences have codes of their own; everything else is a Call.
+  enum class Code : uint8_t {
+    Call, Copy, Pack32, Pack64, Unpack32, Unpack64,
+    AddFloat32, SubFloat32, MulFloat32, DivFloat32, SafeMulFloat32, LtFloat32, GtFloat32, MulAddFloat32,
+    AddFloat64, SubFloat64, MulFloat64, DivFloat64, SafeMulFloat64, LtFloat64, GtFloat64, MulAddFloat64,
+    AddInt32, SubInt32, MulInt32, LtInt32, GtInt32,
+    AddInt64, SubInt64, MulInt64, LtInt64, GtInt64,
+  };
+  // clang-format on
   struct Operation {
     Code code;
     int out, operands[3];

@@ -20,7 +20,7 @@ target_sources(ftrans_core PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/strided_copy.cpp
   ${CMAKE_CURRENT_LIST_DIR}/tile_evaluator.cpp)
 
-set_property(SOURCE ${CMAKE_CURRENT_LIST_DIR}/scalar_program.cpp PROPERTY COMPILE_OPTIONS -ffp-contract=off)
+set_property(SOURCE ${CMAKE_CURRENT_LIST_DIR}/scalar_program_run.cpp PROPERTY COMPILE_OPTIONS -ffp-contract=off)
 
 # Adds the kernels of one instruction set: its namespace, its name for the user, its compiler options.
 function(ftrans_add_kernel_set namespace name)

@@ -34,6 +34,7 @@ function(ftrans_add_kernel_set namespace name)
     ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/simd/erf_inv_giles.cpp
     ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/simd/integer_division.cpp
     ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/simd/kernel_set.cpp
+    ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/simd/integer_power.cpp
     ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/simd/key_sort.cpp
     ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/simd/reduction.cpp
     ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/simd/special.cpp

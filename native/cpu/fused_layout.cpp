@@ -4,6 +4,22 @@
 #include <cstdlib>
 
 namespace ftrans::cpu {
+namespace {
+
+/// Where the nearest axis is reduced but short, as in pooling, the last kept axis, if it is long and its
+/// elements lie nearly as close.
+int better_than_short(const Plan& plan, const int64_t* shape, const int64_t* strides, int nearest) {
+  constexpr int64_t kShort = 8, kLong = 16, kClose = 8;
+  if (!plan.reduced_axes[nearest] || shape[nearest] >= kShort) return nearest;
+  for (int axis = plan.ndim - 1; axis >= 0; --axis) {
+    if (plan.reduced_axes[axis] || shape[axis] == 1) continue;
+    const int64_t stride = std::abs(strides[axis]);
+    return shape[axis] >= kLong && stride > 0 && stride <= kClose ? axis : nearest;
+  }
+  return nearest;
+}
+
+}  // namespace
 
 Layout::Layout(const Plan& plan, const int64_t* shape, const int64_t* const* input_strides)
     : original_ndim_(std::max(plan.ndim, 1)),
@@ -91,6 +107,7 @@ bool Layout::order_by_memory(const Plan& plan, const int64_t* shape) {
   for (int axis = 0; axis < plan.ndim; ++axis) {
     if (shape[axis] != 1 && (nearest < 0 || distance(axis) <= distance(nearest))) nearest = axis;
   }
+  nearest = better_than_short(plan, shape, reference, nearest);
   const bool inner_kept = !plan.reduced_axes[nearest];
   if (inner_kept) {
     for (int axis = nearest + 1; axis < plan.ndim; ++axis) {

@@ -53,6 +53,43 @@ FTRANS_MULTIVERSION void copy_rows(T* out, int64_t pitch, const T* x, int64_t ro
   }
 }
 
+/// A square of elements, as large as vectors of 16 bytes are long: out[r·pitch + c] = x[r + c·stride].
+template <class T>
+struct Square {
+  static constexpr int64_t side = 16 / static_cast<int64_t>(sizeof(T));
+  typedef T Vector __attribute__((vector_size(16), aligned(sizeof(T)), may_alias));
+
+  static Vector load(const T* x) { return *reinterpret_cast<const Vector*>(x); }
+  static void store(T* out, Vector row) { *reinterpret_cast<Vector*>(out) = row; }
+
+  static void transpose(T* out, int64_t pitch, const T* x, int64_t stride) {
+    const Vector a = load(x), b = load(x + stride);
+    if constexpr (side == 2) {
+      store(out, __builtin_shufflevector(a, b, 0, 2));
+      store(out + pitch, __builtin_shufflevector(a, b, 1, 3));
+    } else {
+      const Vector c = load(x + 2 * stride), d = load(x + 3 * stride);
+      const Vector ab = __builtin_shufflevector(a, b, 0, 4, 1, 5),
+                   cd = __builtin_shufflevector(c, d, 0, 4, 1, 5);
+      store(out, __builtin_shufflevector(ab, cd, 0, 1, 4, 5));
+      store(out + pitch, __builtin_shufflevector(ab, cd, 2, 3, 6, 7));
+      const Vector ab2 = __builtin_shufflevector(a, b, 2, 6, 3, 7),
+                   cd2 = __builtin_shufflevector(c, d, 2, 6, 3, 7);
+      store(out + 2 * pitch, __builtin_shufflevector(ab2, cd2, 0, 1, 4, 5));
+      store(out + 3 * pitch, __builtin_shufflevector(ab2, cd2, 2, 3, 6, 7));
+    }
+  }
+};
+
+/// out[r·pitch + c] = x[r + c·stride] for rows and columns that are whole squares.
+template <class T>
+void transpose_squares(T* out, int64_t pitch, const T* x, int64_t stride, int64_t rows, int64_t columns) {
+  for (int64_t r = 0; r < rows; r += Square<T>::side) {
+    for (int64_t c = 0; c < columns; c += Square<T>::side)
+      Square<T>::transpose(out + r * pitch + c, pitch, x + r + c * stride, stride);
+  }
+}
+
 /// `rows` copies of a row, each time twice as many at once.
 void repeat_row(void* out, const void* row, int64_t rows, int64_t row_bytes) {
   auto* bytes = static_cast<char*>(out);
@@ -100,8 +137,18 @@ void gather_transposed(void* out, const void* in, int64_t row_stride, int64_t co
     for (int64_t c = 0; c < columns; ++c) {
       for (int64_t r = 0; r < rows; r += kPerLine) __builtin_prefetch(x + r * row_stride + c * column_stride);
     }
+    int64_t whole_rows = 0, whole_columns = 0;
+    if constexpr (sizeof(T) == 4 || sizeof(T) == 8) {
+      if (row_stride == 1) {
+        constexpr int64_t side = Square<T>::side;
+        whole_rows = rows / side * side;
+        whole_columns = columns / side * side;
+        transpose_squares(o, columns, x, column_stride, whole_rows, whole_columns);
+      }
+    }
     for (int64_t c = 0; c < columns; ++c) {
-      for (int64_t r = 0; r < rows; ++r) o[r * columns + c] = x[r * row_stride + c * column_stride];
+      const int64_t first = c < whole_columns ? whole_rows : 0;
+      for (int64_t r = first; r < rows; ++r) o[r * columns + c] = x[r * row_stride + c * column_stride];
     }
   });
 }

@@ -134,9 +134,9 @@ struct Sqrt {
 struct Div {
   static bool in_domain(Pair<float> a, Pair<float> b) { return is_finite(a) && is_finite(b) && !is_zero(b); }
   static Pair<float> apply(Pair<float> a, Pair<float> b) {
-    const double c = b.real, d = b.imag, size = magnitude_squared(b);
-    return {static_cast<float>((a.real * c + a.imag * d) / size),
-            static_cast<float>((a.imag * c - a.real * d) / size)};
+    const double c = b.real, d = b.imag, inverse = 1 / magnitude_squared(b);
+    return {static_cast<float>((a.real * c + a.imag * d) * inverse),
+            static_cast<float>((a.imag * c - a.real * d) * inverse)};
   }
 };
 

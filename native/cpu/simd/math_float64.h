@@ -223,14 +223,20 @@ inline double tan(double x) {
   return x == 0.0 ? x : result;
 }
 
-/// Within 2 ulp.
+/// (e²ᵃ − 1) / (e²ᵃ + 1) for a = |x|, with e²ᵃ = 2ⁿ·(1 + r + rest), so that what cancels is exact. Within 2
+/// ulp.
 inline double tanh(double x) {
-  const double e = expm1(2.0 * magnitude(x));
-  const double denominator = e + 2.0, lost = e - (denominator - 2.0);
-  const double inverse = 1.0 / denominator;
-  const double quotient = e * inverse;
-  const double near_zero = quotient + ((e - quotient * denominator) - quotient * lost) * inverse;
-  return with_sign(e < 2.0 ? near_zero : 1.0 - 2.0 * inverse, x);
+  const double a = magnitude(x), y = a > 22.0 ? 44.0 : a + a;
+  const double n = (y * 0x1.71547652b82fep0 + kRounder) - kRounder;
+  const double high = y - n * kLn2High, low = n * kLn2Low;
+  const double r = high - low;
+  const double rest = r * r * exp_tail(r) + ((high - r) - low);
+  const double power = power_of_two(n);
+  const double numerator = ((power - 1.0) + power * r) + power * rest;
+  const double denominator = numerator + 2.0, lost = numerator - (denominator - 2.0);
+  const double inverse = 1.0 / denominator, quotient = numerator * inverse;
+  const double remainder = (numerator - quotient * denominator) - quotient * lost;
+  return with_sign(quotient + remainder * inverse, x);
 }
 
 /// Within 2 ulp.

@@ -157,9 +157,7 @@ def _pad_vjp(ct, primals, out, needed, *, low, high, interior):
     dx = dv = None
     if needed[0]:
         # What was cropped gets zeros; of what was padded, the operand's elements remain.
-        uncropped = pad(
-            ct, tuple(max(-a, 0) for a in low), tuple(max(-b, 0) for b in high), (0,) * len(low)
-        )
+        uncropped = pad(ct, tuple(max(-a, 0) for a in low), tuple(max(-b, 0) for b in high), (0,) * len(low))
         start = tuple(max(a, 0) for a in low)
         limit = tuple(n - max(b, 0) for n, b in zip(uncropped.shape, high, strict=True))
         dx = slice_p.bind(uncropped, start=start, limit=limit, strides=tuple(i + 1 for i in interior))

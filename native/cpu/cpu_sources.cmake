@@ -18,7 +18,8 @@ target_sources(ftrans_core PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/special/lambert_w.cpp
   ${CMAKE_CURRENT_LIST_DIR}/special_kernels.cpp
   ${CMAKE_CURRENT_LIST_DIR}/strided_copy.cpp
-  ${CMAKE_CURRENT_LIST_DIR}/tile_evaluator.cpp)
+  ${CMAKE_CURRENT_LIST_DIR}/tile_evaluator.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/tile_pieces.cpp)
 
 set_property(SOURCE ${CMAKE_CURRENT_LIST_DIR}/scalar_program_run.cpp PROPERTY COMPILE_OPTIONS -ffp-contract=off)
 

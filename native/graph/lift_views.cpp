@@ -47,6 +47,8 @@ class Lifting {
   }
 
  private:
+  static constexpr size_t kMostViews = 16;  // of one value
+
   const Graph::Value& value(int32_t i) const { return graph_.values[i]; }
   const Graph::Node* producer(int32_t i) const {
     return value(i).producer < 0 ? nullptr : &graph_.nodes[value(i).producer];
@@ -147,6 +149,7 @@ class Lifting {
       std::vector<int32_t>& requests = requests_[output];
       const bool all = all_consumers(output, [&](const Graph::Node& consumer) {
         if (consumer.stream != node.stream || consumer.output_count != 1) return false;
+        if (requests.size() > kMostViews) return false;
         if (is_view(consumer) && is_worthwhile(consumer)) {
           add(requests, number_of(view_of(consumer)));
           return true;
@@ -169,7 +172,6 @@ class Lifting {
   /// Whether the views of a node's result are no more work than the result, and ask for at most one more
   /// array to be kept.
   bool is_cheap(const Graph::Node& node, const std::vector<int32_t>& requests) const {
-    constexpr size_t kMostViews = 16;
     constexpr int64_t kLeastSlice = 1024;  // below, another kernel costs more than an array
     int64_t total = 0;
     for (int32_t request : requests) {

@@ -59,7 +59,7 @@ namespace {
 /// How many operations on numbers take less time than a step.
 int64_t operations_worth(const Program::Step& step) {
   switch (step.kind) {
-    case Program::Step::Kind::Fused: return 60;
+    case Program::Step::Kind::Fused: return 60 + 5 * step.operations;
     case Program::Step::Kind::Kernel: return 80;
     default: return 20;
   }
@@ -79,9 +79,10 @@ std::shared_ptr<const ScalarLoop> ScalarLoop::make(const Program& program, int c
   if (!loop->make_cells()) return nullptr;
   int64_t worth = 0;
   for (const Program::Step& step : program.steps) {
-    if (step.stream->device().kind != DeviceKind::Cpu || !loop->add(step)) return nullptr;
+    if (step.stream->device().kind != DeviceKind::Cpu) return nullptr;
     worth += operations_worth(step);
-    if (loop->program_.operation_count() > worth) return nullptr;
+    if (step.operations * element_count(step.space) > 2 * worth) return nullptr;  // not to be tried
+    if (!loop->add(step) || loop->program_.operation_count() > worth) return nullptr;
   }
   for (int c = 0; c < carry_count; ++c) {
     Cells &input = loop->cells_of_[program.inputs[carry_begin + c]],

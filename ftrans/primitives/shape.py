@@ -156,10 +156,11 @@ def _pad_vjp(ct, primals, out, needed, *, low, high, interior):
     operand = primals[0]
     dx = dv = None
     if needed[0]:
-        uncropped = pad(ct, tuple(-a for a in low), tuple(-b for b in high), (0,) * len(low))
-        dx = slice_p.bind(
-            uncropped, start=(0,) * len(low), limit=uncropped.shape, strides=tuple(i + 1 for i in interior)
-        )
+        # What was cropped gets zeros; of what was padded, the operand's elements remain.
+        uncropped = pad(ct, tuple(max(-a, 0) for a in low), tuple(max(-b, 0) for b in high), (0,) * len(low))
+        start = tuple(max(a, 0) for a in low)
+        limit = tuple(n - max(b, 0) for n, b in zip(uncropped.shape, high, strict=True))
+        dx = slice_p.bind(uncropped, start=start, limit=limit, strides=tuple(i + 1 for i in interior))
     if needed[1]:
         mask = _padding_mask(operand.shape, low, high, interior)
         dv = reduce_sum(select(mask, ct, 0), tuple(range(ct.ndim)))

@@ -31,12 +31,19 @@ std::string kernel_key(const FusedKernel& kernel) {
   put(kernel.ndim);
   put(static_cast<int32_t>(kernel.inputs.size()));
   for (Dtype dtype : kernel.inputs) put(dtype);
+  put(static_cast<int32_t>(kernel.pieces.size()));
+  for (const InputPiece& piece : kernel.pieces) {
+    put(piece.input);
+    for (int64_t start : piece.start) put(start);
+    for (int64_t extent : piece.extent) put(extent);
+  }
   put(static_cast<int32_t>(kernel.body.size()));
   for (const Instruction& instruction : kernel.body) {
     put(instruction.kind);
     put(instruction.dtype);
     put(instruction.index);
     if (instruction.kind == Instruction::Kind::Constant) put(instruction.constant);
+    if (instruction.kind == Instruction::Kind::Piece) put(instruction.operands[0]);
     if (instruction.kind == Instruction::Kind::Apply) {
       put(instruction.opcode);
       for (int16_t operand : instruction.operands) put(operand);

@@ -9,6 +9,7 @@ target_sources(ftrans_core PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/instruction_set.cpp
   ${CMAKE_CURRENT_LIST_DIR}/scalar_kernels.cpp
   ${CMAKE_CURRENT_LIST_DIR}/scalar_program.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/scalar_program_run.cpp
   ${CMAKE_CURRENT_LIST_DIR}/special/bessel.cpp
   ${CMAKE_CURRENT_LIST_DIR}/special/error_functions.cpp
   ${CMAKE_CURRENT_LIST_DIR}/special/gamma.cpp
@@ -17,9 +18,10 @@ target_sources(ftrans_core PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/special/lambert_w.cpp
   ${CMAKE_CURRENT_LIST_DIR}/special_kernels.cpp
   ${CMAKE_CURRENT_LIST_DIR}/strided_copy.cpp
-  ${CMAKE_CURRENT_LIST_DIR}/tile_evaluator.cpp)
+  ${CMAKE_CURRENT_LIST_DIR}/tile_evaluator.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/tile_pieces.cpp)
 
-set_property(SOURCE ${CMAKE_CURRENT_LIST_DIR}/scalar_program.cpp PROPERTY COMPILE_OPTIONS -ffp-contract=off)
+set_property(SOURCE ${CMAKE_CURRENT_LIST_DIR}/scalar_program_run.cpp PROPERTY COMPILE_OPTIONS -ffp-contract=off)
 
 # Adds the kernels of one instruction set: its namespace, its name for the user, its compiler options.
 function(ftrans_add_kernel_set namespace name)
@@ -33,6 +35,7 @@ function(ftrans_add_kernel_set namespace name)
     ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/simd/erf_inv_giles.cpp
     ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/simd/integer_division.cpp
     ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/simd/kernel_set.cpp
+    ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/simd/integer_power.cpp
     ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/simd/key_sort.cpp
     ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/simd/reduction.cpp
     ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/simd/special.cpp

@@ -20,6 +20,7 @@ int transposed_axis(const Plan& plan, const Layout& layout) {
   for (size_t i = 0; i < plan.sources.size(); ++i) {
     const int64_t stride = layout.stride(static_cast<int>(i), last);
     if (plan.sources[i].input < 0 || (stride >= -1 && stride <= 1)) continue;
+    if (plan.sources[i].piece >= 0 && layout.span(plan.sources[i].piece, last).extent == 1) continue;
     for (int axis = 0; axis < last; ++axis) {
       const int64_t along = layout.stride(static_cast<int>(i), axis);
       if ((along == 1 || along == -1) && layout.extent(axis) >= kWorthwhile) return axis;

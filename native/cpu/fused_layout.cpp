@@ -4,6 +4,22 @@
 #include <cstdlib>
 
 namespace ftrans::cpu {
+namespace {
+
+/// Where the nearest axis is reduced but short, as in pooling, the last kept axis, if it is long and its
+/// elements lie nearly as close.
+int better_than_short(const Plan& plan, const int64_t* shape, const int64_t* strides, int nearest) {
+  constexpr int64_t kShort = 8, kLong = 16, kClose = 8;
+  if (!plan.reduced_axes[nearest] || shape[nearest] >= kShort) return nearest;
+  for (int axis = plan.ndim - 1; axis >= 0; --axis) {
+    if (plan.reduced_axes[axis] || shape[axis] == 1) continue;
+    const int64_t stride = std::abs(strides[axis]);
+    return shape[axis] >= kLong && stride > 0 && stride <= kClose ? axis : nearest;
+  }
+  return nearest;
+}
+
+}  // namespace
 
 Layout::Layout(const Plan& plan, const int64_t* shape, const int64_t* const* input_strides)
     : original_ndim_(std::max(plan.ndim, 1)),
@@ -11,6 +27,7 @@ Layout::Layout(const Plan& plan, const int64_t* shape, const int64_t* const* inp
       extents_(original_ndim_),
       given_(static_cast<int64_t>(operand_count_) * original_ndim_),
       strides_(static_cast<int64_t>(operand_count_) * original_ndim_),
+      spans_(static_cast<int64_t>(plan.pieces.size()) * original_ndim_),
       order_(original_ndim_),
       group_(original_ndim_),
       access_(operand_count_) {
@@ -32,8 +49,13 @@ Layout::Layout(const Plan& plan, const int64_t* shape, const int64_t* const* inp
     const Group group = plan.reductions.empty() ? Kept : group_[i];
     (group == Kept ? kept : group == Reduced ? reduced : inner) *= shape[i];
   }
-  merge_axes(shape);
+  merge_axes(plan, shape);
   classify();
+  for (size_t i = 0; i < plan.sources.size(); ++i) {
+    if (plan.sources[i].piece < 0) continue;
+    access_[static_cast<int64_t>(i)] = Access::Strided;
+    has_strided_ = true;
+  }
 }
 
 void Layout::order_axes(const Plan& plan, const int64_t* shape) {
@@ -85,6 +107,7 @@ bool Layout::order_by_memory(const Plan& plan, const int64_t* shape) {
   for (int axis = 0; axis < plan.ndim; ++axis) {
     if (shape[axis] != 1 && (nearest < 0 || distance(axis) <= distance(nearest))) nearest = axis;
   }
+  nearest = better_than_short(plan, shape, reference, nearest);
   const bool inner_kept = !plan.reduced_axes[nearest];
   if (inner_kept) {
     for (int axis = nearest + 1; axis < plan.ndim; ++axis) {
@@ -106,14 +129,21 @@ bool Layout::order_by_memory(const Plan& plan, const int64_t* shape) {
   return true;
 }
 
-void Layout::merge_axes(const int64_t* shape) {
+/// Whether an operand lets the last merged axis and an original one, of that extent, become one.
+bool Layout::merges(const Plan& plan, int operand, int axis, int64_t extent) const {
+  const bool follows = stride(operand, ndim - 1) == given_[operand * original_ndim_ + axis] * extent;
+  if (operand >= static_cast<int>(plan.sources.size()) || plan.sources[operand].piece < 0) return follows;
+  const int piece = plan.sources[operand].piece;
+  return plan.pieces[piece].extent[axis] == extent && (follows || span(piece, ndim - 1).extent == 1);
+}
+
+void Layout::merge_axes(const Plan& plan, const int64_t* shape) {
   for (int i = 0; i < axis_count_; ++i) {
     const int axis = order_[i];
-    bool merges = ndim > 0 && group_[axis] == group_[order_[i - 1]];
-    for (int operand = 0; merges && operand < operand_count_; ++operand) {
-      merges = stride(operand, ndim - 1) == given_[operand * original_ndim_ + axis] * shape[axis];
-    }
-    if (merges) {
+    bool joins = ndim > 0 && group_[axis] == group_[order_[i - 1]];
+    for (int operand = 0; joins && operand < operand_count_; ++operand)
+      joins = merges(plan, operand, axis, shape[axis]);
+    if (joins) {
       extents_[ndim - 1] *= shape[axis];
     } else {
       extents_[ndim++] = shape[axis];
@@ -121,11 +151,18 @@ void Layout::merge_axes(const int64_t* shape) {
     for (int operand = 0; operand < operand_count_; ++operand) {
       strides_[operand * original_ndim_ + ndim - 1] = given_[operand * original_ndim_ + axis];
     }
+    for (size_t piece = 0; piece < plan.pieces.size(); ++piece) {
+      Span& span = spans_[static_cast<int64_t>(piece) * original_ndim_ + ndim - 1];
+      const Span own = {plan.pieces[piece].start[axis], plan.pieces[piece].extent[axis]};
+      span = joins ? Span{span.start * shape[axis], span.extent * shape[axis]} : own;
+    }
   }
   if (ndim == 0) {  // a single element
     ndim = 1;
     extents_[0] = 1;
     for (int operand = 0; operand < operand_count_; ++operand) strides_[operand * original_ndim_] = 1;
+    for (size_t piece = 0; piece < plan.pieces.size(); ++piece)
+      spans_[static_cast<int64_t>(piece) * original_ndim_] = {0, 1};
   }
 }
 

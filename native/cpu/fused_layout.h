@@ -32,6 +32,11 @@ enum class Access : uint8_t {
   Strided,
 };
 
+/// Where a piece lies along an axis of the merged space.
+struct Span {
+  int64_t start, extent;
+};
+
 /// The iteration space of one run, with adjacent axes merged where everything allows it.
 /// Axes are ordered kept × reduced × inner (kept), so that a reduction sees a three-dimensional array:
 /// without inner axes it reduces rows, with them columns. Operands are the plan's sources, then its stores.
@@ -49,13 +54,15 @@ class Layout {
   int64_t inner_stride(int operand) const { return stride(operand, ndim - 1); }
   Access access(int operand) const { return access_[operand]; }
   bool has_strided() const { return has_strided_; }
+  Span span(int piece, int axis) const { return spans_[piece * original_ndim_ + axis]; }
 
  private:
   enum Group : uint8_t { Kept, Reduced, Inner };
 
   void order_axes(const Plan& plan, const int64_t* shape);
   bool order_by_memory(const Plan& plan, const int64_t* shape);
-  void merge_axes(const int64_t* shape);
+  void merge_axes(const Plan& plan, const int64_t* shape);
+  bool merges(const Plan& plan, int operand, int axis, int64_t extent) const;
   void classify();
 
   int original_ndim_;
@@ -65,6 +72,7 @@ class Layout {
   InlineArray<int64_t, 16> extents_;
   InlineArray<int64_t, 128> given_;    ///< strides over the original axes
   InlineArray<int64_t, 128> strides_;  ///< over the merged axes
+  InlineArray<Span, 8> spans_;         ///< of the pieces, over the merged axes
   InlineArray<int, 16> order_;         ///< original axis of each ordered axis
   InlineArray<Group, 16> group_;       ///< of each original axis
   InlineArray<Access, 32> access_;

@@ -123,7 +123,7 @@ class Planner {
     std::vector<bool> needed(kernel_.body.size(), false);
     for (const KernelOutput& output : kernel_.outputs) needed[output.instruction] = true;
     for (int i = static_cast<int>(kernel_.body.size()) - 1; i >= 0; --i) {
-      if (!needed[i] || kernel_.body[i].kind != Instruction::Kind::Apply) continue;
+      if (!needed[i]) continue;
       for (const int operand : kernel_.body[i].operands) {
         if (operand >= 0) needed[operand] = true;
       }
@@ -281,7 +281,7 @@ class Planner {
     std::vector<int> uses(kernel_.body.size(), 0);
     for (const KernelOutput& output : kernel_.outputs) ++uses[output.instruction];
     for (size_t i = 0; i < kernel_.body.size(); ++i) {
-      if (!needed[i] || kernel_.body[i].kind != Instruction::Kind::Apply) continue;
+      if (!needed[i]) continue;
       for (const int operand : kernel_.body[i].operands) {
         if (operand >= 0) ++uses[operand];
       }
@@ -347,6 +347,7 @@ class Planner {
         return source({.input = instruction.index, .storage = dtype}, register_dtype(dtype));
       case Instruction::Kind::Constant: return constant(instruction);
       case Instruction::Kind::Iota: return iota(instruction);
+      case Instruction::Kind::Piece: return place(instruction);
       case Instruction::Kind::Apply: break;
     }
     for (const int i : {0, 1}) {
@@ -382,6 +383,20 @@ class Planner {
     const int result = new_value(dtype);
     value(result).source = static_cast<int>(plan_.sources.size());
     plan_.sources.push_back(source);
+    return result;
+  }
+
+  int place(const Instruction& instruction) {
+    const int below = instruction.operands[0] < 0 ? -1 : value_of_[instruction.operands[0]];
+    if (below >= 0) load(below);
+    const int input = kernel_.pieces[instruction.index].input;
+    const int result = source({.input = input, .piece = instruction.index, .storage = instruction.dtype},
+                              register_dtype(instruction.dtype));
+    value(result).definition = static_cast<int>(plan_.steps.size());
+    PlanStep step{.kernels = {}, .result = result, .places = true};
+    if (below >= 0) step.operands[step.operand_count++] = below;
+    plan_.steps.push_back(step);
+    plan_.cost += 1;
     return result;
   }
 
@@ -484,7 +499,8 @@ class Planner {
 
 }  // namespace
 
-Plan::Plan(const FusedKernel& kernel) : ndim(kernel.ndim), reduced_axes(kernel.reduced_axes) {
+Plan::Plan(const FusedKernel& kernel)
+    : ndim(kernel.ndim), reduced_axes(kernel.reduced_axes), pieces(kernel.pieces) {
   Planner planner(*this, kernel);
   planner.translate();
   planner.find_chains();

@@ -27,9 +27,10 @@ struct PlanValue {
   int store = -1;       ///< the store it may be computed straight into, or −1
 };
 
-/// Where values come from, tile by tile: an input, or the coordinate along an axis.
+/// Where values come from, tile by tile: an input, a piece of the space, or the coordinate along an axis.
 struct PlanSource {
   int input = -1;         ///< input number; −1 for a coordinate
+  int piece = -1;         ///< number of the piece that the input is, or −1
   int axis = -1;          ///< of a coordinate
   Dtype storage;          ///< dtype in memory (int64 for a coordinate)
   Kernel load = nullptr;  ///< conversion to the register's dtype, where it differs
@@ -43,14 +44,16 @@ struct PlanLink {
 };
 
 struct PlanStep {
-  KernelVariants kernels;  ///< none: loads the source of `result`, or runs a chain
+  KernelVariants kernels;  ///< none: loads or places the source of `result`, or runs a chain
   int operands[3] = {-1, -1, -1};
   int operand_count = 0;
   int result;
+  bool places = false;  ///< puts the source of `result`, a piece, over the operand, if there is one
   ChainOperation operation = ChainOperation::Start;  ///< as part of a chain; Start if it cannot be one
   ChainKernel chain = nullptr;
   std::vector<PlanLink> links = {};  ///< of a chain, which has no other operands
 
+  /// Whether it depends on no other step.
   bool is_load() const { return operand_count == 0 && !chain; }
 
   template <class F>
@@ -85,6 +88,7 @@ struct PlanReduction {
 struct Plan {
   int ndim;
   std::vector<bool> reduced_axes;
+  std::vector<InputPiece> pieces;
   std::vector<PlanValue> values;
   std::vector<ScalarStorage> constants;
   std::vector<PlanSource> sources;

@@ -9,10 +9,10 @@
 namespace ftrans::cpu {
 namespace {
 
-/// How the kept × reduced × inner space is cut: a task is some kept rows (or one row and a range of inner
-/// columns) over one chunk of the reduced elements.
+/// How the kept × reduced × inner space is cut: a task is some kept rows, as many as a tile has room for, or
+/// one of them with a range of inner columns, over one chunk of the reduced elements.
 struct Division {
-  int64_t kept_rows;  ///< kept rows of a task; 1 where there are inner columns
+  int64_t kept_rows;  ///< kept rows of a task
   int64_t columns;    ///< inner columns of a task
   int64_t chunk;      ///< reduced elements of a task
   int64_t kept_parts, column_parts, chunks;
@@ -27,7 +27,7 @@ Division divide(const Plan& plan, const Layout& layout) {
   Division division;
   division.columns = std::min(layout.inner, plan.tile);
   division.column_parts = parts(layout.inner, division.columns);
-  division.kept_rows = layout.inner > 1 ? 1 : std::clamp<int64_t>(plan.tile / layout.reduced, 1, layout.kept);
+  division.kept_rows = std::clamp<int64_t>(plan.tile / (layout.reduced * layout.inner), 1, layout.kept);
   division.kept_parts = parts(layout.kept, division.kept_rows);
   division.chunk = layout.reduced;
   if (division.kept_parts * division.column_parts < kEnoughTasks) {
@@ -99,7 +99,7 @@ class ReductionRun {
 
   void run_tasks(int64_t begin, int64_t end) {
     const int64_t registers = TileEvaluator::scratch_bytes(plan_, layout_);
-    const int64_t width = std::max(division_.kept_rows, division_.columns);
+    const int64_t width = division_.kept_rows * division_.columns;
     const int64_t accumulator_bytes = (width * 16 + 63) / 64 * 64;
     const int64_t count = static_cast<int64_t>(plan_.reductions.size());
     char* scratch = thread_scratch(registers + (count + 1) * accumulator_bytes);
@@ -158,9 +158,10 @@ class ReductionRun {
     }
   }
 
-  /// Inner axes: several whole short rows of columns a tile, or a part of one.
+  /// Inner axes: several kept rows a tile, or several whole short rows of columns, or a part of one.
   void reduce_columns(TileEvaluator& evaluator, const Box& box, char* accumulators,
                       int64_t accumulator_bytes) {
+    if (box.kept > 1) return reduce_kept_rows(evaluator, box, accumulators, accumulator_bytes);
     const int64_t rows_per_tile = box.inner == layout_.inner ? plan_.tile / box.inner : 1;
     for (int64_t row = 0; row < box.reduced; row += rows_per_tile) {
       const int64_t rows = std::min(rows_per_tile, box.reduced - row);
@@ -171,6 +172,23 @@ class ReductionRun {
         plan_.reductions[i].kernels.columns(accumulators + i * accumulator_bytes,
                                             evaluator.materialized(plan_.reductions[i].value), rows,
                                             box.inner);
+      }
+    }
+  }
+
+  void reduce_kept_rows(TileEvaluator& evaluator, const Box& box, char* accumulators,
+                        int64_t accumulator_bytes) {
+    const int64_t row = layout_.reduced * layout_.inner;
+    evaluator.run(box.first_kept * row, box.kept * row);
+    for (size_t i = 0; i < plan_.reductions.size(); ++i) {
+      const PlanReduction& reduction = plan_.reductions[i];
+      const char* elements = evaluator.materialized(reduction.value);
+      const int64_t width = itemsize(plan_.values[reduction.value].dtype);
+      char* results = accumulators + i * accumulator_bytes;
+      for (int64_t k = 0; k < box.kept; ++k) {
+        reduction.kernels.columns(results, elements, layout_.reduced, layout_.inner);
+        results += layout_.inner * itemsize(reduction.kernels.accumulator);
+        elements += row * width;
       }
     }
   }

@@ -71,25 +71,6 @@ T integer_floor_divide(T a, T b) {
   return static_cast<T>(a / b);
 }
 
-/// By squaring, wrapping; a negative exponent gives 0 unless the base is 1 or −1.
-template <class T>
-T integer_pow(T base, T exponent) {
-  if constexpr (std::is_signed_v<T>) {
-    if (exponent < 0) {
-      if (base == 1) return 1;
-      if (base == -1) return exponent % 2 == 0 ? 1 : -1;
-      return 0;
-    }
-  }
-  using Wide = decltype(std::make_unsigned_t<T>{} + 0u);
-  Wide power = 1, square = static_cast<Wide>(base);
-  for (auto rest = static_cast<Wide>(exponent); rest != 0; rest >>= 1) {
-    if (rest & 1) power *= square;
-    square *= square;
-  }
-  return static_cast<T>(power);
-}
-
 template <class T>
 T float_fmod(T a, T b) {
   return std::fmod(a, b);
@@ -135,42 +116,18 @@ LIBRARY_FUNCTION(tan)
 LIBRARY_FUNCTION(asin)
 LIBRARY_FUNCTION(acos)
 LIBRARY_FUNCTION(atan)
-LIBRARY_FUNCTION(asinh)
-LIBRARY_FUNCTION(acosh)
 LIBRARY_FUNCTION(atanh)
 LIBRARY_FUNCTION(erf)
-LIBRARY_FUNCTION(erfc)
 LIBRARY_FUNCTION(cbrt)
 #undef LIBRARY_FUNCTION
-
-/// The neighbour of a towards b, on the bits: sign and magnitude with infinity at `infinity`.
-template <class Bits, Bits infinity>
-Bits next_after(Bits a, Bits b) {
-  constexpr Bits sign = static_cast<Bits>(Bits{1} << (sizeof(Bits) * 8 - 1));
-  const Bits magnitude_a = a & ~sign, magnitude_b = b & ~sign;
-  if (magnitude_a > infinity) return a;
-  if (magnitude_b > infinity) return b;
-  if (a == b || (magnitude_a | magnitude_b) == 0) return b;
-  if (magnitude_a == 0) return (b & sign) | 1;
-  const bool away = ((a ^ b) & sign) == 0 && magnitude_b > magnitude_a;
-  return static_cast<Bits>(away ? a + 1 : a - 1);
-}
 
 template <class T>
 KernelVariants integer_kernels(Opcode opcode) {
   switch (opcode) {
-    case Opcode::Pow: return binary<T, integer_pow<T>>(16);
-    default: return {};
-  }
-}
-
-template <class T>
-KernelVariants wide_integer_kernels(Opcode opcode) {
-  switch (opcode) {
     case Opcode::FloorDivide: return binary<T, integer_floor_divide<T>>(8);
     case Opcode::Remainder: return binary<T, integer_remainder<T>>(8);
     case Opcode::Fmod: return binary<T, integer_fmod<T>>(8);
-    default: return integer_kernels<T>(opcode);
+    default: return {};
   }
 }
 
@@ -190,11 +147,8 @@ KernelVariants float64_kernels(Opcode opcode) {
     case Opcode::Asin: return unary<double, asin_64>(30);
     case Opcode::Acos: return unary<double, acos_64>(30);
     case Opcode::Atan: return unary<double, atan_64>(30);
-    case Opcode::Asinh: return unary<double, asinh_64>(50);
-    case Opcode::Acosh: return unary<double, acosh_64>(50);
     case Opcode::Atanh: return unary<double, atanh_64>(50);
     case Opcode::Erf: return unary<double, erf_64>(40);
-    case Opcode::Erfc: return unary<double, erfc_64>(40);
     case Opcode::Cbrt: return unary<double, cbrt_64>(40);
     case Opcode::Pow: return binary<double, float_pow<double>>(50);
     case Opcode::Atan2: return binary<double, float_atan2<double>>(50);
@@ -203,29 +157,12 @@ KernelVariants float64_kernels(Opcode opcode) {
   }
 }
 
-KernelVariants next_after_kernels(Dtype dtype) {
-  switch (dtype) {
-    case Dtype::Float16: return binary<uint16_t, next_after<uint16_t, 0x7c00>>(4);
-    case Dtype::BFloat16: return binary<uint16_t, next_after<uint16_t, 0x7f80>>(4);
-    case Dtype::Float32: return binary<uint32_t, next_after<uint32_t, 0x7f800000>>(4);
-    case Dtype::Float64: return binary<uint64_t, next_after<uint64_t, 0x7ff0000000000000>>(4);
-    default: return {};
-  }
-}
-
 }  // namespace
 
 KernelVariants scalar_kernels(Opcode opcode, Dtype dtype) {
-  if (opcode == Opcode::Nextafter) return next_after_kernels(dtype);
   switch (dtype) {
-    case Dtype::Int8: return integer_kernels<int8_t>(opcode);
-    case Dtype::Int16: return integer_kernels<int16_t>(opcode);
-    case Dtype::Int32: return integer_kernels<int32_t>(opcode);
-    case Dtype::Int64: return wide_integer_kernels<int64_t>(opcode);
-    case Dtype::UInt8: return integer_kernels<uint8_t>(opcode);
-    case Dtype::UInt16: return integer_kernels<uint16_t>(opcode);
-    case Dtype::UInt32: return integer_kernels<uint32_t>(opcode);
-    case Dtype::UInt64: return wide_integer_kernels<uint64_t>(opcode);
+    case Dtype::Int64: return integer_kernels<int64_t>(opcode);
+    case Dtype::UInt64: return integer_kernels<uint64_t>(opcode);
     case Dtype::Float32: return float_kernels<float>(opcode);
     case Dtype::Float64: return float64_kernels(opcode);
     default: return {};

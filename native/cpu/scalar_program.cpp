@@ -9,45 +9,153 @@
 
 namespace ftrans::cpu {
 
-// clang-format off: one line a dtype
-/// The operations of counters and simple recurrences have codes of their own; everything else is a Call.
-enum class ScalarProgram::Code : uint8_t {
-  Call, Copy,
-  AddFloat32, SubFloat32, MulFloat32, LtFloat32, GtFloat32, MulAddFloat32,
-  AddFloat64, SubFloat64, MulFloat64, LtFloat64, GtFloat64, MulAddFloat64,
-  AddInt32, SubInt32, MulInt32, LtInt32, GtInt32,
-  AddInt64, SubInt64, MulInt64, LtInt64, GtInt64,
-};
-// clang-format on
+namespace {
 
-bool ScalarProgram::add(const FusedKernel& kernel, const std::vector<int>& inputs,
-                        std::vector<int>& outputs) {
-  for (const KernelOutput& output : kernel.outputs) {
-    if (output.reduced) return false;
+/// Calls f(number, coordinates) for the elements of a space in row-major order.
+template <typename F>
+void for_each_element(const Dims& space, F&& f) {
+  Dims at(space.size(), 0);
+  int64_t count = 1;
+  for (int64_t extent : space) count *= extent;
+  for (int64_t i = 0; i < count; ++i) {
+    f(i, at);
+    for (int axis = space.size() - 1; axis >= 0 && ++at[axis] == space[axis]; --axis) at[axis] = 0;
   }
-  std::vector<int> cell_of;
+}
+
+int element(const ScalarProgram::Cells& cells, size_t i) { return cells[cells.size() == 1 ? 0 : i]; }
+
+}  // namespace
+
+bool ScalarProgram::add(const FusedKernel& kernel, const Dims& space, const std::vector<Cells>& inputs,
+                        std::vector<Cells>& outputs) {
+  int64_t count = 1;
+  for (int64_t extent : space) count *= extent;
+  if (count == 0) return false;
+  std::vector<Cells> cells_of;
   for (const Instruction& instruction : kernel.body) {
     if (kind(instruction.dtype) == 'c' ||
         (kind(instruction.dtype) == 'f' && itemsize(instruction.dtype) == 2))
       return false;
-    const bool is_input = instruction.kind == Instruction::Kind::Input;
-    cell_of.push_back(is_input ? inputs[instruction.index] : add_cell());
-    if (instruction.kind == Instruction::Kind::Constant) {
-      std::memcpy(&cells_[cell_of.back()], instruction.constant.bytes, itemsize(instruction.dtype));
-    } else if (instruction.kind == Instruction::Kind::Apply) {
-      if (!apply(kernel, instruction, cell_of, cell_of.back())) return false;
-    }  // the only coordinate of an Iota is 0
+    switch (instruction.kind) {
+      case Instruction::Kind::Input: cells_of.push_back(inputs[instruction.index]); break;
+      case Instruction::Kind::Constant:
+        cells_of.push_back(add_cells(1));
+        std::memcpy(&cells_[cells_of.back()[0]], instruction.constant.bytes, itemsize(instruction.dtype));
+        break;
+      case Instruction::Kind::Iota:
+        cells_of.push_back(coordinates(space, instruction.index, instruction.dtype));
+        break;
+      case Instruction::Kind::Piece: {
+        const int16_t below = instruction.operands[0];
+        cells_of.push_back(place(kernel, instruction, space, inputs[kernel.pieces[instruction.index].input],
+                                 below < 0 ? Cells{0} : cells_of[below]));
+        break;
+      }
+      case Instruction::Kind::Apply:
+        cells_of.push_back(add_cells(count));
+        if (!apply(kernel, instruction, cells_of, cells_of.back())) return false;
+    }
   }
   outputs.clear();
-  for (const KernelOutput& output : kernel.outputs) outputs.push_back(cell_of[output.instruction]);
+  for (const KernelOutput& output : kernel.outputs) {
+    const Cells& elements = cells_of[output.instruction];
+    outputs.emplace_back();
+    if (output.reduced) {
+      if (!reduce(kernel, output, space, elements, outputs.back())) return false;
+    } else {
+      for (int64_t i = 0; i < count; ++i) outputs.back().push_back(element(elements, i));
+    }
+  }
   return true;
 }
 
+ScalarProgram::Cells ScalarProgram::coordinates(const Dims& space, int axis, Dtype dtype) {
+  Cells cells;
+  for_each_element(space, [&](int64_t, const Dims& at) {
+    cells.push_back(add_cell());
+    const int64_t coordinate = at[axis];
+    if (dtype == Dtype::Int64) {
+      std::memcpy(&cells_.back(), &coordinate, sizeof coordinate);
+    } else {
+      kernel_set().convert(Dtype::Int64, dtype)(&cells_.back(), &coordinate, nullptr, nullptr, 1);
+    }
+  });
+  return cells;
+}
+
+/// The cells of a piece inside of its box, else those below: nothing is computed.
+ScalarProgram::Cells ScalarProgram::place(const FusedKernel& kernel, const Instruction& instruction,
+                                          const Dims& space, const Cells& piece, const Cells& below) {
+  const InputPiece& box = kernel.pieces[instruction.index];
+  Cells cells;
+  for_each_element(space, [&](int64_t i, const Dims& at) {
+    bool inside = true;
+    size_t number = 0;
+    for (int axis = 0; axis < space.size(); ++axis) {
+      const int64_t moved = at[axis] - box.start[axis];
+      inside &= moved >= 0 && moved < box.extent[axis];
+      number = number * static_cast<size_t>(box.extent[axis]) + static_cast<size_t>(moved);
+    }
+    cells.push_back(inside ? element(piece, number) : element(below, static_cast<size_t>(i)));
+  });
+  return cells;
+}
+
 bool ScalarProgram::apply(const FusedKernel& kernel, const Instruction& instruction,
-                          const std::vector<int>& cell_of, int out) {
-  Operation operation{Code::Call, out, {out, out, out}, nullptr};
-  for (int i = 0; i < 3 && instruction.operands[i] >= 0; ++i)
-    operation.operands[i] = cell_of[instruction.operands[i]];
+                          const std::vector<Cells>& cells_of, const Cells& out) {
+  Operation operation{};
+  if (!operation_of(kernel, instruction, operation)) return false;
+  constexpr int kDear = 4;  // more than it costs to bring an element to the others and back
+  const int64_t width = itemsize(instruction.dtype);
+  if (operation.code == Code::Call && operation.cost >= kDear && out.size() > 1 && width >= 4 &&
+      width == itemsize(kernel.body[instruction.operands[0]].dtype)) {
+    apply_to_lanes(instruction, operation, width, cells_of, out);
+    return true;
+  }
+  std::vector<Operation> each(out.size(), operation);
+  for (size_t e = 0; e < out.size(); ++e) {
+    each[e].out = each[e].operands[0] = each[e].operands[1] = each[e].operands[2] = out[e];
+    for (int i = 0; i < 3 && instruction.operands[i] >= 0; ++i)
+      each[e].operands[i] = element(cells_of[instruction.operands[i]], e);
+    if (instruction.opcode == Opcode::Square) each[e].operands[1] = each[e].operands[0];
+  }
+  if (!append_to_products(kernel, instruction, each))
+    operations_.insert(operations_.end(), each.begin(), each.end());
+  return true;
+}
+
+/// One call for all elements, which lie side by side for it.
+void ScalarProgram::apply_to_lanes(const Instruction& instruction, const Operation& operation, int64_t width,
+                                   const std::vector<Cells>& cells_of, const Cells& out) {
+  const int count = static_cast<int>(out.size());
+  const int64_t per_cell = static_cast<int64_t>(sizeof(Cell)) / width;
+  const auto lanes = [&] { return add_cells((count + per_cell - 1) / per_cell)[0]; };
+  Operation call = operation;
+  call.out = call.operands[0] = call.operands[1] = call.operands[2] = lanes();
+  call.lane = count - 1;
+  for (int i = 0; i < 3 && instruction.operands[i] >= 0; ++i) {
+    const int packed = call.operands[i] = lanes();
+    for (int e = 0; e < count; ++e) {
+      const int from = element(cells_of[instruction.operands[i]], static_cast<size_t>(e));
+      operations_.push_back(
+          {width == 4 ? Code::Pack32 : Code::Pack64, packed, {from, from, from}, nullptr, e});
+    }
+  }
+  operations_.push_back(call);
+  for (int e = 0; e < count; ++e) {
+    operations_.push_back({width == 4 ? Code::Unpack32 : Code::Unpack64,
+                           out[static_cast<size_t>(e)],
+                           {call.out, call.out, call.out},
+                           nullptr,
+                           e});
+  }
+}
+
+/// What an instruction does to an element; false if there is nothing that does it.
+bool ScalarProgram::operation_of(const FusedKernel& kernel, const Instruction& instruction,
+                                 Operation& operation) const {
+  operation.code = Code::Call;
   const Dtype to = instruction.dtype, from = kernel.body[instruction.operands[0]].dtype;
   if (instruction.opcode == Opcode::Bitcast) {
     operation.code = Code::Copy;
@@ -64,37 +172,93 @@ bool ScalarProgram::apply(const FusedKernel& kernel, const Instruction& instruct
     const Dtype dtype = is_select ? kernel.body[instruction.operands[1]].dtype : from;
     operation.code = own_code(instruction.opcode, dtype);
     KernelVariants kernels = kernel_set().elementwise(instruction.opcode, dtype);
+    operation.cost = kernels.cost;  // none, where a call for several elements would be as many
     if (!kernels) kernels = scalar_kernels(instruction.opcode, dtype);
     operation.kernel = kernels.by_scalars[0];
   }
-  if (operation.code == Code::Call && !operation.kernel) return false;
-  if (!append_to_product(kernel, instruction, operation)) operations_.push_back(operation);
+  return operation.code != Code::Call || operation.kernel;
+}
+
+/// Makes one operation, each part of it rounded, of each sum and the product just before that nothing else
+/// reads.
+bool ScalarProgram::append_to_products(const FusedKernel& kernel, const Instruction& instruction,
+                                       const std::vector<Operation>& additions) {
+  if (operations_.size() < additions.size()) return false;
+  Operation* const products = operations_.data() + operations_.size() - additions.size();
+  const Code code = additions[0].code;
+  if (code != Code::AddFloat32 && code != Code::AddFloat64) return false;
+  const int side = additions[0].operands[0] == products[0].out ? 0 : 1;
+  for (size_t e = 0; e < additions.size(); ++e) {
+    if (products[e].code != (code == Code::AddFloat32 ? Code::MulFloat32 : Code::MulFloat64) ||
+        additions[e].operands[side] != products[e].out)
+      return false;
+  }
+  const int16_t number = instruction.operands[side];
+  int64_t uses = 0;
+  for (const Instruction& other : kernel.body) uses += std::count(other.operands, other.operands + 3, number);
+  for (const KernelOutput& output : kernel.outputs) uses += output.instruction == number;
+  if (uses != 1) return false;
+  for (size_t e = 0; e < additions.size(); ++e) {
+    products[e].code = code == Code::AddFloat32 ? Code::MulAddFloat32 : Code::MulAddFloat64;
+    products[e].operands[2] = additions[e].operands[1 - side];
+    products[e].out = additions[e].out;
+  }
   return true;
 }
 
-/// Makes one operation, each part of it rounded, of a sum and the product just before that nothing else
-/// reads.
-bool ScalarProgram::append_to_product(const FusedKernel& kernel, const Instruction& instruction,
-                                      const Operation& addition) {
-  if (operations_.empty()) return false;
-  Operation& product = operations_.back();
-  const bool is_float32 = addition.code == Code::AddFloat32 && product.code == Code::MulFloat32;
-  const bool is_float64 = addition.code == Code::AddFloat64 && product.code == Code::MulFloat64;
-  if (!is_float32 && !is_float64) return false;
-  const int side = addition.operands[0] == product.out ? 0 : 1;
-  if (addition.operands[side] != product.out) return false;
-  const int16_t number = instruction.operands[side];
-  int64_t uses = 0;
-  for (const Instruction& other : kernel.body) {
-    if (other.kind == Instruction::Kind::Apply)
-      uses += std::count(other.operands, other.operands + 3, number);
-  }
-  for (const KernelOutput& output : kernel.outputs) uses += output.instruction == number;
-  if (uses != 1) return false;
-  product.code = is_float32 ? Code::MulAddFloat32 : Code::MulAddFloat64;
-  product.operands[2] = addition.operands[1 - side];
-  product.out = addition.out;
+/// Adds the operations that combine elements, in their order, to one result for each place of the kept axes.
+bool ScalarProgram::reduce(const FusedKernel& kernel, const KernelOutput& output, const Dims& space,
+                           const Cells& elements, Cells& results) {
+  const auto combination = [&] {
+    switch (output.reduction) {
+      case Opcode::ReduceSum: return Opcode::Add;
+      case Opcode::ReduceProd: return Opcode::Mul;
+      case Opcode::ReduceMax: return Opcode::Max;
+      case Opcode::ReduceMin: return Opcode::Min;
+      case Opcode::ReduceOr: return Opcode::Or;
+      default: return Opcode::And;
+    }
+  };
+  const Dtype dtype = kernel.body[output.instruction].dtype;
+  Operation operation{own_code(combination(), dtype), 0, {}, nullptr};
+  operation.kernel = kernel_set().elementwise(combination(), dtype).by_scalars[0];
+  if (operation.code == Code::Call && !operation.kernel) return false;
+  for_each_element(space, [&](int64_t i, const Dims& at) {
+    size_t place = 0;
+    bool is_first = true;
+    for (int axis = 0; axis < space.size(); ++axis) {
+      if (!kernel.reduced_axes[axis]) {
+        place = place * static_cast<size_t>(space[axis]) + static_cast<size_t>(at[axis]);
+      } else {
+        is_first &= at[axis] == 0;
+      }
+    }
+    const int cell = element(elements, static_cast<size_t>(i));
+    if (is_first) {
+      results.push_back(cell);
+      return;
+    }
+    operation.out = add_cell();
+    operation.operands[0] = operation.operands[2] = results[place];
+    operation.operands[1] = cell;
+    operations_.push_back(operation);
+    results[place] = operation.out;
+  });
   return true;
+}
+
+int ScalarProgram::add_sum_of_products(Dtype dtype, const Cells& left, const Cells& right) {
+  const bool is_float32 = dtype == Dtype::Float32;
+  int sum = -1;
+  for (size_t i = 0; i < left.size(); ++i) {
+    const int out = add_cell();
+    const Code code = i == 0       ? is_float32 ? Code::MulFloat32 : Code::MulFloat64
+                      : is_float32 ? Code::MulAddFloat32
+                                   : Code::MulAddFloat64;
+    operations_.push_back({code, out, {left[i], right[i], i == 0 ? out : sum}, nullptr});
+    sum = out;
+  }
+  return sum;
 }
 
 bool ScalarProgram::merge(int input, int result) {
@@ -124,218 +288,13 @@ ScalarProgram::Code ScalarProgram::own_code(Opcode opcode, Dtype dtype) {
   switch (opcode) {
     case Opcode::Add: return code(Code::AddFloat32, Code::AddFloat64, Code::AddInt32, Code::AddInt64);
     case Opcode::Sub: return code(Code::SubFloat32, Code::SubFloat64, Code::SubInt32, Code::SubInt64);
+    case Opcode::Square:
     case Opcode::Mul: return code(Code::MulFloat32, Code::MulFloat64, Code::MulInt32, Code::MulInt64);
+    case Opcode::Div: return code(Code::DivFloat32, Code::DivFloat64, Code::Call, Code::Call);
+    case Opcode::SafeMul: return code(Code::SafeMulFloat32, Code::SafeMulFloat64, Code::Call, Code::Call);
     case Opcode::Lt: return code(Code::LtFloat32, Code::LtFloat64, Code::LtInt32, Code::LtInt64);
     case Opcode::Gt: return code(Code::GtFloat32, Code::GtFloat64, Code::GtInt32, Code::GtInt64);
     default: return Code::Call;
-  }
-}
-
-namespace {
-
-/// *out = f(a, b), in T; integers wrap around.
-template <typename T, typename F>
-void binary(ScalarProgram::Cell* out, const ScalarProgram::Cell* a, const ScalarProgram::Cell* b, F f) {
-  T left, right;
-  std::memcpy(&left, a, sizeof left);
-  std::memcpy(&right, b, sizeof right);
-  const auto result = f(left, right);
-  std::memcpy(out, &result, sizeof result);
-}
-
-/// *out = a·b + c, each operation rounded.
-template <typename T>
-void multiply_add(ScalarProgram::Cell* out, const ScalarProgram::Cell* a, const ScalarProgram::Cell* b,
-                  const ScalarProgram::Cell* c) {
-  T left, right, sum;
-  std::memcpy(&left, a, sizeof left);
-  std::memcpy(&right, b, sizeof right);
-  std::memcpy(&sum, c, sizeof sum);
-  sum = left * right + sum;
-  std::memcpy(out, &sum, sizeof sum);
-}
-
-}  // namespace
-
-inline void ScalarProgram::run(const Operation* operation, const Operation* end, Cell* cells) {
-  constexpr auto add = [](auto a, auto b) { return a + b; };
-  constexpr auto sub = [](auto a, auto b) { return a - b; };
-  constexpr auto mul = [](auto a, auto b) { return a * b; };
-  constexpr auto lt = [](auto a, auto b) { return a < b; };
-  constexpr auto gt = [](auto a, auto b) { return a > b; };
-  for (; operation != end; ++operation) {
-    Cell* const out = cells + operation->out;
-    const Cell* const a = cells + operation->operands[0];
-    const Cell* const b = cells + operation->operands[1];
-    const Cell* const c = cells + operation->operands[2];
-    switch (operation->code) {
-      case Code::Call: operation->kernel(out, a, b, c, 1); break;
-      case Code::Copy: *out = *a; break;
-      case Code::AddFloat32: binary<float>(out, a, b, add); break;
-      case Code::SubFloat32: binary<float>(out, a, b, sub); break;
-      case Code::MulFloat32: binary<float>(out, a, b, mul); break;
-      case Code::LtFloat32: binary<float>(out, a, b, lt); break;
-      case Code::GtFloat32: binary<float>(out, a, b, gt); break;
-      case Code::AddFloat64: binary<double>(out, a, b, add); break;
-      case Code::SubFloat64: binary<double>(out, a, b, sub); break;
-      case Code::MulFloat64: binary<double>(out, a, b, mul); break;
-      case Code::LtFloat64: binary<double>(out, a, b, lt); break;
-      case Code::GtFloat64: binary<double>(out, a, b, gt); break;
-      case Code::MulAddFloat32: multiply_add<float>(out, a, b, c); break;
-      case Code::MulAddFloat64: multiply_add<double>(out, a, b, c); break;
-      case Code::AddInt32: binary<uint32_t>(out, a, b, add); break;
-      case Code::SubInt32: binary<uint32_t>(out, a, b, sub); break;
-      case Code::MulInt32: binary<uint32_t>(out, a, b, mul); break;
-      case Code::LtInt32: binary<int32_t>(out, a, b, lt); break;
-      case Code::GtInt32: binary<int32_t>(out, a, b, gt); break;
-      case Code::AddInt64: binary<uint64_t>(out, a, b, add); break;
-      case Code::SubInt64: binary<uint64_t>(out, a, b, sub); break;
-      case Code::MulInt64: binary<uint64_t>(out, a, b, mul); break;
-      case Code::LtInt64: binary<int64_t>(out, a, b, lt); break;
-      case Code::GtInt64: binary<int64_t>(out, a, b, gt); break;
-    }
-  }
-}
-
-bool ScalarProgram::computes(int cell) const {
-  return std::any_of(operations_.begin(), operations_.end(),
-                     [cell](const Operation& operation) { return operation.out == cell; });
-}
-
-void ScalarProgram::split() {
-  // By cell, the group that writes it.
-  std::vector<int> group_of(cells_.size(), -1);
-  std::vector<std::vector<Operation>> groups;
-  for (const Operation& operation : operations_) {
-    group_of[operation.out] = static_cast<int>(groups.size());
-    groups.push_back({operation});
-  }
-  for (size_t i = 0; i < operations_.size(); ++i) {
-    const int mine = group_of[operations_[i].out];
-    for (const int cell : operations_[i].operands) {
-      const int theirs = group_of[cell];
-      if (theirs < 0 || theirs == mine) continue;
-      groups[mine].insert(groups[mine].end(), groups[theirs].begin(), groups[theirs].end());
-      groups[theirs].clear();
-      std::replace(group_of.begin(), group_of.end(), theirs, mine);
-    }
-  }
-  groups_.clear();
-  for (size_t g = 0; g < groups.size(); ++g) {
-    std::vector<Operation> in_order;
-    for (const Operation& operation : operations_) {
-      if (group_of[operation.out] == static_cast<int>(g)) in_order.push_back(operation);
-    }
-    if (!in_order.empty()) groups_.push_back(std::move(in_order));
-  }
-}
-
-/// A recurrence of one operation on its own result, `count` times. False for other operations.
-bool ScalarProgram::repeat(const Operation& operation, Cell* cells, int64_t count) {
-  const int out = operation.out, *operands = operation.operands;
-  const auto iterate = [&]<typename T>(T value, const auto& f) {
-    std::memcpy(&value, cells + out, sizeof value);
-    for (int64_t i = 0; i < count; ++i) value = static_cast<T>(f(value));
-    std::memcpy(cells + out, &value, sizeof value);
-    return true;
-  };
-  const auto constant = [&]<typename T>(T value, int operand) {
-    std::memcpy(&value, cells + operands[operand], sizeof value);
-    return value;
-  };
-  const bool left = operands[0] == out, right = operands[1] == out, third = operands[2] == out;
-  const bool multiplies_and_adds =
-      operation.code == Code::MulAddFloat32 || operation.code == Code::MulAddFloat64;
-  if (left == right || (multiplies_and_adds && third)) return false;
-  const int other = left ? 1 : 0;
-  switch (operation.code) {
-    case Code::AddFloat32: return iterate(0.0f, [y = constant(0.0f, other)](float x) { return x + y; });
-    case Code::MulFloat32: return iterate(0.0f, [y = constant(0.0f, other)](float x) { return x * y; });
-    case Code::AddFloat64: return iterate(0.0, [y = constant(0.0, other)](double x) { return x + y; });
-    case Code::MulFloat64: return iterate(0.0, [y = constant(0.0, other)](double x) { return x * y; });
-    case Code::MulAddFloat32:
-      return iterate(0.0f, [y = constant(0.0f, other), z = constant(0.0f, 2)](float x) { return x * y + z; });
-    case Code::MulAddFloat64:
-      return iterate(0.0, [y = constant(0.0, other), z = constant(0.0, 2)](double x) { return x * y + z; });
-    case Code::AddInt32:
-      return iterate(uint32_t{}, [y = constant(uint32_t{}, other)](uint32_t x) { return x + y; });
-    case Code::AddInt64:
-      return iterate(uint64_t{}, [y = constant(uint64_t{}, other)](uint64_t x) { return x + y; });
-    default: return false;
-  }
-}
-
-/// i = i + step; predicate = i < limit, until it does not hold, at most `count` times. `count` becomes the
-/// number of times. False for other groups.
-bool ScalarProgram::count_up(const std::vector<Operation>& group, Cell* cells, int predicate,
-                             int64_t& count) {
-  if (group.size() != 2 || group[1].out != predicate) return false;
-  const Operation &addition = group[0], &comparison = group[1];
-  const int i = addition.out;
-  if (comparison.operands[0] != i || comparison.operands[1] == i) return false;
-  const bool left = addition.operands[0] == i;
-  const bool is_int32 = addition.code == Code::AddInt32 && comparison.code == Code::LtInt32;
-  const bool is_int64 = addition.code == Code::AddInt64 && comparison.code == Code::LtInt64;
-  if (left == (addition.operands[1] == i) || (!is_int32 && !is_int64)) return false;
-  const int64_t most = std::exchange(count, 0);
-  if ((cells[predicate] & 0xff) == 0) return true;
-  const auto run = [&]<typename T>(T value) {
-    T step, limit;
-    std::memcpy(&value, cells + i, sizeof value);
-    std::memcpy(&step, cells + addition.operands[left ? 1 : 0], sizeof step);
-    std::memcpy(&limit, cells + comparison.operands[1], sizeof limit);
-    using Unsigned = std::make_unsigned_t<T>;
-    do {
-      value = static_cast<T>(static_cast<Unsigned>(value) + static_cast<Unsigned>(step));
-      ++count;
-    } while (value < limit && count < most);
-    std::memcpy(cells + i, &value, sizeof value);
-    cells[predicate] = value < limit;
-    return true;
-  };
-  return is_int32 ? run(int32_t{}) : run(int64_t{});
-}
-
-/// The group of the predicate first: it tells how often the others run.
-void ScalarProgram::loop_over_groups(Cell* cells, int64_t count, int predicate) const {
-  const auto decides = [predicate](const std::vector<Operation>& group) {
-    return std::any_of(group.begin(), group.end(),
-                       [predicate](const Operation& operation) { return operation.out == predicate; });
-  };
-  if (predicate >= 0) {
-    const auto deciding = std::find_if(groups_.begin(), groups_.end(), decides);
-    if (!count_up(*deciding, cells, predicate, count)) {
-      const Operation *const begin = deciding->data(), *const end = begin + deciding->size();
-      const int64_t most = std::exchange(count, 0);
-      for (; count < most && (cells[predicate] & 0xff) != 0; ++count) run(begin, end, cells);
-    }
-  }
-  for (const std::vector<Operation>& group : groups_) {
-    if (predicate >= 0 && decides(group)) continue;
-    if (group.size() == 1 && repeat(group.front(), cells, count)) continue;
-    for (int64_t i = 0; i < count; ++i) run(group.data(), group.data() + group.size(), cells);
-  }
-}
-
-void ScalarProgram::loop(Cell* cells, const std::vector<std::pair<int, int>>& moves, int64_t count,
-                         int predicate) const {
-  const bool is_counted = predicate < 0;
-  if (moves.empty()) return loop_over_groups(cells, count, predicate);
-  const bool in_turn = std::none_of(moves.begin(), moves.end(), [&](const auto& move) {
-    return std::any_of(moves.begin(), moves.end(),
-                       [&](const auto& other) { return other.first == move.second; });
-  });
-  std::vector<Cell> moved(moves.size());
-  const Operation *const begin = operations_.data(), *const end = begin + operations_.size();
-  // A predicate is a bool: one byte of its cell.
-  for (int64_t i = 0; i < count && (is_counted || (cells[predicate] & 0xff) != 0); ++i) {
-    run(begin, end, cells);
-    if (in_turn) {
-      for (const auto& [to, from] : moves) cells[to] = cells[from];
-    } else {
-      for (size_t m = 0; m < moves.size(); ++m) moved[m] = cells[moves[m].second];
-      for (size_t m = 0; m < moves.size(); ++m) cells[moves[m].first] = moved[m];
-    }
   }
 }
 

@@ -61,7 +61,7 @@ int64_t register_bytes(const Plan& plan, const Layout& layout) {
 
 int64_t TileEvaluator::scratch_bytes(const Plan& plan, const Layout& layout) {
   return register_bytes(plan, layout) + aligned(plan.values.size() * sizeof(TileValue)) +
-         aligned(std::max(plan.ndim, 1) * sizeof(int64_t)) + aligned(plan.stores.size() * sizeof(bool)) +
+         2 * aligned(std::max(plan.ndim, 1) * sizeof(int64_t)) + aligned(plan.stores.size() * sizeof(bool)) +
          aligned(plan.values.size() * sizeof(bool)) + aligned(plan.longest_chain * sizeof(ChainLink));
 }
 
@@ -77,6 +77,8 @@ TileEvaluator::TileEvaluator(const Plan& plan, const Layout& layout, const void*
   values_ = reinterpret_cast<TileValue*>(next);
   next += aligned(plan.values.size() * sizeof(TileValue));
   coordinates_ = reinterpret_cast<int64_t*>(next);
+  next += aligned(std::max(plan.ndim, 1) * sizeof(int64_t));
+  corner_ = reinterpret_cast<int64_t*>(next);
   next += aligned(std::max(plan.ndim, 1) * sizeof(int64_t));
   direct_ = reinterpret_cast<bool*>(next);
   next += aligned(plan.stores.size() * sizeof(bool));
@@ -152,7 +154,9 @@ void TileEvaluator::run_block(const int64_t* coordinates, int row_axis, int64_t 
 
 void TileEvaluator::run_steps() {
   for (const PlanStep& step : plan_.steps) {
-    if (step.is_load()) {
+    if (step.places) {
+      place(step);
+    } else if (step.is_load()) {
       load(step);
     } else if (step.chain) {
       run_chain(step);

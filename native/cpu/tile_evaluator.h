@@ -48,8 +48,17 @@ class TileEvaluator {
     int64_t rows, columns;
   };
 
+  /// What a tile has of a piece: rows within the tile, the first of which begins at `position`.
+  struct Part {
+    int64_t position, pitch;
+    int64_t at;  ///< memory offset of its first element
+    int64_t rows, columns;
+  };
+
   void run_steps();
   void load(const PlanStep& step);
+  void place(const PlanStep& step);
+  void copy_part(const PlanSource& source, int operand, const Part& part, char* out);
   void load_coordinates(const PlanSource& source, int operand, char* out, TileValue& result);
   void gather(int operand, const char* base, int64_t itemsize, char* out);
   void apply(const PlanStep& step);
@@ -64,6 +73,9 @@ class TileEvaluator {
   void for_each_piece(int operand, F&& f) const;
   template <class F>
   void for_each_row(int operand, F&& f) const;
+  template <class F>
+  void for_each_part(int operand, int piece, F&& f) const;
+  Part part_of_rows(int operand, int piece, int64_t position, int64_t rows, int64_t columns) const;
 
   char* slot(int index) const { return registers_ + index * slot_bytes_; }
   char* spare(int i) const { return slot(plan_.slot_count + i); }
@@ -83,6 +95,7 @@ class TileEvaluator {
   bool* copied_;          ///< per value: it is read after its memory has been stored over, so it is copied
   ChainLink* links_;      ///< of the chain being run
   int64_t* coordinates_;  ///< of the tile's first element
+  int64_t* corner_;       ///< of the rows that a piece is looked for in
   bool streaming_;        ///< outputs far beyond the caches bypass them
   Tile tile_;
 };

@@ -139,7 +139,7 @@ class ProgramBuilder {
       }
       for (const Instruction& instruction : built.kernel.body)
         step.operations += instruction.kind == Instruction::Kind::Apply;
-      if (element_count(step.space) == 1 && !on_gpu)
+      if (element_count(step.space) <= kMostScalars && !on_gpu)
         step.scalar = std::make_shared<FusedKernel>(std::move(built.kernel));
     } else {
       for (int i = 0; i < node.input_count; ++i) step.inputs.push_back(slot(graph_.node_inputs(node)[i]));
@@ -379,6 +379,7 @@ Ref<Program> compile(Graph& graph, const std::vector<int32_t>& kept) {
   simplify(graph);
   eliminate_dead(graph);
   place(graph);
+  lift_views(graph);
   return ProgramBuilder(graph, kept).build();
 }
 

@@ -40,7 +40,13 @@ class Scan : public ControlFlow {
       replaces[k] = source >= 0 && outer.take_over(step.outputs[k], sliced[source]);
       if (!replaces[k]) outer.allocate(step.outputs[k]);
     }
-    const int64_t steps = body_.run_as_scalars(length_, false) ? 0 : length_;
+    std::vector<MovingSlice> written;
+    for (int k = carry_count_; k < output_count; ++k) {
+      const SlotState& stacked = outer.state(step.outputs[k]);
+      const int64_t first = reverse_ ? (length_ - 1) * size_of(k) : 0;
+      written.push_back({k, &stacked, stacked.offset + first, reverse_ ? -size_of(k) : size_of(k)});
+    }
+    const int64_t steps = body_.run_as_scalars(length_, false, reverse_, written) ? 0 : length_;
     for (int64_t i = 0; i < steps; ++i) {
       const int64_t index = reverse_ ? length_ - 1 - i : i;
       for (int k = carry_count_; k < output_count; ++k) {

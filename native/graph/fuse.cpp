@@ -41,16 +41,20 @@ class Fusion {
  private:
   int32_t node_count() const { return static_cast<int32_t>(graph_.nodes.size()); }
 
-  static bool is_fusable(const Graph::Node& node) {
-    return is_elementwise(node.opcode) || is_reduction(node.opcode);
+  bool is_fusable(const Graph::Node& node) const {
+    return is_reduction(node.opcode) || can_feed_kernel(node);
+  }
+
+  bool can_feed_kernel(const Graph::Node& node) const {
+    return is_elementwise(node.opcode) || is_assembly(graph_, node);
   }
 
   int32_t space(const Graph::Node& node) const { return graph_.values[space_value(graph_, node)].shape_id; }
 
   /// Whether an edge can lie inside of a kernel.
   bool is_fusable_edge(const Graph::Node& producer, const Graph::Node& consumer) const {
-    return is_elementwise(producer.opcode) && is_fusable(consumer) && producer.stream == consumer.stream &&
-           space(producer) == space(consumer);
+    return can_feed_kernel(producer) && is_fusable(consumer) && !is_assembly(graph_, consumer) &&
+           producer.stream == consumer.stream && space(producer) == space(consumer);
   }
 
   template <typename Visit>
@@ -91,8 +95,7 @@ class Fusion {
     for (int32_t i = node_count() - 1; i >= 0; --i) {
       const Graph::Node& node = graph_.nodes[i];
       if (!node.live) continue;
-      if (is_elementwise(node.opcode) && joins[i] != kNever && latest[i] >= joins[i] &&
-          joins[i] > level_[i] &&
+      if (can_feed_kernel(node) && joins[i] != kNever && latest[i] >= joins[i] && joins[i] > level_[i] &&
           bytes_kept_alive(node, joins[i], last_use) <= std::max(bytes(node.first_output), kFewBytes)) {
         level_[i] = joins[i];
       }
@@ -193,6 +196,7 @@ class Fusion {
       const int32_t value = graph_.node_inputs(node)[k];
       const Graph::Value& operand = graph_.values[value];
       if (operand.is_constant || operand.shape_id != space(node) || operand.shape->empty()) continue;
+      if (is_assembly(graph_, node)) continue;
       if (operand.producer >= 0 && level_[operand.producer] == level_[i]) continue;  // inside of the kernel
       auto [found, inserted] =
           readers.try_emplace(static_cast<uint64_t>(value) << 32 | static_cast<uint32_t>(level_[i]), i);
@@ -222,6 +226,9 @@ class Fusion {
       }
       unit_of[i] = unit_of[leader];
       units[unit_of[i]].nodes.push_back(i);
+    }
+    for (Unit& unit : units) {  // alone, an assembly has a kernel of its own
+      if (unit.nodes.size() == 1) unit.fused &= !is_assembly(graph_, graph_.nodes[unit.nodes.front()]);
     }
     return units;
   }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <deque>
 #include <vector>
 
 #include "core/value.h"
@@ -7,7 +8,8 @@
 namespace ftrans {
 
 /// The graph that the passes work on: flat, in topological order, addressed by index. It borrows shapes and
-/// parameters from the pending values and nodes that it was built from, which outlive it.
+/// parameters from the pending values and nodes that it was built from, which outlive it, so it is not
+/// copied.
 struct Graph {
   struct Node {
     Opcode opcode;
@@ -35,9 +37,10 @@ struct Graph {
   std::vector<Node> nodes;
   std::vector<Value> values;
   std::vector<int32_t> operands;
-  std::vector<int32_t> inputs;      ///< values
-  std::vector<int32_t> outputs;     ///< values
-  std::vector<const Dims*> shapes;  ///< by shape_id
+  std::vector<int32_t> inputs;       ///< values
+  std::vector<int32_t> outputs;      ///< values
+  std::vector<const Dims*> shapes;   ///< by shape_id
+  std::deque<Dims> made_parameters;  ///< of nodes that passes have added
 
   int32_t* node_inputs(const Node& node) { return operands.data() + node.first_input; }
   const int32_t* node_inputs(const Node& node) const { return operands.data() + node.first_input; }

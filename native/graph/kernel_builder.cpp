@@ -30,7 +30,7 @@ class KernelBuilder {
         result_.outputs.push_back(output);
         continue;
       }
-      const int32_t result = apply(node);
+      const int32_t result = is_assembly(graph_, node) ? assemble(node) : apply(node);
       registers_[output] = result;
       if (is_needed[output]) {
         result_.kernel.outputs.push_back({result, has_one_a_row(output), Opcode{}});
@@ -41,6 +41,15 @@ class KernelBuilder {
   }
 
  private:
+  /// An instruction that reads an array.
+  int32_t push(const Instruction& instruction, int32_t value) {
+    const Graph::Value& operand = graph_.values[value];
+    result_.inputs.push_back(value);
+    result_.of_row.push_back(has_one_a_row(value) && !operand.shape->empty());  // a scalar is for all
+    result_.kernel.inputs.push_back(operand.dtype);
+    return push(instruction);
+  }
+
   int32_t push(const Instruction& instruction) {
     if (result_.kernel.body.size() >= INT16_MAX) throw std::logic_error("fuse: a kernel is too long");
     result_.kernel.body.push_back(instruction);
@@ -62,6 +71,23 @@ class KernelBuilder {
     return push(instruction);
   }
 
+  int32_t assemble(const Graph::Node& node) {
+    int32_t result = node.opcode == Opcode::Pad ? register_of(graph_.node_inputs(node)[1]) : -1;
+    for_each_piece(graph_, node, [&](int k, const Dims& start) {
+      const int32_t value = graph_.node_inputs(node)[k];
+      const Graph::Value& operand = graph_.values[value];
+      Instruction instruction{};
+      instruction.kind = Instruction::Kind::Piece;
+      instruction.dtype = operand.dtype;
+      instruction.operands[0] = static_cast<int16_t>(result);
+      instruction.operands[1] = instruction.operands[2] = -1;
+      instruction.index = static_cast<int32_t>(result_.kernel.pieces.size());
+      result_.kernel.pieces.push_back({static_cast<int>(result_.inputs.size()), start, *operand.shape});
+      result = push(instruction, value);
+    });
+    return result;
+  }
+
   bool has_one_a_row(int32_t value) const {
     return unit_.row_space && !(*graph_.values[value].shape == *unit_.row_space);
   }
@@ -77,14 +103,11 @@ class KernelBuilder {
     if (operand.is_constant) {
       instruction.kind = Instruction::Kind::Constant;
       instruction.constant = operand.constant;
-    } else {
-      instruction.kind = Instruction::Kind::Input;
-      instruction.index = static_cast<int32_t>(result_.inputs.size());
-      result_.inputs.push_back(value);
-      result_.of_row.push_back(has_one_a_row(value) && !operand.shape->empty());  // a scalar is for all
-      result_.kernel.inputs.push_back(operand.dtype);
+      return registers_[value] = push(instruction);
     }
-    return registers_[value] = push(instruction);
+    instruction.kind = Instruction::Kind::Input;
+    instruction.index = static_cast<int32_t>(result_.inputs.size());
+    return registers_[value] = push(instruction, value);
   }
 
   const Graph& graph_;

@@ -80,27 +80,58 @@ class InnerRun {
   std::vector<char> leaves_;  ///< per result: nothing else is in its slot
 };
 
-/// A loop that only carries along numbers, and whose body is nothing but fused kernels.
+/// A slice of an array that a loop reads, or a part of one that it writes: of the first iteration.
+struct MovingSlice {
+  int number;  ///< of the input, or of the result
+  const SlotState* whole;
+  int64_t offset;
+  int64_t step;  ///< elements from one iteration to the next
+};
+
+/// A loop over few numbers, in arrays or by themselves, whose body computes so little that steps would cost
+/// more than their work.
 class ScalarLoop {
  public:
   /// Null if the program is more than that.
-  static std::unique_ptr<ScalarLoop> make(const Program& program, int carry_begin, int carry_count);
+  static std::shared_ptr<const ScalarLoop> make(const Program& program, int carry_begin, int carry_count);
 
-  /// Runs `count` times, or while the result after the carry holds. The inputs from `carry_begin` on are the
-  /// carry.
-  void run(InnerRun& inner, int carry_begin, std::vector<SlotState>& carry, int64_t count, bool is_while);
+  /// Whether a result of one element is computed: neither a constant nor what an input held.
+  bool computes(size_t result) const { return program_.computes(cells_of_[outputs_[result]].front()); }
+
+  /// Runs `count` times, or while the result after the carry, which is computed, holds. The inputs from
+  /// `carry_begin` on are the carry; what is `read` and `written` moves along.
+  void run(InnerRun& inner, int carry_begin, std::vector<SlotState>& carry, int64_t count, bool is_while,
+           const std::vector<MovingSlice>& read, const std::vector<MovingSlice>& written) const;
 
  private:
+  using Cells = cpu::ScalarProgram::Cells;
+
   explicit ScalarLoop(const Program& program)
       : types_(program.slots), inputs_(program.inputs), outputs_(program.outputs) {}
 
-  /// Makes one cell of an input and the result that replaces it, if neither is a result in another place too.
-  void merge(int32_t input, int32_t output);
+  bool make_cells();
+  bool add(const Program::Step& step);
+  bool add_kernel(const Program::Step& step);
+  void add_view(const Program::Step& step);
+  void add_concatenation(const Program::Step& step);
+  void add_padding(const Program::Step& step);
+  bool add_product(const Program::Step& step);
+
+  /// Makes one cell of an input's element and that of the result that replaces it, if neither is an element
+  /// of a result in another place too.
+  void merge(int& input, int& output);
+
+  /// Calls f(cell, offset in elements) for the elements of a slot with those strides.
+  template <typename F>
+  void for_each_element(int32_t slot, const Dims& strides, F&& f) const;
+
+  void add_elements(std::vector<cpu::ScalarProgram::Element>& elements, int32_t slot, const Dims& strides,
+                    const MovingSlice& moving) const;
 
   cpu::ScalarProgram program_;
   const std::vector<Program::Slot>& types_;
   const std::vector<int32_t>&inputs_, &outputs_;
-  std::vector<int> cell_of_;  ///< by slot
+  std::vector<Cells> cells_of_;  ///< by slot
 };
 
 /// The body of a loop: inputs are constants, the carry, and slices; results are the new carry, then others.
@@ -108,7 +139,7 @@ class LoopBody {
  public:
   LoopBody(const SubProgram& body, GpuRecorder* recorder, int const_count, int carry_count)
       : inner_(body, recorder),
-        scalar_(ScalarLoop::make(*body.program, const_count, carry_count)),
+        scalar_(body.program->scalar_loop(const_count, carry_count)),
         const_count_(const_count),
         carry_(carry_count) {}
 
@@ -128,14 +159,10 @@ class LoopBody {
     inner_.all();
   }
 
-  /// Runs the whole loop, `count` times or while its predicate holds, if numbers are all that it is about.
-  bool run_as_scalars(int64_t count, bool is_while) {
-    if (!scalar_ || !slices_.empty() || inner_.output_count() != carry_count() + (is_while ? 1 : 0))
-      return false;
-    inner_.settle();
-    scalar_->run(inner_, const_count_, carry_, count, is_while);
-    return true;
-  }
+  /// Runs the whole loop, `count` times or while its predicate holds, if few numbers are all that it is
+  /// about. The results after the carry are `written`, from the last slice on if it is `reverse`.
+  bool run_as_scalars(int64_t count, bool is_while, bool reverse = false,
+                      const std::vector<MovingSlice>& written = {});
 
   /// After `iterate`, once the other results have been looked at.
   void finish_iteration() {
@@ -172,7 +199,7 @@ class LoopBody {
   };
 
   InnerRun inner_;
-  std::unique_ptr<ScalarLoop> scalar_;
+  std::shared_ptr<const ScalarLoop> scalar_;
   const int const_count_;
   std::vector<SlotState> carry_;
   std::vector<Slice> slices_;

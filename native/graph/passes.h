@@ -18,6 +18,9 @@ void simplify(Graph& graph);
 /// Marks the nodes that no output depends on as not live.
 void eliminate_dead(Graph& graph);
 
+/// Moves slices and reshapes of elementwise results in front of the operations, where that spares arrays.
+void lift_views(Graph& graph);
+
 /// Moves live nodes of a GPU's streams that it has no kernel for to the processor's default stream.
 void place(Graph& graph);
 
@@ -27,6 +30,27 @@ std::vector<std::string> take_placement_notes();
 /// The dtype that chooses a node's kernel: of the operand (of a Select, the second), or of the result where
 /// there is none.
 Dtype operand_dtype(const Graph& graph, const Graph::Node& node);
+
+/// Whether a node puts arrays together, or into a frame, in a way that a kernel of the processor can read
+/// them where they are: a concatenation of a few arrays, or padding that neither crops nor has gaps.
+bool is_assembly(const Graph& graph, const Graph::Node& node);
+
+/// Calls f(k, start) for the non-empty operands of an assembly, each with where it lies in the result.
+template <typename F>
+void for_each_piece(const Graph& graph, const Graph::Node& node, F&& f) {
+  const int ndim = graph.values[node.first_output].shape->size();
+  Dims start(ndim, 0);
+  if (node.opcode == Opcode::Pad) {
+    for (int axis = 0; axis < ndim; ++axis) start[axis] = (*node.parameters)[axis];
+    return f(0, start);
+  }
+  const int axis = static_cast<int>((*node.parameters)[0]);
+  for (int k = 0; k < node.input_count; ++k) {
+    const int64_t extent = (*graph.values[graph.node_inputs(node)[k]].shape)[axis];
+    if (extent > 0) f(k, start);
+    start[axis] += extent;
+  }
+}
 
 struct AttentionParts;
 

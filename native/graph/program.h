@@ -1,6 +1,8 @@
 #pragma once
 
+#include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -11,7 +13,11 @@
 
 namespace ftrans {
 
+class ScalarLoop;
 class SubPrograms;
+
+/// The largest array whose elements a loop may treat as numbers by themselves.
+inline constexpr int64_t kMostScalars = 64;
 
 /// A compiled graph: steps over slots, in an order in which they can run. Immutable; any number of runs may
 /// be under way.
@@ -45,7 +51,7 @@ class Program : public RefCounted {
         full_output;  ///< of a Fused step: the output covers the space, so it may reuse an input's memory
     std::shared_ptr<const GpuKernel> gpu;  ///< of a Fused or Kernel step that runs on a GPU
     std::shared_ptr<const CompiledKernel> fused;
-    std::shared_ptr<const FusedKernel> scalar;  ///< of a Fused step over one element
+    std::shared_ptr<const FusedKernel> scalar;  ///< of a Fused step over at most kMostScalars elements
     cpu::StepKernel kernel = nullptr;
     Ref<Program> callee;
     Ref<HostFunction> host;
@@ -66,7 +72,15 @@ class Program : public RefCounted {
 
   bool is_donated(size_t input) const { return input < donated.size() && donated[input]; }
 
+  /// The program as the body of a loop over few numbers (see graph/loop_body.h), made when it is first asked
+  /// for; null if it is none.
+  std::shared_ptr<const ScalarLoop> scalar_loop(int carry_begin, int carry_count) const;
+
   std::string to_string() const;
+
+ private:
+  mutable std::mutex loops_mutex_;
+  mutable std::map<std::pair<int, int>, std::shared_ptr<const ScalarLoop>> loops_;  ///< by place of the carry
 };
 
 /// A program that a control-flow step runs, with the arrays that it closed over, which follow its inputs.

@@ -5,6 +5,8 @@
 #include <cstring>
 #include <sstream>
 
+#include "core/shape.h"
+
 namespace ftrans {
 namespace {
 
@@ -44,6 +46,10 @@ void print_instruction(std::ostream& out, const Instruction& instruction) {
       print_constant(out, instruction);
       break;
     case Instruction::Kind::Iota: out << "iota axis " << instruction.index; break;
+    case Instruction::Kind::Piece:
+      out << "piece " << instruction.index;
+      if (instruction.operands[0] >= 0) out << " over %" << instruction.operands[0];
+      break;
     case Instruction::Kind::Apply:
       out << info(instruction.opcode).name;
       if (instruction.index != 0) out << '[' << instruction.index << ']';
@@ -73,6 +79,10 @@ std::string to_string(const FusedKernel& kernel) {
     print_instruction(out, kernel.body[i]);
     if (is_reduction(kernel.body[i])) out << axes;
     out << '\n';
+  }
+  for (size_t i = 0; i < kernel.pieces.size(); ++i) {
+    const InputPiece& piece = kernel.pieces[i];
+    out << "piece " << i << " = input " << piece.input << " from " << to_string(piece.start) << " on\n";
   }
   for (size_t i = 0; i < kernel.outputs.size(); ++i) {
     const KernelOutput& output = kernel.outputs[i];

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/dtype.h"
+#include "core/inline_vector.h"
 #include "core/tensor_view.h"
 #include "kernel/opcode.h"
 
@@ -17,13 +18,21 @@ struct Instruction {
     Constant,  ///< the scalar `constant`, of `dtype`
     Iota,      ///< coordinate along iteration axis `index`, converted to `dtype`
     Apply,     ///< `opcode` of the registers in `operands`; see FusedKernel for one that reduces
+    Piece,     ///< element of piece `index` inside of its box, elsewhere the register operands[0] (−1: none)
   };
   Kind kind;
   Opcode opcode;        ///< for Apply
   Dtype dtype;          ///< of the result
   int16_t operands[3];  ///< earlier registers; −1 where there is none
-  int32_t index;        ///< input number, axis of an Iota, or parameter of an Apply (0 for most operations)
+  int32_t index;  ///< number of an input or a piece, axis of an Iota, or parameter of an Apply (0 for most)
   ScalarStorage constant;  ///< for Constant
+};
+
+/// An input that is as large as a box of the iteration space.
+struct InputPiece {
+  int input;
+  Dims start;   ///< of the box, along each axis of the space
+  Dims extent;  ///< not empty
 };
 
 /// What a kernel leaves in memory: always row-major without gaps.
@@ -44,8 +53,9 @@ struct KernelOutput {
 /// such registers, from constants and from inputs with strides of 0 along those axes. That is what the
 /// `reduced` outputs of such a kernel are.
 struct FusedKernel {
-  int ndim = 0;               ///< of the iteration space (its extents may differ between calls)
-  std::vector<Dtype> inputs;  ///< dtype of each input
+  int ndim = 0;                         ///< of the iteration space (its extents may differ between calls)
+  std::vector<Dtype> inputs;            ///< dtype of each input
+  std::vector<InputPiece> pieces = {};  ///< parts of concatenated or padded arrays; on the processor only
   std::vector<Instruction> body;
   std::vector<KernelOutput> outputs;
   std::vector<bool>

@@ -83,6 +83,7 @@ std::string KernelPrinter::value_of(const Instruction& instruction) const {
       const std::string at = offset({Source::Kind::Coordinate, instruction.index});
       return converted(call("int64_t", at), Dtype::Int64, dtype);
     }
+    case Kind::Piece:  // of the processor's kernels only
     case Kind::Apply: break;
   }
   const Dtype from = kernel_.body[instruction.operands[0]].dtype;

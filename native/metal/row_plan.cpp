@@ -87,7 +87,8 @@ RowPlan::RowPlan(const FusedKernel& kernel, const std::vector<Source>& sources,
     switch (instruction.kind) {
       case Kind::Input: of_row[i] = is_of_row({Source::Kind::Input, instruction.index}); break;
       case Kind::Iota: of_row[i] = is_of_row({Source::Kind::Coordinate, instruction.index}); break;
-      case Kind::Constant: break;
+      case Kind::Constant:
+      case Kind::Piece: break;  // of the processor's kernels only
       case Kind::Apply:
         for (const int operand : instruction.operands) {
           if (operand < 0) continue;

@@ -246,10 +246,55 @@ def test_loops_of_numbers_are_those_of_arrays(dtype, steps):
     # The same bits, though loops of numbers run without the kernels of arrays.
     state = dtype(0.3), dtype(0.7), np.int32(12345), np.int64(2**40), np.bool_(True), dtype(9)
     numbers = ft.fori_loop(0, steps, _numbers, state)
-    arrays = ft.fori_loop(0, steps, _numbers, tuple(np.full(2, x) for x in state))
+    few, many = (ft.fori_loop(0, steps, _numbers, tuple(np.full(n, x) for x in state)) for n in (3, 70))
     counted = ft.fori_loop(ft.array(0), ft.array(steps), _numbers, state)
-    for number, array, other in zip(numbers, arrays, counted, strict=True):
-        assert np.asarray(number) == np.asarray(array)[0] == np.asarray(other)
+    for number, other, *arrays in zip(numbers, counted, few, many, strict=True):
+        assert np.asarray(number) == np.asarray(other)
+        assert all((np.asarray(array) == np.asarray(number)).all() for array in arrays)
+
+
+def _small_arrays(carry, x):
+    """All that loops over few numbers know of arrays: views, assemblies, reductions, products."""
+    a, b, n = carry
+    rows = ft.stack([a[1:], ft.flip(a)[:-1], x[::2]])
+    product = rows @ ft.transpose(rows) + ft.einsum("i,ij->j", a, rows)[0]
+    framed = ft.pad(product, ((1, 0), (0, 1)), constant_values=0.5)[:3, 1:]
+    a, b = b * 0.5 + ft.sum(framed, axis=1) / 9, ft.tanh(a) + ft.where(a > b, a, ft.arange(3) - 0.25 * b)
+    n = ft.concatenate([n[1:], ft.max(n, axis=0, keepdims=True) % 7 + n[:1]])
+    return (a, b, n), (b[::-1], ft.any(a > 0.5), ft.prod(a), n)
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_loops_over_small_arrays_are_their_steps(dtype, reverse):
+    rng = np.random.default_rng(0)
+    a, b = (ft.array(rng.normal(size=3).astype(dtype)) for _ in range(2))
+    carry = a, b, ft.array([1, 5, 3])
+    xs = ft.array(rng.normal(size=(3, 23)).astype(dtype)).T  # slices with gaps
+    last, stacked = ft.scan(_small_arrays, carry, xs, reverse=reverse)
+    results = []
+    for i in reversed(range(23)) if reverse else range(23):
+        carry, out = _small_arrays(carry, xs[i])
+        results.append(out)
+    expected = [ft.stack(parts) for parts in zip(*(results[::-1] if reverse else results), strict=True)]
+    tolerance = 1e-4 if dtype == np.float32 else 1e-12  # sums have another order
+    for got, wanted in zip((*last, *stacked), (*carry, *expected), strict=True):
+        assert got.dtype == wanted.dtype
+        np.testing.assert_allclose(got, wanted, rtol=tolerance, atol=tolerance)
+
+
+def test_while_over_small_arrays():
+    def body(state):
+        x, count = state
+        return ft.stack([x[1], x[0] + x[1], x[2] * 0.5]), count + 1
+
+    x, count = ft.while_loop(lambda state: ft.sum(state[0][:2]) < 1000, body, (np.array([0.0, 1.0, 64.0]), 0))
+    assert np.asarray(x).tolist() == [610.0, 987.0, 64.0 / 2**15]
+    assert count == 15
+    grad = ft.grad(lambda x: ft.while_loop(lambda s: ft.sum(s[0][:2]) < 1000, body, (x, 0))[0][1])(
+        np.array([0.0, 1.0, 64.0])
+    )
+    assert np.asarray(grad).tolist() == [610.0, 987.0, 0.0]
 
 
 def test_what_a_loop_ran_with_is_let_go():

@@ -81,10 +81,26 @@ View make_view(const Shape& shape, Style style) {
 }
 
 const std::vector<Shape>& shapes() {
-  static const std::vector<Shape> all = {
-      {},          {1},      {0},       {5},         {1023},       {1024},
-      {1025},      {100003}, {3, 4},    {70, 90},    {4, 0, 3},    {2, 3, 4, 5},
-      {1, 700, 1}, {300, 5}, {5, 3000}, {33, 2, 65}, {64, 128, 3}, {2, 2, 2, 2, 2, 2, 2}};
+  static const std::vector<Shape> all = {{},
+                                         {1},
+                                         {0},
+                                         {5},
+                                         {1023},
+                                         {1024},
+                                         {1025},
+                                         {100003},
+                                         {3, 4},
+                                         {70, 90},
+                                         {4, 0, 3},
+                                         {2, 3, 4, 5},
+                                         {1, 700, 1},
+                                         {300, 5},
+                                         {5, 3000},
+                                         {33, 2, 65},
+                                         {64, 128, 3},
+                                         {2, 2, 2, 2, 2, 2, 2},
+                                         {5, 2, 40, 2},
+                                         {30, 3, 7, 3, 18}};
   return all;
 }
 
@@ -179,6 +195,74 @@ T reduce(Opcode opcode, T a, T b) {
 }
 
 /// Sum, maximum and product of x·y over every choice of axes, alone or with the elements stored too.
+/// Two arrays one after the other along an axis, in a frame of sevens: (assembly + x)·2, and its sum over
+/// the first axis.
+void test_pieces_of(const Shape& shape, size_t axis, Style style) {
+  const size_t ndim = shape.size();
+  Shape start(ndim, 0), first = shape;
+  for (size_t i = 0; i < ndim; ++i) {
+    start[i] = shape[i] > 4 ? 1 : 0;
+    first[i] -= 2 * start[i];
+  }
+  Shape second = first, second_start = start;
+  first[axis] = (first[axis] + 1) / 2;
+  second[axis] -= first[axis];
+  second_start[axis] += first[axis];
+  if (second[axis] == 0) return;
+  const View a = make_view(first, style), b = make_view(second, style), x = make_view(shape, Style::Plain);
+  const auto dims = [](const Shape& s) { return Dims(s.data(), static_cast<int>(s.size())); };
+  const auto piece = [](int index, int below) {
+    return Instruction{Instruction::Kind::Piece,
+                       Opcode::Add,
+                       Dtype::Float32,
+                       {static_cast<int16_t>(below), -1, -1},
+                       index,
+                       {}};
+  };
+  FusedKernel kernel{
+      .ndim = static_cast<int>(ndim),
+      .inputs = {Dtype::Float32, Dtype::Float32, Dtype::Float32},
+      .pieces = {{0, dims(start), dims(first)}, {1, dims(second_start), dims(second)}},
+      .body = {constant(7.0f, Dtype::Float32), piece(0, 0), piece(1, 1), input(2, Dtype::Float32),
+               apply(Opcode::Add, Dtype::Float32, 2, 3), apply(Opcode::Add, Dtype::Float32, 4, 4)},
+      .outputs = {stored(5), stored(2)},
+      .reduced_axes = std::vector<bool>(ndim, false)};
+  const int64_t size = count(shape);
+  std::vector<float> out(size), assembled(size), expected(size), sums(size / shape[0]);
+  std::vector<double> totals(sums.size());
+  run(kernel, shape, {a.operand(), b.operand(), x.operand()}, {out.data(), assembled.data()});
+  bool good = true;
+  for_each(shape, [&](int64_t i, const Shape& at) {
+    const auto within = [&](const View& view, const Shape& from, const Shape& extent, float otherwise) {
+      Shape moved(at);
+      for (size_t k = 0; k < ndim; ++k) {
+        moved[k] -= from[k];
+        if (moved[k] < 0 || moved[k] >= extent[k]) return otherwise;
+      }
+      return view.at(moved);
+    };
+    const float value = within(b, second_start, second, within(a, start, first, 7));
+    expected[i] = 2 * (value + x.at(at));
+    totals[i % totals.size()] += expected[i];  // multiples of 1/8: exact
+    good &= assembled[i] == value && out[i] == expected[i];
+  });
+  CHECK(good, text(shape) + " pieces along " + std::to_string(axis) + ", " + std::to_string(int(style)));
+  kernel.outputs = {reduced(5, Opcode::ReduceSum)};
+  kernel.reduced_axes[0] = true;
+  run(kernel, shape, {a.operand(), b.operand(), x.operand()}, {sums.data()});
+  for (size_t i = 0; i < sums.size(); ++i) good &= sums[i] == static_cast<float>(totals[i]);
+  CHECK(good, text(shape) + " sum of pieces along " + std::to_string(axis));
+}
+
+void test_pieces() {
+  for (const Shape& shape : shapes()) {
+    if (count(shape) == 0) continue;
+    for (size_t axis = 0; axis < shape.size(); ++axis) {
+      for (const Style style : kStyles) test_pieces_of(shape, axis, style);
+    }
+  }
+}
+
 void test_reductions(bool with_store) {
   for (const Shape& shape : shapes()) {
     const int ndim = static_cast<int>(shape.size());
@@ -387,6 +471,7 @@ int main() {
   test_layouts();
   test_constants_and_scalars();
   test_in_place();
+  test_pieces();
   test_reductions(false);
   test_reductions(true);
   const auto numbers = {Opcode::ReduceSum, Opcode::ReduceProd, Opcode::ReduceMax, Opcode::ReduceMin};

@@ -75,7 +75,7 @@ const std::vector<UnaryCase>& unary_cases() {
       {Opcode::Atan, [](L x) { return std::atan(x); }, 1, 2},
       {Opcode::Sinh, [](L x) { return std::sinh(x); }, 1, 2},
       {Opcode::Cosh, [](L x) { return std::cosh(x); }, 1, 2},
-      {Opcode::Tanh, [](L x) { return std::tanh(x); }, 2, 2},
+      {Opcode::Tanh, [](L x) { return std::tanh(x); }, 2, 2.5},
       {Opcode::Asinh, [](L x) { return std::asinh(x); }, 1, 3},
       {Opcode::Acosh, [](L x) { return std::acosh(x); }, 1, 3},
       {Opcode::Atanh, [](L x) { return std::atanh(x); }, 1, 3},

@@ -149,6 +149,69 @@ void test_outputs_are_computed_in_the_order_of_creation() {
   CHECK(captured.graph.outputs.front() == captured.graph.nodes.back().first_output);
 }
 
+Ref<Value> concatenate(const Ref<Value>& left, const Ref<Value>& right) {
+  const Ref<Value> operands[] = {left, right};
+  Dims shape = left->shape;
+  shape[0] += right->shape[0];
+  return make_node(Opcode::Concatenate, operands, 2, Dims{0}, left->dtype, shape, stream());
+}
+
+Ref<Value> pad(const Ref<Value>& value, int64_t low, int64_t high) {
+  const Ref<Value> operands[] = {value, constant(0)};
+  return make_node(Opcode::Pad, operands, 2, Dims{low, high, 0}, value->dtype, {value->shape[0] + low + high},
+                   stream());
+}
+
+Ref<Value> slice(const Ref<Value>& value, int64_t start, int64_t count) {
+  return make_node(Opcode::Slice, &value, 1, Dims{start, 1}, value->dtype, {count}, stream());
+}
+
+Ref<Value> reshape(const Ref<Value>& value, const Dims& shape) {
+  return make_node(Opcode::Reshape, &value, 1, Dims{}, value->dtype, shape, stream());
+}
+
+void test_assemblies_are_read_in_place() {
+  const Ref<Value> x = placeholder({2000}), y = placeholder({1000});
+  CHECK(compiled({x, y}, {apply(Opcode::Exp, {concatenate(x, y)})})->steps.size() == 1);
+  const Ref<Value> framed = apply(Opcode::Add, {pad(x, 1, 2), pad(x, 2, 1)});
+  CHECK(compiled({x}, {reduce_sum(framed, {0}), framed})->steps.size() == 1);
+  // Alone it is copied; what it is made of is computed before.
+  const Ref<Program> alone = compiled({x, y}, {concatenate(x, y)});
+  CHECK(alone->steps.size() == 1 && alone->steps[0].opcode == Opcode::Concatenate && !alone->steps[0].fused);
+  CHECK(compiled({x, y}, {apply(Opcode::Exp, {concatenate(apply(Opcode::Sin, {x}), y)})})->steps.size() == 2);
+  const Ref<Value> both = apply(Opcode::Add, {pad(filled({1500}, 3), 1, 0), pad(filled({1500}, 4), 0, 1)});
+  CHECK(first(slice(both, 0, 1)) == 4 && first(slice(both, 700, 1)) == 7 && first(slice(both, 1500, 1)) == 3);
+}
+
+void test_slices_move_to_the_operands() {
+  const Ref<Value> x = placeholder({2000}), y = placeholder({2000});
+  // Both halves of the result, each made of one operand alone.
+  const Ref<Value> square = apply(Opcode::Exp, {concatenate(x, y)});
+  const Ref<Program> halves =
+      compiled({x, y}, {apply(Opcode::Add, {slice(square, 0, 2000), slice(square, 2000, 2000)})});
+  CHECK(halves->steps.size() == 1);
+  const Ref<Program> core = compiled({x}, {slice(apply(Opcode::Exp, {pad(x, 3, 4)}), 3, 2000)});
+  CHECK(core->steps.size() == 1);
+  // Not where the whole result is needed too, nor where slices overlap.
+  CHECK(compiled({x, y}, {square, apply(Opcode::Neg, {slice(square, 0, 2000)})})->steps.size() == 3);
+  const Ref<Value> exponential = apply(Opcode::Exp, {x});
+  const auto part = [&](int64_t start) { return apply(Opcode::Neg, {slice(exponential, start, 1100)}); };
+  CHECK(compiled({x}, {apply(Opcode::Mul, {part(0), part(5)})})->steps.size() == 4);
+  const Ref<Value> ones = filled({1500}, 1), twos = filled({1500}, 2);
+  const Ref<Value> joined = apply(Opcode::Neg, {concatenate(ones, twos)});
+  CHECK(first(apply(Opcode::Mul, {slice(joined, 0, 1200), slice(joined, 1700, 1200)})) == 2);
+}
+
+void test_reshapes_undo_each_other() {
+  const Ref<Value> x = placeholder({40, 50}), y = placeholder({2000});
+  const Ref<Value> flat = apply(Opcode::Mul, {apply(Opcode::Exp, {reshape(x, {2000})}), y});
+  const Ref<Program> program = compiled({x, y}, {reduce_sum(reshape(flat, {40, 50}), {0})});
+  CHECK(program->steps.size() == 2);  // a view of y, and one kernel
+  CHECK(compiled({x, y}, {flat, reduce_sum(reshape(flat, {40, 50}), {0})})->steps.size() > 2);
+  const Ref<Value> three = filled({6}, 3);
+  CHECK(first(reduce_sum(reshape(apply(Opcode::Neg, {reshape(three, {2, 3})}), {6}), {0})) == -18);
+}
+
 void test_dead_nodes_go() {
   Ref<Value> x = placeholder({8});
   Ref<Value> unused = reduce_sum(x, {0});
@@ -348,6 +411,9 @@ int main() {
   test_nothing_merges_across_a_barrier();
   test_barrier_passes_its_operands_on();
   test_outputs_are_computed_in_the_order_of_creation();
+  test_assemblies_are_read_in_place();
+  test_slices_move_to_the_operands();
+  test_reshapes_undo_each_other();
   test_dead_nodes_go();
   test_constants_fold();
   test_identities_cost_nothing();

@@ -165,6 +165,31 @@ KernelVariants fma_kernels() {
   return variants;
 }
 
+/// The neighbour of a towards b, on the bits: sign and magnitude with infinity at `infinity`.
+template <class Bits, Bits infinity>
+struct NextAfter {
+  static Bits apply(Bits a, Bits b) {
+    constexpr Bits sign = static_cast<Bits>(Bits{1} << (sizeof(Bits) * 8 - 1));
+    const Bits magnitude_a = a & static_cast<Bits>(~sign), magnitude_b = b & static_cast<Bits>(~sign);
+    const bool away = (((a ^ b) & sign) == 0) & (magnitude_b > magnitude_a);
+    Bits next = static_cast<Bits>(away ? a + 1 : a - 1);
+    next = magnitude_a == 0 ? static_cast<Bits>((b & sign) | 1) : next;
+    next = (a == b) | ((magnitude_a | magnitude_b) == 0) ? b : next;
+    next = magnitude_b > infinity ? b : next;
+    return magnitude_a > infinity ? a : next;
+  }
+};
+
+KernelVariants next_after_kernels(Dtype dtype) {
+  switch (dtype) {
+    case Dtype::Float16: return plain_binary<NextAfter<uint16_t, 0x7c00>, uint16_t, uint16_t>(4);
+    case Dtype::BFloat16: return plain_binary<NextAfter<uint16_t, 0x7f80>, uint16_t, uint16_t>(4);
+    case Dtype::Float32: return plain_binary<NextAfter<uint32_t, 0x7f800000>, uint32_t, uint32_t>(4);
+    case Dtype::Float64: return plain_binary<NextAfter<uint64_t, 0x7ff0000000000000>, uint64_t, uint64_t>(4);
+    default: return {};
+  }
+}
+
 template <class T>
 KernelVariants float_kernels(Opcode opcode) {
   switch (opcode) {
@@ -195,6 +220,7 @@ KernelVariants integer_kernels(Opcode opcode) {
 
 KernelVariants comparison_kernels(Opcode opcode, Dtype dtype) {
   if (opcode == Opcode::Select) return select_kernels(dtype);
+  if (opcode == Opcode::Nextafter) return next_after_kernels(dtype);
   switch (dtype) {
     case Dtype::Bool:
     case Dtype::UInt8: return integer_kernels<uint8_t>(opcode);

@@ -12,6 +12,7 @@ ChainKernel chain_kernel(Dtype dtype);
 KernelVariants comparison_kernels(Opcode opcode, Dtype dtype);
 KernelVariants complex_kernels(Opcode opcode, Dtype dtype);
 KernelVariants integer_division_kernels(Opcode opcode, Dtype dtype);
+KernelVariants integer_power_kernels(Dtype dtype);
 KernelVariants special_kernels(Opcode opcode, Dtype dtype);
 KernelVariants transcendental_kernels(Opcode opcode, Dtype dtype);
 KernelVariants erf_inv_giles_kernels(Dtype dtype);

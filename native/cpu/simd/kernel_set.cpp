@@ -18,6 +18,9 @@ KernelVariants elementwise(Opcode opcode, Dtype dtype) {
   if (auto variants = complex_kernels(opcode, dtype)) return variants;
   if (auto variants = integer_division_kernels(opcode, dtype)) return variants;
   if (auto variants = special_kernels(opcode, dtype)) return variants;
+  if (opcode == Opcode::Pow) {
+    if (auto variants = integer_power_kernels(dtype)) return variants;
+  }
   if (opcode == Opcode::ErfInvGiles) return erf_inv_giles_kernels(dtype);
   return transcendental_kernels(opcode, dtype);
 }

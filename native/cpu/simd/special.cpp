@@ -2,7 +2,8 @@
 
 #include "cpu/simd/kernel_parts.h"
 #include "cpu/simd/loops.h"
-#include "cpu/simd/math_float64.h"
+#include "cpu/simd/math_single.h"
+#include "cpu/special/functions.h"
 
 namespace ftrans::cpu::FTRANS_ISA_NAMESPACE {
 namespace {
@@ -13,7 +14,8 @@ constexpr double kPi = 0x1.921fb54442d18p1;
 /// relative errors below 2e−11.
 template <int order>
 inline double scaled_bessel(double x) {
-  const double u = 0.25 * x - 1, t = 16 / (x < 8 ? 8 : x) - 1;
+  const double inverse = 1 / (x < 8 ? 8 : x);
+  const double u = 0.25 * x - 1, t = 16 * inverse - 1;
   double near, far;
   if constexpr (order == 0) {
     near = float64::polynomial(
@@ -44,7 +46,7 @@ inline double scaled_bessel(double x) {
             -2.5485467146415505e-8, -4.2006938566559705e-9, 1.1655203618871742e-8, 7.5205068682925527e-9,
             -1.4742634037751621e-9, -1.672622535103364e-9});
   }
-  const double value = x < 8 ? near : far / __builtin_sqrt(x);
+  const double value = x < 8 ? near : far * __builtin_sqrt(inverse);
   return x != x ? x : value;
 }
 
@@ -87,6 +89,12 @@ struct Digamma {
   }
 };
 
+struct Lgamma {
+  static bool in_domain(float x) { return !(x < 0x1p-126f); }
+  static float apply(float x) { return static_cast<float>(single::lgamma(x)); }
+  static float slow(float x) { return static_cast<float>(special::log_gamma(x)); }
+};
+
 }  // namespace
 
 KernelVariants special_kernels(Opcode opcode, Dtype dtype) {
@@ -96,6 +104,7 @@ KernelVariants special_kernels(Opcode opcode, Dtype dtype) {
     case Opcode::BesselI1: return unary<Bessel<1, false>, float, float>(20);
     case Opcode::BesselI0e: return unary<Bessel<0, true>, float, float>(14);
     case Opcode::BesselI1e: return unary<Bessel<1, true>, float, float>(14);
+    case Opcode::Lgamma: return guarded_unary<Lgamma, float>(30);
     case Opcode::Digamma: return unary<Digamma, float, float>(30);
     default: return {};
   }

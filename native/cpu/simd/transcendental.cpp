@@ -3,6 +3,7 @@
 #include "cpu/simd/kernel_parts.h"
 #include "cpu/simd/loops.h"
 #include "cpu/simd/math_float32.h"
+#include "cpu/simd/math_single.h"
 #include "cpu/simd/segments.h"
 #include "cpu/wide_angle.h"
 
@@ -16,6 +17,10 @@ namespace {
 #define VIA_FLOAT64(Name, function)                                                                       \
   struct Name {                                                                                           \
     static float apply(float x) { return static_cast<float>(float64::function(static_cast<double>(x))); } \
+  };
+#define SINGLE(Name, function)                                                                           \
+  struct Name {                                                                                          \
+    static float apply(float x) { return static_cast<float>(single::function(static_cast<double>(x))); } \
   };
 #define NATIVE_FLOAT64(Name, function)                             \
   struct Name {                                                    \
@@ -36,12 +41,13 @@ VIA_FLOAT64(Acos32, acos)
 VIA_FLOAT64(Atan32, atan)
 VIA_FLOAT64(Sinh32, sinh)
 VIA_FLOAT64(Cosh32, cosh)
-VIA_FLOAT64(Asinh32, asinh)
-VIA_FLOAT64(Acosh32, acosh)
-VIA_FLOAT64(Atanh32, atanh)
-VIA_FLOAT64(Erfc32, erfc)
-VIA_FLOAT64(ErfInv32, erf_inv)
 VIA_FLOAT64(Cbrt32, cbrt)
+
+SINGLE(Asinh32, asinh)
+SINGLE(Acosh32, acosh)
+SINGLE(Atanh32, atanh)
+SINGLE(Erfc32, erfc)
+SINGLE(ErfInv32, erf_inv)
 
 NATIVE_FLOAT64(Exp64, exp)
 NATIVE_FLOAT64(Exp264, exp2)
@@ -53,9 +59,13 @@ NATIVE_FLOAT64(Log1p64, log1p)
 NATIVE_FLOAT64(Sinh64, sinh)
 NATIVE_FLOAT64(Cosh64, cosh)
 NATIVE_FLOAT64(Tanh64, tanh)
+NATIVE_FLOAT64(Asinh64, asinh)
+NATIVE_FLOAT64(Acosh64, acosh)
+NATIVE_FLOAT64(Erfc64, erfc)
 NATIVE_FLOAT64(Logistic64, logistic)
 
 #undef VIA_FLOAT64
+#undef SINGLE
 #undef NATIVE_FLOAT64
 
 /// Beyond the reach of the vector reduction the C library's takes over.
@@ -131,12 +141,12 @@ KernelVariants float32_kernels(Opcode opcode) {
     case Opcode::Sinh: return unary<Sinh32, float, float>(20);
     case Opcode::Cosh: return unary<Cosh32, float, float>(20);
     case Opcode::Tanh: return kTanh32;
-    case Opcode::Asinh: return unary<Asinh32, float, float>(20);
-    case Opcode::Acosh: return unary<Acosh32, float, float>(20);
-    case Opcode::Atanh: return unary<Atanh32, float, float>(16);
+    case Opcode::Asinh: return unary<Asinh32, float, float>(10);
+    case Opcode::Acosh: return unary<Acosh32, float, float>(10);
+    case Opcode::Atanh: return unary<Atanh32, float, float>(10);
     case Opcode::Erf: return kErf32;
-    case Opcode::Erfc: return unary<Erfc32, float, float>(20);
-    case Opcode::ErfInv: return unary<ErfInv32, float, float>(20);
+    case Opcode::Erfc: return unary<Erfc32, float, float>(14);
+    case Opcode::ErfInv: return unary<ErfInv32, float, float>(14);
     case Opcode::Logistic: return unary<Logistic32, float, float>(8);
     case Opcode::Cbrt: return unary<Cbrt32, float, float>(20);
     case Opcode::Pow: return plain_binary<Pow32, float, float>(20);
@@ -162,6 +172,9 @@ KernelVariants float64_kernels(Opcode opcode) {
     case Opcode::Sinh: return unary<Sinh64, double, double>(24);
     case Opcode::Cosh: return unary<Cosh64, double, double>(24);
     case Opcode::Tanh: return unary<Tanh64, double, double>(16);
+    case Opcode::Asinh: return unary<Asinh64, double, double>(24);
+    case Opcode::Acosh: return unary<Acosh64, double, double>(24);
+    case Opcode::Erfc: return unary<Erfc64, double, double>(28);
     case Opcode::Logistic: return unary<Logistic64, double, double>(14);
     case Opcode::Logaddexp: return plain_binary<Logaddexp64, double, double>(24);
     default: return {};

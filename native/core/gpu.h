@@ -100,8 +100,9 @@ class GpuQueue {
   /// The queue outlives it.
   virtual std::unique_ptr<GpuRecorder> new_recorder() = 0;
 
-  /// Hands everything that has been recorded to the GPU, and blocks until it has ended.
-  virtual void synchronize() = 0;
+  /// Hands everything that has been recorded to the GPU, and blocks until it has ended, but not longer than
+  /// this; whether it has.
+  virtual bool synchronize_for(std::chrono::milliseconds longest) = 0;
 };
 
 /// What a GPU must offer. Nothing above this interface knows which one it is.

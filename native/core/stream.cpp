@@ -87,8 +87,7 @@ bool Stream::synchronize_for(std::chrono::milliseconds longest) {
     std::unique_lock lock(mutex_);
     if (!condition_.wait_for(lock, longest, [this] { return !busy_ && tasks_.empty(); })) return false;
   }
-  if (queue_) queue_->synchronize();
-  return true;
+  return !queue_ || queue_->synchronize_for(longest);
 }
 
 /// The first stream is that of the default device.

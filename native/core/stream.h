@@ -86,8 +86,7 @@ class Stream {
   bool try_begin_inline();
   void finish_inline();
 
-  /// Blocks until everything submitted so far is done, but not longer than this; whether it is. What a GPU
-  /// has begun is waited for all the same.
+  /// Blocks until everything submitted so far is done, but not much longer than this; whether it is.
   bool synchronize_for(std::chrono::milliseconds longest);
 
  private:

@@ -7,6 +7,14 @@
 
 namespace ftrans {
 
+namespace {
+
+void wait_until_idle(GpuQueue& queue) {
+  while (!queue.synchronize_for(kInterruptionInterval)) Interruption::poll_after_wait();
+}
+
+}  // namespace
+
 void finish(GpuRecorder& recorder) {
   const Ref<Fence> fence = recorder.submit(nullptr);
   while (!fence->wait_for(kInterruptionInterval)) Interruption::poll_after_wait();
@@ -43,8 +51,8 @@ Ref<Buffer> Run::new_block(int64_t bytes) const {
     return Allocator::instance().allocate(static_cast<size_t>(bytes));
   } catch (const MemoryLimitError&) {
     if (!program_.gpu_stream) throw;
-    if (recorder_) recorder_->queue().synchronize();
-    for (const auto& each : recorders_) each.second->queue().synchronize();
+    if (recorder_) wait_until_idle(recorder_->queue());
+    for (const auto& each : recorders_) wait_until_idle(each.second->queue());
     return Allocator::instance().allocate(static_cast<size_t>(bytes));
   }
 }

@@ -147,7 +147,10 @@ MetalQueue::MetalQueue(Pipelines& pipelines)
   last_->end(nullptr);
 }
 
-MetalQueue::~MetalQueue() { synchronize(); }
+MetalQueue::~MetalQueue() {
+  while (!synchronize_for(std::chrono::seconds(1))) {
+  }
+}
 
 std::unique_ptr<GpuRecorder> MetalQueue::new_recorder() { return std::make_unique<Recorder>(*this); }
 
@@ -266,7 +269,7 @@ void MetalQueue::end(Batch& ended) {
   ended_.notify_all();
 }
 
-void MetalQueue::synchronize() {
+bool MetalQueue::synchronize_for(std::chrono::milliseconds longest) {
   uint64_t awaited;
   {
     std::lock_guard lock(mutex_);
@@ -274,7 +277,7 @@ void MetalQueue::synchronize() {
     awaited = committed_;
   }
   std::unique_lock lock(end_mutex_);
-  ended_.wait(lock, [&] { return done_ >= awaited; });
+  return ended_.wait_for(lock, longest, [&] { return done_ >= awaited; });
 }
 
 }  // namespace ftrans::metal

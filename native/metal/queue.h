@@ -33,7 +33,7 @@ class MetalQueue : public GpuQueue {
   ~MetalQueue() override;
 
   std::unique_ptr<GpuRecorder> new_recorder() override;
-  void synchronize() override;
+  bool synchronize_for(std::chrono::milliseconds longest) override;
 
  private:
   struct Batch;

@@ -221,17 +221,17 @@ def test_fault_of_a_kernel(host_option):
     assert results[0].tolist() == results[2].tolist() == [1.0] * 4
 
 
-@pytest.mark.parametrize("how", ["at once", "in a loop", "asynchronously"])
+@pytest.mark.parametrize("how", ["at once", "in a loop", "asynchronously", "while synchronizing"])
 def test_interrupted_while_the_device_is_busy(how, host_option, interrupt_soon):
     x = ones(5)
     with ft.stream(ft.gpu):
         y = ft.while_loop(lambda c: c[0] < 10.0, doubled, x) if how == "in a loop" else ft.exp(x)
     host_option("held", 1)
-    if how == "asynchronously":
+    if how in ("asynchronously", "while synchronizing"):
         ft.async_eval(y)
     interrupt_soon()
     with pytest.raises(KeyboardInterrupt):
-        ft.eval(y)
+        ft.synchronize() if how == "while synchronizing" else ft.eval(y)
     host_option("held", 0)
     np.testing.assert_allclose(np.array(y), 16.0 if how == "in a loop" else np.e, rtol=1e-6)
 

@@ -237,6 +237,55 @@ void failures_on_demand() {
   CHECK(run(f, {a}, {1}, {1}) == "" && at(a, 0) == 2.0f);
 }
 
+void grids_may_come_from_memory() {
+  const Ref<Function> f = compiled(
+      "kernel void f(device float* a [[buffer(0)]], uint i [[thread_position_in_grid]]) { a[i] = float(i); "
+      "}\n");
+  const Ref<Memory> a = floats({-1, -1, -1, -1, -1, -1}), grids = gpu().allocate(7 * sizeof(uint32_t));
+  const Ref<Queue> queue = gpu().new_queue();
+  const auto run_with = [&](const std::vector<uint32_t>& words, size_t offset) {
+    std::memcpy(grids->data(), words.data(), words.size() * sizeof(uint32_t));
+    const Ref<CommandBuffer> buffer = queue->command_buffer();
+    buffer->set_function(*f);
+    buffer->set_memory(0, *a, 0);
+    buffer->dispatch_indirectly(*grids, offset, {2});
+    return run(*buffer);
+  };
+  CHECK(run_with({9, 0, 1, 1}, 4) == "" && at(a, 0) == -1.0f);  // no threadgroups
+  CHECK(run_with({9, 2, 1, 1}, 4) == "" && at(a, 3) == 3.0f && at(a, 4) == -1.0f);
+  for (const size_t offset : {size_t{2}, size_t{20}}) {
+    bool is_refused = false;
+    try {
+      run_with({9, 2, 1, 1}, offset);
+    } catch (const std::invalid_argument&) {
+      is_refused = true;
+    }
+    CHECK(is_refused);
+  }
+}
+
+/// As Metal may do.
+void a_queue_begins_nothing_after_an_error() {
+  const Ref<Function> f = compiled("kernel void f(device float* a [[buffer(0)]]) { a[0] += 1.0f; }\n");
+  const Ref<Memory> a = floats({0});
+  const Ref<Queue> queue = gpu().new_queue();
+  const Ref<SharedEvent> event = gpu().new_event();
+  host::options().failing_command_buffers = 1;
+  for (const bool begins : {true, false, false}) {
+    const Ref<CommandBuffer> buffer = queue->command_buffer();
+    buffer->set_function(*f);
+    buffer->set_memory(0, *a, 0);
+    buffer->dispatch({1}, {1});
+    buffer->signal(*event, 1);
+    std::promise<Outcome> ended;
+    buffer->commit([&](const Outcome& outcome) { ended.set_value(outcome); });
+    const Outcome outcome = ended.get_future().get();
+    CHECK(!outcome.error.empty() && outcome.has_begun == begins);
+  }
+  CHECK(at(a, 0) == 0.0f && event->value() == 0);
+  CHECK(run(f, {a}, {1}, {1}) == "" && at(a, 0) == 1.0f);  // in another queue
+}
+
 void queues_wait_for_events() {
   const Ref<Function> add = compiled(
       "kernel void f(device float* a [[buffer(0)]], constant float& b [[buffer(1)]]) { a[0] = a[0] * 2.0f + "
@@ -276,6 +325,8 @@ int main() {
   faults_are_errors();
   bad_source_is_explained();
   failures_on_demand();
+  grids_may_come_from_memory();
+  a_queue_begins_nothing_after_an_error();
   queues_wait_for_events();
   return ftrans::checking::outcome();
 }

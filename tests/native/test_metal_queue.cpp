@@ -2,6 +2,7 @@
 // recorded.
 
 #include <atomic>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -137,7 +138,7 @@ void test_queues_wait_for_each_other() {
     record(*second, b, a);
     first->wait_for(*second->submit(nullptr));
   }
-  second_queue->synchronize();
+  CHECK(second_queue->synchronize_for(std::chrono::minutes(1)));
   CHECK(holds(a, 20));
 }
 
@@ -157,7 +158,7 @@ void test_bounds_and_lifetimes() {
   CHECK(holds(last, 300));
   CHECK(metal::counters().command_buffers - buffers > 2);
   CHECK(metal::counters().command_buffers - buffers < 30);
-  queue->synchronize();
+  CHECK(queue->synchronize_for(std::chrono::minutes(1)));
   CHECK(Allocator::instance().active_memory() <= before + 2 * kSize * sizeof(int32_t));
 }
 
@@ -167,7 +168,7 @@ void test_what_nobody_submits_is_handed_over() {
   record(*queue->new_recorder(), a, b);
   const auto run = queue->new_recorder();
   record(*run, b, c);
-  queue->synchronize();
+  CHECK(queue->synchronize_for(std::chrono::minutes(1)));
   CHECK(holds(b, 1) && holds(c, 2));
 }
 
@@ -281,7 +282,7 @@ void test_independent_work_behind_an_error() {
     CHECK(holds(a, 8 - failures));
     record(*behind, a, a);
     CHECK(submitted(*behind).empty());
-    queue->synchronize();
+    CHECK(queue->synchronize_for(std::chrono::minutes(1)));
   }
 }
 

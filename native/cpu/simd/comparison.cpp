@@ -174,7 +174,7 @@ struct NextAfter {
     const bool away = (((a ^ b) & sign) == 0) & (magnitude_b > magnitude_a);
     Bits next = static_cast<Bits>(away ? a + 1 : a - 1);
     next = magnitude_a == 0 ? static_cast<Bits>((b & sign) | 1) : next;
-    next = (a == b) | ((magnitude_a | magnitude_b) == 0) ? b : next;
+    next = ((a == b) | ((magnitude_a | magnitude_b) == 0)) ? b : next;
     next = magnitude_b > infinity ? b : next;
     return magnitude_a > infinity ? a : next;
   }

@@ -86,9 +86,14 @@ struct Complex {
 inline uint32_t magnitude_bits(float x) { return float32::bits(x) & 0x7fffffff; }
 inline bool is_finite(Pair<float> z) {
   constexpr uint32_t infinity = 0x7f800000;
-  return (magnitude_bits(z.real) < infinity) & (magnitude_bits(z.imag) < infinity);
+  const uint32_t x = magnitude_bits(z.real), y = magnitude_bits(z.imag);
+  return (x < infinity) & (y < infinity);
 }
 inline bool is_zero(Pair<float> z) { return (magnitude_bits(z.real) | magnitude_bits(z.imag)) == 0; }
+inline bool is_finite_and_not_zero(Pair<float> z) {
+  const bool finite = is_finite(z), zero = is_zero(z);
+  return finite & !zero;
+}
 inline double magnitude_squared(Pair<float> z) {
   const double x = z.real, y = z.imag;
   return x * x + y * y;
@@ -96,7 +101,8 @@ inline double magnitude_squared(Pair<float> z) {
 
 struct Exp {
   static bool in_domain(Pair<float> z) {
-    return (float32::magnitude(z.real) <= 700) & (float32::magnitude(z.imag) <= float32::kMaxReduced);
+    const float x = float32::magnitude(z.real), y = float32::magnitude(z.imag);
+    return (x <= 700) & (y <= float32::kMaxReduced);
   }
   static Pair<float> apply(Pair<float> z) {
     const double size = float64::exp(z.real);
@@ -106,7 +112,7 @@ struct Exp {
 };
 
 struct Log {
-  static bool in_domain(Pair<float> z) { return is_finite(z) & !is_zero(z); }
+  static bool in_domain(Pair<float> z) { return is_finite_and_not_zero(z); }
   static Pair<float> apply(Pair<float> z) {
     const double x = float64::magnitude(z.real), y = float64::magnitude(z.imag);
     const double high = x > y ? x : y, low = x > y ? y : x;
@@ -123,7 +129,7 @@ struct Log {
 };
 
 struct Sqrt {
-  static bool in_domain(Pair<float> z) { return is_finite(z) & !is_zero(z); }
+  static bool in_domain(Pair<float> z) { return is_finite_and_not_zero(z); }
   static Pair<float> apply(Pair<float> z) {
     const double x = float64::magnitude(z.real), size = __builtin_sqrt(magnitude_squared(z));
     const double root = __builtin_sqrt(0.5 * (x + size)), rest = 0.5 * z.imag / root;
@@ -135,7 +141,10 @@ struct Sqrt {
 };
 
 struct Div {
-  static bool in_domain(Pair<float> a, Pair<float> b) { return is_finite(a) & is_finite(b) & !is_zero(b); }
+  static bool in_domain(Pair<float> a, Pair<float> b) {
+    const bool dividend = is_finite(a), divisor = is_finite_and_not_zero(b);
+    return dividend & divisor;
+  }
   static Pair<float> apply(Pair<float> a, Pair<float> b) {
     const double c = b.real, d = b.imag, inverse = 1 / magnitude_squared(b);
     return {static_cast<float>((a.real * c + a.imag * d) * inverse),

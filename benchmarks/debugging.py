@@ -8,12 +8,13 @@ for the program, and for the context is felt by small ones.
 
 from __future__ import annotations
 
-import time
 from contextlib import nullcontext
+from functools import partial
 
 import numpy as np
 
 import ftrans as ft
+from benchmarks.measure import best_in_turns
 
 ROUNDS = 40
 
@@ -71,31 +72,12 @@ def workloads():
     }
 
 
-def seconds(function, arguments, context) -> float:
-    """Of one call."""
-    with context:
-        start = time.perf_counter()
-        ft.eval(function(*arguments))
-        return time.perf_counter() - start
-
-
 def main() -> None:
     """Prints the table."""
     print(f"{'compiled function':44s} {'µs':>9s} {'checked':>9s} {'ratio':>6s}")
     for name, (function, arguments) in workloads().items():
-        plain, checked = (
-            min(times)
-            for times in zip(
-                *(
-                    (
-                        seconds(function, arguments, nullcontext()),
-                        seconds(function, arguments, ft.debug_nans()),
-                    )
-                    for _ in range(ROUNDS)
-                ),
-                strict=True,
-            )
-        )
+        work = partial(lambda f, args: ft.eval(f(*args)), function, arguments)
+        plain, checked = best_in_turns(work, (nullcontext, ft.debug_nans), ROUNDS)
         print(f"{name:44s} {plain * 1e6:9.0f} {checked * 1e6:9.0f} {checked / plain:6.2f}")
 
 

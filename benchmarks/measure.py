@@ -7,7 +7,8 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -127,6 +128,27 @@ def first_call(build: Callable[[Peer], Callable[[], Any]]) -> Callable[[Peer], S
         return sample
 
     return prepare
+
+
+def best_in_turns(
+    work: Callable[[], Any], contexts: Sequence[Callable[[], AbstractContextManager[Any]]], rounds: int
+) -> list[float]:
+    """The best time of a call inside of each of some contexts, which take turns.
+
+    Args:
+        work: what is timed; it has to wait for its result by itself.
+        contexts: makers of a context; entering it is not timed.
+        rounds: how many times each is timed.
+    """
+
+    def seconds(context: AbstractContextManager[Any]) -> float:
+        with context:
+            start = time.perf_counter()
+            work()
+            return time.perf_counter() - start
+
+    times = [[seconds(make()) for make in contexts] for _ in range(rounds)]
+    return [min(column) for column in zip(*times, strict=True)]
 
 
 def run_python(*arguments: str, environment: dict[str, str] | None = None) -> float:

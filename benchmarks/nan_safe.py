@@ -7,11 +7,12 @@ and the best of many counts.
 
 from __future__ import annotations
 
-import time
+from functools import partial
 
 import numpy as np
 
 import ftrans as ft
+from benchmarks.measure import best_in_turns
 
 ROUNDS = 60
 
@@ -44,21 +45,13 @@ def workloads():
     }
 
 
-def seconds(function, arguments, is_safe: bool) -> float:
-    """Of one call."""
-    with ft.nan_safe_derivatives(is_safe):
-        start = time.perf_counter()
-        ft.eval(function(*arguments))
-        return time.perf_counter() - start
-
-
 def main() -> None:
     """Prints the table."""
+    contexts = [partial(ft.nan_safe_derivatives, is_safe) for is_safe in (False, True)]
     print(f"{'compiled gradient':32s} {'IEEE, µs':>9s} {'safe, µs':>9s} {'ratio':>6s}")
     for name, (function, arguments) in workloads().items():
-        gradient = ft.jit(ft.grad(function))
-        times = [[seconds(gradient, arguments, is_safe) for is_safe in (False, True)] for _ in range(ROUNDS)]
-        ieee, safe = map(min, zip(*times, strict=True))
+        work = partial(lambda f, args: ft.eval(f(*args)), ft.jit(ft.grad(function)), arguments)
+        ieee, safe = best_in_turns(work, contexts, ROUNDS)
         print(f"{name:32s} {ieee * 1e6:9.0f} {safe * 1e6:9.0f} {safe / ieee:6.2f}")
 
 

@@ -85,6 +85,11 @@ def stream(where: Stream | Device) -> Iterator[Stream]:
         _native.set_current_stream(previous)
 
 
+def _check_device(function: str, device: Any) -> None:
+    if not isinstance(device, Device):
+        raise TypeError(f"{function}: device must be a Device, got {type(device).__name__}")
+
+
 def is_available(device: Device) -> bool:
     """Whether a device has a backend in this build.
 
@@ -94,8 +99,7 @@ def is_available(device: Device) -> bool:
     >>> ft.is_available(ft.cpu)
     True
     """
-    if not isinstance(device, Device):
-        raise TypeError(f"is_available: device must be a Device, got {type(device).__name__}")
+    _check_device("is_available", device)
     return device.type in _native.backends()
 
 
@@ -116,8 +120,7 @@ def device_info(device: Device | None = None) -> dict[str, Any]:
     True
     """
     device = _native.default_device() if device is None else device
-    if not isinstance(device, Device):
-        raise TypeError(f"device_info: device must be a Device, got {type(device).__name__}")
+    _check_device("device_info", device)
     _native.default_stream(device)  # raises where there is no backend
     if device == _native.gpu:
         return _native.metal_device_info()

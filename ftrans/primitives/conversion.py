@@ -13,11 +13,12 @@ from ._helpers import FLOATING_OR_COMPLEX, INTEGER, numpy_dtype
 def convert(x: Array, dtype: Dtype) -> Array:
     """`x` in another dtype; `x` itself if it has it.
 
-    A Python number that became a float32 is not rounded to that first.
+    A Python number that became a float32 or complex64 is not rounded to that first.
     """
     if x.dtype is dtype:
         return x
-    if x.weak_type and x.dtype is float32 and dtype.kind in FLOATING_OR_COMPLEX and x.shape == ():
+    keeps_value = (x.dtype.kind, dtype.kind) in (("f", "f"), ("f", "c"), ("c", "c"))
+    if x.weak_type and keeps_value and x.shape == ():
         number = x._immediate
         if number is not None:
             return scalar(number, dtype, False)

@@ -150,10 +150,14 @@ void evaluate(const std::vector<Ref<Value>>& roots, bool blocking) {
   tell_placement();
 }
 
-Ref<Value> ready_value(PyObject* object, const char* what) {
-  Ref<Value> value = concrete_value(object, what);
+void make_ready(const Ref<Value>& value) {
   if (!value->is_ready()) evaluate({value}, true);
   if (value->is_immediate) value->materialize_immediate();
+}
+
+Ref<Value> ready_value(PyObject* object, const char* what) {
+  Ref<Value> value = concrete_value(object, what);
+  make_ready(value);
   return value;
 }
 
@@ -207,6 +211,17 @@ nb::object single_element(PyObject* self, const char* what) {
             .c_str());
   }
   return element_object(value->dtype, value->data());
+}
+
+/// The number of an immediate. One of Python may still take another dtype, without having been rounded to
+/// this one.
+nb::object immediate_number(const Value& value) {
+  if (value.weak_type && value.dtype == Dtype::Float32) return nb::float_(unrounded_float32(value.immediate));
+  if (value.weak_type && value.dtype == Dtype::Complex64) {
+    const std::complex<double> number = unrounded_complex64(value.immediate);
+    return nb::steal(PyComplex_FromDoubles(number.real(), number.imag()));
+  }
+  return element_object(value.dtype, value.immediate.bytes);
 }
 
 PyObject* call_fallback(const char* name, PyObject* const* arguments, size_t count) {
@@ -549,10 +564,7 @@ void bind_array(nb::module_& module) {
       .def_prop_ro("_immediate",
                    [](const Array& self) {
                      if (!self.value || !self.value->is_immediate) return nb::object(nb::none());
-                     // A Python number may still take another dtype, without having been rounded to this one.
-                     if (self.value->weak_type && self.value->dtype == Dtype::Float32)
-                       return nb::object(nb::float_(unrounded(self.value->immediate)));
-                     return element_object(self.value->dtype, self.value->immediate.bytes);
+                     return immediate_number(*self.value);
                    })
       .def_prop_ro("_value_id",
                    [](const Array& self) { return reinterpret_cast<uintptr_t>(self.value.get()); })

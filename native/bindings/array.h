@@ -53,6 +53,9 @@ Ref<Value> concrete_value(PyObject* array, const char* what);
 /// The same, evaluated.
 Ref<Value> ready_value(PyObject* array, const char* what);
 
+/// Evaluates a value, and gives an immediate its memory.
+void make_ready(const Ref<Value>& value);
+
 /// Evaluates with the interpreter lock released meanwhile.
 void evaluate(const std::vector<Ref<Value>>& roots, bool blocking);
 

@@ -161,8 +161,7 @@ void give_up(const Entry& entry, const std::vector<PyObject*>& handles) {
 bool is_suspected(std::vector<Ref<Value>>& outputs) {
   const Ref<Value> suspicion = std::move(outputs.back());
   outputs.pop_back();
-  evaluate({suspicion}, true);
-  if (suspicion->is_immediate) suspicion->materialize_immediate();
+  make_ready(suspicion);
   return *static_cast<const bool*>(suspicion->data());
 }
 

@@ -371,8 +371,7 @@ nb::object make_scalar(nb::handle number, nb::handle dtype_handle, bool weak_typ
     case 'c': {
       const Py_complex parts = PyComplex_AsCComplex(number.ptr());
       if (dtype == Dtype::Complex64) {
-        const float narrow[2] = {static_cast<float>(parts.real), static_cast<float>(parts.imag)};
-        std::memcpy(storage.bytes, narrow, sizeof narrow);
+        storage = complex64_from({parts.real, parts.imag});
       } else {
         std::memcpy(storage.bytes, &parts, sizeof parts);
       }

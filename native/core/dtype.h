@@ -51,14 +51,15 @@ struct BFloat16 {
   uint16_t bits;
 };
 
-/// A scalar of any dtype, stored in its own representation.
+/// A scalar of any dtype, stored in its own representation. Behind a float32 or complex64, from the ninth
+/// byte on, there may be what it was rounded from (see unrounded).
 union ScalarStorage {
   bool as_bool;
   int64_t as_int64;
   uint64_t as_uint64;
   float as_float32;
   double as_float64;
-  unsigned char bytes[16];
+  unsigned char bytes[24];
 };
 
 }  // namespace ftrans

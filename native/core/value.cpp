@@ -230,6 +230,12 @@ bool should_flush(const Value& value) {
          byte_sequence.load(std::memory_order_relaxed) - value.node->first_bytes > kFlushBytes;
 }
 
+namespace {
+
+constexpr size_t kUnrounded = 8;  ///< where in a scalar's storage there is what it was rounded from
+
+}  // namespace
+
 ScalarStorage scalar_from_double(Dtype dtype, double value) {
   ScalarStorage storage{};
   switch (dtype) {
@@ -246,14 +252,10 @@ ScalarStorage scalar_from_double(Dtype dtype, double value) {
     }
     case Dtype::Float32:
       storage.as_float32 = static_cast<float>(value);
-      std::memcpy(storage.bytes + 8, &value, sizeof value);
+      std::memcpy(storage.bytes + kUnrounded, &value, sizeof value);
       break;
     case Dtype::Float64: storage.as_float64 = value; break;
-    case Dtype::Complex64: {
-      const float parts[2] = {static_cast<float>(value), 0};
-      std::memcpy(storage.bytes, parts, sizeof parts);
-      break;
-    }
+    case Dtype::Complex64: return complex64_from(value);
     case Dtype::Complex128: {
       const double parts[2] = {value, 0};
       std::memcpy(storage.bytes, parts, sizeof parts);
@@ -264,10 +266,26 @@ ScalarStorage scalar_from_double(Dtype dtype, double value) {
   return storage;
 }
 
-double unrounded(const ScalarStorage& storage) {
+ScalarStorage complex64_from(std::complex<double> value) {
+  ScalarStorage storage{};
+  const std::complex<float> rounded(value);
+  std::memcpy(storage.bytes, &rounded, sizeof rounded);
+  std::memcpy(storage.bytes + kUnrounded, &value, sizeof value);
+  return storage;
+}
+
+double unrounded_float32(const ScalarStorage& storage) {
   double value;
-  std::memcpy(&value, storage.bytes + 8, sizeof value);
+  std::memcpy(&value, storage.bytes + kUnrounded, sizeof value);
   return static_cast<float>(value) == storage.as_float32 ? value : storage.as_float32;
+}
+
+std::complex<double> unrounded_complex64(const ScalarStorage& storage) {
+  std::complex<float> rounded;
+  std::complex<double> value;
+  std::memcpy(&rounded, storage.bytes, sizeof rounded);
+  std::memcpy(&value, storage.bytes + kUnrounded, sizeof value);
+  return std::complex<float>(value) == rounded ? value : std::complex<double>(rounded);
 }
 
 ScalarStorage scalar_from_int64(Dtype dtype, int64_t value) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <complex>
 #include <vector>
 
 #include "core/buffer.h"
@@ -129,10 +130,12 @@ bool view_layout(Opcode opcode, const Dims& parameters, const Dims& shape, const
 /// Whether a pending graph ends here that is long enough, or makes enough bytes, to be run by itself.
 bool should_flush(const Value& value);
 
-/// A number as one element. Behind a float32 comes what it was rounded from.
+/// A number as one element.
 ScalarStorage scalar_from_double(Dtype dtype, double value);
-/// What a float32 was rounded from, if the storage tells, or else its value.
-double unrounded(const ScalarStorage& storage);
+ScalarStorage complex64_from(std::complex<double> value);
+/// What a float32 or complex64 was rounded from, if the storage tells, or else its value.
+double unrounded_float32(const ScalarStorage& storage);
+std::complex<double> unrounded_complex64(const ScalarStorage& storage);
 ScalarStorage scalar_from_int64(Dtype dtype, int64_t value);
 
 }  // namespace ftrans

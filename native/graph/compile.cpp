@@ -119,28 +119,7 @@ class ProgramBuilder {
     step.opcode = node.opcode;
     const bool on_gpu = node.stream->queue();
     if (unit.fused) {
-      UnitKernel built = build_kernel(graph_, unit, needed_);
-      step.kind = Program::Step::Kind::Fused;
-      step.space = *built.space;
-      if (on_gpu) {
-        step.gpu = gpu()->fused(built.kernel);
-      } else {
-        step.fused = backend().compile(built.kernel);
-      }
-      step.text = ftrans::to_string(built.kernel);
-      for (size_t i = 0; i < built.inputs.size(); ++i) {
-        const int32_t own = slot(built.inputs[i]);
-        step.inputs.push_back(built.of_row[i] ? broadcast_rows(own, unit, step.stream) : own);
-      }
-      for (int32_t value : built.outputs) step.outputs.push_back(slot(value));
-      for (const KernelOutput& output : built.kernel.outputs) {
-        step.full_output.push_back(!output.reduced);
-        step.operations += output.reduced;
-      }
-      for (const Instruction& instruction : built.kernel.body)
-        step.operations += instruction.kind == Instruction::Kind::Apply;
-      if (element_count(step.space) <= kMostScalars && !on_gpu)
-        step.scalar = std::make_shared<FusedKernel>(std::move(built.kernel));
+      make_fused(unit, step);
     } else {
       for (int i = 0; i < node.input_count; ++i) step.inputs.push_back(slot(graph_.node_inputs(node)[i]));
       for (int i = 0; i < node.output_count; ++i) step.outputs.push_back(slot(node.first_output + i));
@@ -176,6 +155,32 @@ class ProgramBuilder {
     if (Stream* inner = inner_gpu_stream(step)) program_->gpu_stream = inner;
     if (step.gpu || (on_gpu && step.kind == Program::Step::Kind::View)) program_->gpu_stream = step.stream;
     program_->steps.push_back(std::move(step));
+  }
+
+  void make_fused(const Unit& unit, Program::Step& step) {
+    UnitKernel built = build_kernel(graph_, unit, needed_);
+    step.kind = Program::Step::Kind::Fused;
+    step.space = *built.space;
+    const bool on_gpu = step.stream->queue();
+    if (on_gpu) {
+      step.gpu = gpu()->fused(built.kernel);
+    } else {
+      step.fused = backend().compile(built.kernel);
+    }
+    step.text = ftrans::to_string(built.kernel);
+    for (size_t i = 0; i < built.inputs.size(); ++i) {
+      const int32_t own = slot(built.inputs[i]);
+      step.inputs.push_back(built.of_row[i] ? broadcast_rows(own, unit, step.stream) : own);
+    }
+    for (int32_t value : built.outputs) step.outputs.push_back(slot(value));
+    for (const KernelOutput& output : built.kernel.outputs) {
+      step.full_output.push_back(!output.reduced);
+      step.operations += output.reduced;
+    }
+    for (const Instruction& instruction : built.kernel.body)
+      step.operations += instruction.kind == Instruction::Kind::Apply;
+    if (element_count(step.space) <= kMostScalars && !on_gpu)
+      step.scalar = std::make_shared<FusedKernel>(std::move(built.kernel));
   }
 
   void add_attention(const Unit& unit) {

@@ -47,6 +47,15 @@ CALLS = {
 }
 
 
+def test_complex_numbers_are_not_rounded_either():
+    number = 0.1 + 0.3j
+    one = np.complex128(1)
+    assert ft.vjp(lambda z: 2 * z, one)[1](number)[0].item() == 2 * number
+    assert ft.reduce(np.zeros(2, np.complex128), number, lambda a, b: a + b, (0,)).item() == number
+    assert ft.cond(ft.array(True), lambda z: number, lambda z: z, one).item() == number
+    assert ft.scan(lambda c, _: (c * one, None), number, None, length=1)[0].item() == number
+
+
 @pytest.mark.parametrize("name", CALLS)
 def test_number(name):
     call, expected = CALLS[name]
